@@ -36,7 +36,8 @@ class Reader {
 
   template <class T>
   T number() {
-    if (remaining() < sizeof(T)) [[unlikely]] return fail_truncated(), T{};
+    if (remaining() < sizeof(T)) [[unlikely]]
+      return fail_truncated(), T{};
     const T value = load_be<T>(at_);
     at_ += sizeof(T);
     return value;
@@ -93,8 +94,8 @@ class Reader {
     if (number<std::int8_t>() >= 0 && ok()) out.emplace().read(*this, version);
   }
 
-  // The tag section at the end of a struct. `known(tag, field)` decodes one field's value and returns true, or
-  // returns false for a tag that it does not know, which is skipped. Tags must ascend.
+  // The tag section at the end of a struct. `known(tag, field)` decodes one field's value and returns true,
+  // or returns false for a tag that it does not know, which is skipped. Tags must ascend.
   template <class Known>
   void tags(Known known) {
     const std::uint32_t total = uvarint();
