@@ -27,7 +27,8 @@ constexpr std::array<LevelName, 8> kLevelNames{{{"debug", Level::debug},
                                                 {"fatal", Level::error}}};
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+  return std::ranges::equal(
+      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 // What speaks before main has installed a sink.

@@ -2,13 +2,14 @@
 //
 //   log_info("storage", "segment rolled", {{"topic", name}, {"base_offset", offset}});
 //
-// The words never contain values: they are what people search for. Keys are snake_case with units last. Lines go
-// to the sink that main, a test or the simulator installed (ScopedSink); without one, warnings and errors go to
-// stderr. This process-wide sink is the one exception to "nothing global": a line must be possible everywhere.
+// The words never contain values: they are what people search for. Keys are snake_case with units last. Lines
+// go to the sink that main, a test or the simulator installed (ScopedSink); without one, warnings and errors
+// go to stderr. This process-wide sink is the one exception to "nothing global": a line must be possible
+// everywhere.
 //
-// Callable on every thread. Never blocks on the device: the broker's sink (telemetry/log_sink.h) queues lines.
-// A value may come from a peer: sinks escape it and cut it at kMaxValueBytes. A line that a peer can cause at will
-// goes through a LineLimiter.
+// Callable on every thread. Never blocks on the device: the broker's sink (telemetry/log_sink.h) queues
+// lines. A value may come from a peer: sinks escape it and cut it at kMaxValueBytes. A line that a peer can
+// cause at will goes through a LineLimiter.
 #pragma once
 
 #include <chrono>
@@ -29,8 +30,9 @@ namespace moldau::telemetry {
 
 enum class Level : std::uint8_t { debug, info, warn, error, off };
 
-std::string_view name_of(Level level);               // "debug", "info", "warn", "error", "off"
-std::optional<Level> parse_level(std::string_view);  // any case; also "warning", "trace" (= debug), "fatal" (= error)
+std::string_view name_of(Level level);  // "debug", "info", "warn", "error", "off"
+std::optional<Level> parse_level(
+    std::string_view);  // any case; also "warning", "trace" (= debug), "fatal" (= error)
 
 inline constexpr std::size_t kMaxValueBytes = 1024;
 
@@ -44,7 +46,8 @@ struct Field {
   Field(std::string_view key, const std::string& text) : key(key), value(std::string_view(text)) {}
   Field(std::string_view key, const Error& error) : key(key), value(std::string_view(error.message)) {}
   Field(std::string_view key, bool flag) : key(key), value(flag) {}
-  Field(std::string_view key, std::floating_point auto number) : key(key), value(static_cast<double>(number)) {}
+  Field(std::string_view key, std::floating_point auto number)
+      : key(key), value(static_cast<double>(number)) {}
   template <std::integral T>
     requires(!std::same_as<T, bool> && !std::same_as<T, char>)
   Field(std::string_view key, T number) : key(key) {
@@ -72,8 +75,8 @@ class Sink {
   virtual void write(const Line& line) = 0;
 };
 
-// Makes `sink` the process's sink while this object lives; the one before it comes back afterwards. Install before
-// threads that log start, and remove after they ended.
+// Makes `sink` the process's sink while this object lives; the one before it comes back afterwards. Install
+// before threads that log start, and remove after they ended.
 class ScopedSink {
  public:
   explicit ScopedSink(Sink& sink);
@@ -106,15 +109,16 @@ inline void log_error(std::string_view component, std::string_view event, Fields
   log(Level::error, component, event, fields);
 }
 
-// A token bucket for lines that peers cause: `burst` lines at once, then one per `interval`; what was left out is
-// counted and named on the next line that passes (field "suppressed"). One per kind of line; lives on one shard.
+// A token bucket for lines that peers cause: `burst` lines at once, then one per `interval`; what was left
+// out is counted and named on the next line that passes (field "suppressed"). One per kind of line; lives on
+// one shard.
 class LineLimiter {
  public:
   explicit LineLimiter(std::uint32_t burst = 10, std::chrono::nanoseconds interval = std::chrono::seconds(1))
       : burst_(burst), interval_(interval), tokens_(burst) {}
 
-  // Takes a token: the number of lines left out since the last one that passed, or nothing when this one must be
-  // left out. `now`: monotonic, since any fixed start (executor.now().time_since_epoch()).
+  // Takes a token: the number of lines left out since the last one that passed, or nothing when this one must
+  // be left out. `now`: monotonic, since any fixed start (executor.now().time_since_epoch()).
   std::optional<std::uint64_t> admit(std::chrono::nanoseconds now);
 
  private:

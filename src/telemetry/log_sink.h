@@ -1,4 +1,5 @@
-// The sinks: LogSink writes to a file descriptor through spdlog, MemorySink keeps lines for tests and simulations.
+// The sinks: LogSink writes to a file descriptor through spdlog, MemorySink keeps lines for tests and
+// simulations.
 #pragma once
 
 #include <deque>
@@ -21,9 +22,10 @@ struct LogFilter {
   bool enabled(Level at, std::string_view component) const;
 };
 
-// One line without time and line end. Text: `INFO  storage  segment rolled topic=orders base_offset=7`, values with
-// anything but plain characters quoted and escaped; JSON: {"level":…,"component":…,"event":…,fields}. Control
-// characters and bytes that are not UTF-8 never reach the output as they are.
+// One line without time and line end. Text: `INFO  storage  segment rolled topic=orders base_offset=7`,
+// values with anything but plain characters quoted and escaped; JSON:
+// {"level":…,"component":…,"event":…,fields}. Control characters and bytes that are not UTF-8 never reach the
+// output as they are.
 std::string format_text(const Line& line);
 std::string format_json(const Line& line);
 
@@ -34,8 +36,8 @@ struct LogOptions {
   std::size_t queue_lines = 8192;
 };
 
-// Queues lines to one writer thread; when the queue is full the oldest lines are dropped. Its destructor writes all
-// that is queued. Errc::io and the like when the file cannot be opened.
+// Queues lines to one writer thread; when the queue is full the oldest lines are dropped. Its destructor
+// writes all that is queued. Errc::io and the like when the file cannot be opened.
 Result<std::unique_ptr<Sink>> open_log_sink(LogOptions options);
 
 // Keeps the newest `capacity` lines as text.

@@ -1,11 +1,11 @@
-// Counters, gauges and histograms. One Registry per shard: only its shard registers and records, with plain loads and
-// stores (about a nanosecond); any thread may take a Snapshot at any time. Snapshots of all shards are merged into one,
-// and a Snapshot prints as Prometheus text (telemetry/exposition.h).
+// Counters, gauges and histograms. One Registry per shard: only its shard registers and records, with plain
+// loads and stores (about a nanosecond); any thread may take a Snapshot at any time. Snapshots of all shards
+// are merged into one, and a Snapshot prints as Prometheus text (telemetry/exposition.h).
 //
-// Names follow Prometheus: base units in the name (_seconds, _bytes), counters end in _total, a prefix of "moldau_".
-// Labels come from bounded sets (API name, error code, listener, topic up to a cap), never from what a client sends:
-// a family that has reached its cap puts every further label set into one series whose values are "__overflow__"
-// (reliability RE-12).
+// Names follow Prometheus: base units in the name (_seconds, _bytes), counters end in _total, a prefix of
+// "moldau_". Labels come from bounded sets (API name, error code, listener, topic up to a cap), never from
+// what a client sends: a family that has reached its cap puts every further label set into one series whose
+// values are "__overflow__" (reliability RE-12).
 #pragma once
 
 #include <array>
@@ -61,8 +61,9 @@ enum class Unit : std::uint8_t {
   items,
 };
 
-// Log-linear buckets (as in HdrHistogram): exact below 16, then 16 buckets for each power of two, so that a value is
-// known within 1/16 and its bucket's middle is off by at most 1/32. Values from 2^44 up share the last bucket.
+// Log-linear buckets (as in HdrHistogram): exact below 16, then 16 buckets for each power of two, so that a
+// value is known within 1/16 and its bucket's middle is off by at most 1/32. Values from 2^44 up share the
+// last bucket.
 struct HistogramLayout {
   static constexpr unsigned kSubBits = 4;
   static constexpr unsigned kMaxBits = 44;
@@ -93,8 +94,8 @@ struct HistogramData {
 
   void record(std::uint64_t value, std::uint64_t times = 1);
   void merge(const HistogramData& other);
-  // The value that `fraction` (0 to 1) of all recorded values do not exceed, within 1/32 of it and never above max;
-  // 0 when empty.
+  // The value that `fraction` (0 to 1) of all recorded values do not exceed, within 1/32 of it and never
+  // above max; 0 when empty.
   std::uint64_t percentile(double fraction) const;
   double mean() const { return count == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(count); }
   // How many recorded values are below `bound`. Exact for a power of two.
@@ -156,8 +157,8 @@ class Snapshot {
   std::map<std::string, Family, std::less<>> families_;
 };
 
-// The metrics of one shard. What it hands out lives as long as the registry, or until forget(). Asking again for the
-// same name and labels gives the same object; keep the reference, a look-up is not free.
+// The metrics of one shard. What it hands out lives as long as the registry, or until forget(). Asking again
+// for the same name and labels gives the same object; keep the reference, a look-up is not free.
 class Registry {
  public:
   explicit Registry(std::size_t series_cap = kDefaultSeriesCap);
@@ -165,14 +166,15 @@ class Registry {
   Registry& operator=(const Registry&) = delete;
   ~Registry();
 
-  // REQUIRES: a valid Prometheus name that is used with one kind, and label names that are the same for a name.
+  // REQUIRES: a valid Prometheus name that is used with one kind, and label names that are the same for a
+  // name.
   Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, const Labels& labels = {});
   Histogram& histogram(std::string_view name, std::string_view help, const Labels& labels = {},
                        Unit unit = Unit::nanoseconds);
 
-  // Removes the series that carry this label (a deleted topic). REQUIRES: nobody uses them any more. The overflow
-  // series stay.
+  // Removes the series that carry this label (a deleted topic). REQUIRES: nobody uses them any more. The
+  // overflow series stay.
   void forget(std::string_view label, std::string_view value);
 
   // From any thread.
@@ -182,7 +184,8 @@ class Registry {
  private:
   struct Series;
   struct Family;
-  Series& series(MetricKind kind, std::string_view name, std::string_view help, const Labels& labels, Unit unit);
+  Series& series(MetricKind kind, std::string_view name, std::string_view help, const Labels& labels,
+                 Unit unit);
 
   const std::size_t series_cap_;  // of each family
   // Held for registration and for the walk of a snapshot, never for recording.
