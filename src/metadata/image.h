@@ -132,7 +132,7 @@ struct Applied {
 // The image after the records, which must fit the one before: Errc::corrupt when one does not (an unknown
 // topic, a partition out of turn, a lower producer id). All of them or none. The place in the log stays as it
 // was: the caller knows it, see at().
-Result<Applied> apply(const Image& before, std::span<const Record> records);
+Result<Applied> apply_records(const Image& before, std::span<const Record> records);
 
 // The changes that lead from `before` to `after` when the records between are not at hand (a snapshot was
 // loaded).

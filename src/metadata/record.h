@@ -126,8 +126,7 @@ struct PartitionRecord {
 };
 
 // Absent fields stay as they are. The partition epoch rises by one with each; the leader epoch rises by one
-// when `leader` is given (also when it names the leader of before) or a replica leaves the ISR or the replica
-// set.
+// when `leader` is given, also when it names the leader of before: who shrinks an ISR or replica set says so.
 struct PartitionChangeRecord {
   TopicId topic_id;
   PartitionIndex partition = 0;
