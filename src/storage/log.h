@@ -1,0 +1,226 @@
+// Log: one replica of one partition, in Kafka's files (kafka-protocol.md 3.4). It lives on one shard and in
+// one data folder. Nothing is on disk before the first record.
+//
+// Durability::synced: a batch goes to the commit log and stays in memory (the tail) until flush() has put it
+// into its segment; the shard never touches a file to append. Durability::page_cache: it is written to the
+// active segment at once. Either way durable_end_offset() says how far acknowledgements may go.
+//
+// Segments start where a batch starts and are never changed but by appending and truncating. Changes of the
+// set of files (flush, truncation, retention, close, remove) run one after another; appends and reads run
+// beside flushes and retention, reads also beside truncation. A failed write or sync of what had been
+// appended poisons the log: reads go on, appends fail until it is opened again.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/random.h"
+#include "record/codec.h"
+#include "record/control.h"
+#include "runtime/disk.h"
+#include "runtime/executor.h"
+#include "runtime/pool.h"
+#include "runtime/wait.h"
+#include "storage/commit_log.h"
+#include "storage/leader_epoch_cache.h"
+#include "storage/log_config.h"
+#include "storage/log_error.h"
+#include "storage/producer_state.h"
+#include "storage/segment.h"
+
+namespace moldau::storage {
+
+// What all logs of one shard and data folder share. Outlives them.
+struct LogContext {
+  runtime::Executor& executor;
+  runtime::BlockingPool& pool;
+  runtime::Disk& disk;
+  CommitLog* commit_log = nullptr;  // null: every log behaves as with Durability::page_cache
+  record::Codecs& codecs;
+  Random& random;
+  // A log starts flush() by itself when so much waits in memory. In between its owner calls flush().
+  std::int64_t tail_flush_bytes = 4 << 20;
+  Buffer scratch = {};  // reused to lay out what is appended
+};
+
+struct LogIdentity {
+  std::string directory;  // absolute, `<data folder>/<topic>-<partition>`
+  TopicPartition topic_partition;
+  TopicId topic_id;
+  TopicIdPartition id() const { return {topic_id, topic_partition.partition}; }
+};
+
+struct LogOpenOptions {
+  Offset recovery_point = 0;  // from recovery-point-offset-checkpoint: everything below is synced in segments
+  Offset log_start_offset = 0;  // from log-start-offset-checkpoint
+  bool clean_shutdown = false;  // the data folder has the marker: files end where they should
+};
+
+enum class AppendOrigin : std::uint8_t {
+  client,       // validated in full, producer sequences checked
+  coordinator,  // the broker's own records: producer epochs checked; control batches allowed
+  raft_leader,  // the metadata log's own records: only the form is checked
+};
+
+struct AppendOptions {
+  LeaderEpoch leader_epoch = 0;
+  TimestampMs now_ms = 0;
+  std::int16_t produce_version = 13;
+  AppendOrigin origin = AppendOrigin::client;
+  std::int16_t transaction_version = 0;  // of a marker
+};
+
+struct AppendInfo {
+  Offset first_offset = kNoOffset;
+  Offset last_offset = kNoOffset;
+  TimestampMs log_append_time = kNoTimestamp;  // kNoTimestamp: the topic keeps create times
+  Offset log_start_offset = kNoOffset;
+  std::int32_t record_count = 0;
+  std::size_t size_bytes = 0;
+  bool duplicate = false;  // was in the log before: nothing was appended, the offsets are the original's
+};
+
+struct ReadResult {
+  SliceList batches;                // whole batches
+  Offset first_offset = kNoOffset;  // base offset of the first batch; kNoOffset: none
+  Offset next_offset = kNoOffset;   // after the last batch, or where the read began
+};
+
+struct TimestampOffset {
+  TimestampMs timestamp = kNoTimestamp;
+  Offset offset = kNoOffset;
+  LeaderEpoch leader_epoch = kNoEpoch;
+  friend bool operator==(const TimestampOffset&, const TimestampOffset&) = default;
+};
+
+struct AbortedProducer {
+  ProducerId producer_id = kNoProducerId;
+  Offset first_offset = kNoOffset;
+  friend bool operator==(const AbortedProducer&, const AbortedProducer&) = default;
+};
+
+class Log final : public CommitLog::Participant {
+ public:
+  // Opens what is there, or an empty log without files. Recovers first unless the shutdown was clean: checks
+  // every batch from the recovery point on, cuts a torn tail, rebuilds what is missing beside the segments.
+  // Errc::corrupt, naming file and position: damage in what had been synced, or with whole batches after it.
+  // Errc::mismatch: the folder belongs to another topic id. After open(), before anything else, its owner
+  // replays the commit log's entries of this partition, oldest first, then calls finish_replay().
+  static runtime::Task<Result<std::unique_ptr<Log>>> open(LogContext& context, LogIdentity identity,
+                                                          LogConfig config, LogOpenOptions options);
+  // REQUIRES: close() or remove() has ended, or nothing of this log is under way (as after a crash).
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  // One entry of kind append or truncate; what the log has already is skipped. `batches` keeps entry.batches
+  // alive. Errc::corrupt when records between the log's end and this entry are missing.
+  runtime::Task<Status> replay_entry(CommitLog::Entry entry, Slice batches, CommitLog::Position end);
+  // Errc::corrupt when the log now ends below its recovery point.
+  Status finish_replay();
+
+  // Appends one batch as the leader, without waiting. Offsets and leader epoch are set here. The answer may
+  // leave once durable_end_offset() (and for acks=all the high watermark) is above last_offset.
+  // REQUIRES: leader_epoch >= latest_epoch().
+  LogResult<AppendInfo> append_as_leader(const Slice& batch, const AppendOptions& options);
+  // Appends what a leader sent, with its offsets and epochs; a cut-off batch at the end is left out. Batches
+  // below the end are skipped. Errors leave what came before appended.
+  LogResult<AppendInfo> append_as_follower(const Slice& batches);
+  // Notes that `epoch` begins at the end of the log; at promotion, before the first append.
+  void assign_epoch_start(LeaderEpoch epoch);
+
+  // Whole batches from the one that contains `from` on, up to `max_bytes`, all of them below `visible_end`;
+  // with `at_least_one_batch` the first may be larger. Empty when nothing is visible. Any number at a time.
+  // offset_out_of_range: `from` is below the log start or above the end. corrupt_message: the bytes on disk
+  // are damaged. What it answers stays valid whatever happens to the log.
+  runtime::Task<LogResult<ReadResult>> read(Offset from, std::size_t max_bytes, Offset visible_end,
+                                            bool at_least_one_batch);
+
+  // The end of the log, and the end of what may be acknowledged. Both fall at truncations only; closed by
+  // close(), remove() and, the second, by a failure of the device.
+  runtime::Watermark& end_offset() { return end_offset_; }
+  runtime::Watermark& durable_end_offset() { return durable_end_offset_; }
+  Offset log_start_offset() const { return log_start_offset_; }
+  Offset recovery_point() const { return recovery_point_; }
+  LeaderEpoch latest_epoch() const { return epochs_.latest(); }
+  LeaderEpochCache::EpochEnd offset_for_leader_epoch(LeaderEpoch requested) const;
+  const LeaderEpochCache& epochs() const { return epochs_; }
+  std::int64_t size_bytes() const;
+  std::size_t segment_count() const { return segments_.size(); }
+  std::int64_t unflushed_bytes() const { return tail_bytes_ + unsynced_bytes_; }
+  const LogIdentity& identity() const { return identity_; }
+  const LogConfig& config() const { return config_; }
+  void configure(LogConfig config);
+  // Null unless a write or sync has failed since open().
+  const Error* poisoned() const { return poison_ ? &*poison_ : nullptr; }
+
+  // First record with a timestamp >= `timestamp` at or above the log start; empty when there is none.
+  runtime::Task<LogResult<std::optional<TimestampOffset>>> offset_for_timestamp(TimestampMs timestamp);
+  // First of the records with the highest timestamp; empty in an empty log.
+  runtime::Task<LogResult<std::optional<TimestampOffset>>> offset_of_max_timestamp();
+
+  // What read_committed sees ends here: min(high watermark, first offset of an open transaction).
+  Offset last_stable_offset(Offset high_watermark);
+  // The aborted transactions that overlap [first, end), by first offset.
+  runtime::Task<LogResult<std::vector<AbortedProducer>>> aborted_transactions(Offset first, Offset end);
+  // For DescribeProducers.
+  const ProducerStateTable& producers() const { return producers_; }
+
+  // Cuts the log so that it ends at `offset`, or at the start of the batch that contains it. No effect at or
+  // above the end. The caller appends nothing meanwhile. Durable when it returns.
+  runtime::Task<Status> truncate_to(Offset offset);
+  // Drops everything; the next record gets `offset`.
+  runtime::Task<Status> truncate_fully_and_start_at(Offset offset);
+  // DeleteRecords and what a follower learns: only forward, at most to the end. Files go with
+  // run_retention().
+  LogResult<void> set_log_start_offset(Offset offset);
+
+  // Puts everything durable that is in memory into the segments and syncs them, with their indexes; then the
+  // commit log may reuse the space. A full disk leaves everything as it was (Errc::no_space).
+  runtime::Task<Status> flush();
+  // flush.ms has passed since the oldest unflushed append.
+  bool flush_due(TimestampMs now_ms) const;
+  // Drops whole segments by time, size and log start offset, never above the high watermark, and forgets idle
+  // producers. The number of segments dropped.
+  runtime::Task<Result<std::size_t>> run_retention(TimestampMs now_ms, Offset high_watermark);
+  // Starts a new segment; without effect when the active one is empty.
+  Status roll();
+  // Flushes, writes a producer snapshot; after it the log can be opened as after a clean shutdown.
+  runtime::Task<Status> close();
+  // Deletes the log: notes it in the commit log, renames the folder to `<name>.<uuid>-delete`, then unlinks
+  // in the background.
+  runtime::Task<Status> remove();
+
+ private:
+  struct Batch;     // one batch on its way into the log
+  struct Flush;     // what one flush hands to the pool
+  struct Position;  // of a batch: segment and place in it
+
+  Log(LogContext& context, LogIdentity identity, LogConfig config);
+
+  // log.cc: append
+  void on_durable(CommitLog::Position up_to) override;
+  void on_poisoned(const Error& error) override;
+
+  LogContext& context_;
+  LogIdentity identity_;
+  LogConfig config_;
+  runtime::Watermark end_offset_;
+  runtime::Watermark durable_end_offset_;
+  Offset log_start_offset_ = 0;
+  Offset recovery_point_ = 0;
+  LeaderEpochCache epochs_;
+  ProducerStateTable producers_;
+  std::vector<SegmentPtr> segments_;  // by base offset; the last one is active; none before the first record
+  std::int64_t tail_bytes_ = 0;
+  std::int64_t unsynced_bytes_ = 0;
+  std::optional<Error> poison_;
+};
+
+}  // namespace moldau::storage
