@@ -8,9 +8,8 @@ namespace moldau::wire {
 
 const ApiInfo* find_api(std::int16_t key) {
   const auto all = apis();
-  const auto at = std::ranges::lower_bound(all, key, {}, [](const ApiInfo& info) {
-    return static_cast<std::int16_t>(info.key);
-  });
+  const auto at = std::ranges::lower_bound(
+      all, key, {}, [](const ApiInfo& info) { return static_cast<std::int16_t>(info.key); });
   return at != all.end() && static_cast<std::int16_t>(at->key) == key ? &*at : nullptr;
 }
 

@@ -1,5 +1,6 @@
-// The APIs that this broker speaks: keys, names, version ranges and where each is served. The ranges are those
-// of Apache Kafka 4.3 and are declared once, in schema/*.schema; ApiKey and the table are generated from there.
+// The APIs that this broker speaks: keys, names, version ranges and where each is served. The ranges are
+// those of Apache Kafka 4.3 and are declared once, in schema/*.schema; ApiKey and the table are generated
+// from there.
 #pragma once
 
 #include <cstdint>

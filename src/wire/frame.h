@@ -1,5 +1,6 @@
-// Whole frames: int32 size, header, body. Request header v1, or v2 (with tags) for flexible versions; response
-// header v0, or v1 for flexible versions except ApiVersions, whose responses always use v0 (KIP-511).
+// Whole frames: int32 size, header, body. Request header v1, or v2 (with tags) for flexible versions;
+// response header v0, or v1 for flexible versions except ApiVersions, whose responses always use v0
+// (KIP-511).
 #pragma once
 
 #include <cstdint>
@@ -33,8 +34,9 @@ struct ResponseFrame {
   Slice body;
 };
 
-// `frame` is what follows the size. An API key that is not ours is Errc::unsupported: the connection cannot go
-// on, since its header's form is unknown. A version that is not ours is no error here: ApiVersions must answer it.
+// `frame` is what follows the size. An API key that is not ours is Errc::unsupported: the connection cannot
+// go on, since its header's form is unknown. A version that is not ours is no error here: ApiVersions must
+// answer it.
 Result<RequestFrame> decode_request_frame(const Slice& frame);
 
 // The response to a request of this API and version; `frame` is what follows the size.

@@ -5,7 +5,7 @@
 namespace moldau::wire {
 
 Status Reader::finish(bool to_the_end) const {
-  if (!ok()) return moldau::fail(code_, failure_);
+  if (!ok()) return moldau::fail(code_, std::string(failure_) + " at byte " + std::to_string(failed_at_));
   if (to_the_end && remaining() != 0)
     return moldau::fail(Errc::corrupt, std::to_string(remaining()) + " bytes after the end of the message");
   return {};
@@ -15,13 +15,18 @@ void Reader::fail(Errc code, const char* what) {
   if (failure_ != nullptr) return;
   code_ = code;
   failure_ = what;
+  failed_at_ = static_cast<std::size_t>(at_ - source_->data());
   at_ = end_;
 }
 
 void Reader::fail_truncated() { fail(Errc::truncated, "the bytes end before the value does"); }
 
 void Reader::adopt(const Reader& field) {
-  if (!field.ok()) return fail(field.code_, field.failure_);
+  if (!field.ok()) {
+    fail(field.code_, field.failure_);
+    failed_at_ = field.failed_at_;
+    return;
+  }
   if (field.remaining() != 0) fail(Errc::corrupt, "a tagged field is longer than its value");
 }
 
@@ -64,12 +69,13 @@ std::optional<std::size_t> Reader::count(bool compact, std::size_t min_element_s
 
 void Reader::records(SliceList& out, bool compact) {
   out.clear();
-  if (auto slice = slice_of(required(size32(compact))); slice && !slice->empty()) out.push_back(*std::move(slice));
+  if (auto slice = slice_of(required(size32(compact))); slice && !slice->empty())
+    out.push_back(*std::move(slice));
 }
 
-void Reader::records(std::optional<SliceList>& out, bool compact) {
+void Reader::records(std::optional<SliceList>& out, bool compact, bool nullable) {
   out.reset();
-  auto slice = slice_of(size32(compact));
+  auto slice = slice_of(required(size32(compact), nullable));
   if (!slice) return;
   out.emplace();
   if (!slice->empty()) out->push_back(*std::move(slice));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,38 +55,43 @@ class Reader {
     return long_uvarint();
   }
 
+  // Null where `nullable` is false is a failure, as it is for types that cannot hold it.
   void string(std::string& out, bool compact) {
     if (const auto text = text_of(required(string_size(compact)))) out.assign(text->data(), text->size());
   }
-  void string(std::optional<std::string>& out, bool compact) {
-    const auto text = text_of(string_size(compact));
+  void string(std::optional<std::string>& out, bool compact, bool nullable = true) {
+    const auto text = text_of(required(string_size(compact), nullable));
     text ? void(out.emplace(*text)) : out.reset();
   }
   void bytes(Slice& out, bool compact) { out = slice_of(required(size32(compact))).value_or(Slice()); }
-  void bytes(std::optional<Slice>& out, bool compact) { out = slice_of(size32(compact)); }
+  void bytes(std::optional<Slice>& out, bool compact, bool nullable = true) {
+    out = slice_of(required(size32(compact), nullable));
+  }
   // A list of one slice, or of none when there are no bytes.
   void records(SliceList& out, bool compact);
-  void records(std::optional<SliceList>& out, bool compact);
+  void records(std::optional<SliceList>& out, bool compact, bool nullable = true);
 
-  // Arrays of a fixed-size element that `read` decodes.
-  template <class T, class Read>
-  void array(std::vector<T>& out, bool compact, std::size_t min_element_size, Read read) {
-    elements(out, required(count(compact, min_element_size)), read);
+  // Arrays of numbers, strings or uuids.
+  template <class T>
+  void values(std::vector<T>& out, bool compact) {
+    elements(out, required(count(compact, min_size<T>(compact))), Value{compact});
   }
-  template <class T, class Read>
-  void array(std::optional<std::vector<T>>& out, bool compact, std::size_t min_element_size, Read read) {
-    const auto size = count(compact, min_element_size);
+  template <class T>
+  void values(std::optional<std::vector<T>>& out, bool compact, bool nullable = true) {
+    const auto size = required(count(compact, min_size<T>(compact)), nullable);
     out.reset();
-    if (size) elements(out.emplace(), *size, read);
+    if (size) elements(out.emplace(), size, Value{compact});
   }
   // Arrays of structs: T::read(Reader&, version), T::kMinSize.
   template <class T>
   void structs(std::vector<T>& out, bool compact, std::int16_t version) {
-    array(out, compact, T::kMinSize, [version](Reader& in, T& element) { element.read(in, version); });
+    elements(out, required(count(compact, T::kMinSize)), Struct{version});
   }
   template <class T>
-  void structs(std::optional<std::vector<T>>& out, bool compact, std::int16_t version) {
-    array(out, compact, T::kMinSize, [version](Reader& in, T& element) { element.read(in, version); });
+  void structs(std::optional<std::vector<T>>& out, bool compact, std::int16_t version, bool nullable = true) {
+    const auto size = required(count(compact, T::kMinSize), nullable);
+    out.reset();
+    if (size) elements(out.emplace(), size, Struct{version});
   }
   // A nullable struct: one int8 before it, negative for null.
   template <class T>
@@ -131,12 +137,34 @@ class Reader {
   void adopt(const Reader& field);
   std::uint32_t long_uvarint();
 
+  struct Value {
+    bool compact;
+    template <std::integral T>
+    void operator()(Reader& in, T& out) const {
+      out = in.number<T>();
+    }
+    void operator()(Reader& in, std::string& out) const { in.string(out, compact); }
+    void operator()(Reader& in, Uuid& out) const { out = in.uuid(); }
+  };
+  struct Struct {
+    std::int16_t version;
+    template <class T>
+    void operator()(Reader& in, T& out) const {
+      out.read(in, version);
+    }
+  };
+  template <class T>
+  static constexpr std::size_t min_size(bool compact) {
+    if constexpr (std::is_same_v<T, std::string>) return compact ? 1 : 2;
+    return sizeof(T) < 16 ? sizeof(T) : 16;
+  }
+
   // Lengths and counts; nullopt for null and after a failure. A size returned is at most remaining().
   std::optional<std::size_t> string_size(bool compact);
   std::optional<std::size_t> size32(bool compact);
   std::optional<std::size_t> count(bool compact, std::size_t min_element_size);
-  std::optional<std::size_t> required(std::optional<std::size_t> size) {
-    if (!size && ok()) fail(Errc::corrupt, "null where none is allowed");
+  std::optional<std::size_t> required(std::optional<std::size_t> size, bool nullable = false) {
+    if (!size && !nullable && ok()) fail(Errc::corrupt, "null where none is allowed");
     return size;
   }
 
@@ -154,7 +182,7 @@ class Reader {
   }
 
   template <class T, class Read>
-  void elements(std::vector<T>& out, std::optional<std::size_t> size, Read& read) {
+  void elements(std::vector<T>& out, std::optional<std::size_t> size, Read read) {
     out.clear();
     if (!size) return;
     // Elements may be larger in memory than on the wire: what is reserved ahead is bounded by bytes received.
@@ -165,6 +193,7 @@ class Reader {
   const Slice* source_;
   const std::byte* at_;
   const std::byte* end_;
+  std::size_t failed_at_ = 0;
   Errc code_ = Errc::corrupt;
   const char* failure_ = nullptr;
 };

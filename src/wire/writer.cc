@@ -11,7 +11,9 @@ namespace {
 std::string_view cut_to_limit(std::string_view text) {
   if (text.size() <= kMaxStringSize) return text;
   std::size_t size = kMaxStringSize;
-  const auto continues = [&](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };
+  const auto continues = [&](std::size_t at) {
+    return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
+  };
   while (size > 0 && continues(size)) --size;
   return text.substr(0, size);
 }

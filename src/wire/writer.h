@@ -2,6 +2,7 @@
 // and byte strings of kSpliceSize and more are spliced in as slices, without a copy.
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,7 @@ class Writer {
   // Strings longer than Kafka allows (32767 bytes) are cut at a character's boundary: peers cannot send such
   // ones, so only texts of our own making are concerned.
   void string(std::string_view text, bool compact);
+  void string(const std::string& text, bool compact) { string(std::string_view(text), compact); }
   // Null is written as the empty string where `nullable` is false, and likewise below: versions that know no
   // null give the empty value the same meaning.
   void string(const std::optional<std::string>& text, bool compact, bool nullable = true) {
@@ -62,14 +64,15 @@ class Writer {
   }
 
   void array_size(std::size_t count, bool compact) { length32(count, compact); }
-  template <class T, class Write>
-  void array(const std::vector<T>& values, bool compact, Write write) {
+  // Arrays of numbers, strings or uuids.
+  template <class T>
+  void values(const std::vector<T>& values, bool compact) {
     array_size(values.size(), compact);
-    for (const auto& value : values) write(*this, value);
+    for (const T& element : values) value(element, compact);
   }
-  template <class T, class Write>
-  void array(const std::optional<std::vector<T>>& values, bool compact, Write write, bool nullable = true) {
-    if (values) return array(*values, compact, write);
+  template <class T>
+  void values(const std::optional<std::vector<T>>& elements, bool compact, bool nullable = true) {
+    if (elements) return values(*elements, compact);
     nullable ? null32(compact) : array_size(0, compact);
   }
   template <class T>
@@ -111,12 +114,19 @@ class Writer {
   };
 
   std::byte* extend(std::size_t size) {
-    if (size > capacity_ - used_) [[unlikely]] grow(size);
+    if (size > capacity_ - used_) [[unlikely]]
+      grow(size);
     std::byte* at = buffer_.get() + used_;
     used_ += size;
     return at;
   }
   void grow(std::size_t size);
+  template <std::integral T>
+  void value(T element, bool) {
+    number<T>(element);
+  }
+  void value(const std::string& element, bool compact) { string(element, compact); }
+  void value(const Uuid& element, bool) { uuid(element); }
   void length32(std::size_t size, bool compact) {
     compact ? uvarint(static_cast<std::uint32_t>(size + 1))
             : number<std::int32_t>(static_cast<std::int32_t>(size));
