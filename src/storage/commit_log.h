@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,7 +73,8 @@ class CommitLog {
 
    private:
     friend class CommitLog;
-    std::uint64_t round_ = 0;  // the last round that it is enlisted for
+    Position enlisted_in_ = -1;        // the newest record that it has entries in
+    std::uint64_t told_in_round_ = 0;  // the last round that it was told about
   };
 
   // Opens or creates the file. Errc::corrupt (naming the file) when neither copy of its header is valid,
@@ -107,7 +107,7 @@ class CommitLog {
   Result<Appended> append(const Entry& entry, Participant& participant);
 
   // Everything below is synced. Closed when poisoned, and by close().
-  runtime::Watermark& durable() { return durable_; }
+  runtime::Watermark& durable();
   // Where the next entry goes, at the earliest.
   Position end() const;
 
@@ -128,7 +128,7 @@ class CommitLog {
 
   std::size_t max_batches_bytes() const;
   // The failure after which nothing becomes durable any more; null while there was none.
-  const Error* poisoned() const { return poison_ ? &*poison_ : nullptr; }
+  const Error* poisoned() const;
 
   struct Stats {
     std::uint64_t rounds = 0;
@@ -146,10 +146,8 @@ class CommitLog {
 
  private:
   class Impl;
-  explicit CommitLog(std::unique_ptr<Impl> impl);
-  runtime::Watermark durable_;
-  std::optional<Error> poison_;
-  std::unique_ptr<Impl> impl_;
+  explicit CommitLog(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;  // shared only with completions under way, which hold it weakly
 };
 
 }  // namespace moldau::storage
