@@ -48,6 +48,11 @@ constexpr Sequence sequence_after(Sequence sequence, std::int32_t increment) {
       (static_cast<std::uint32_t>(sequence) + static_cast<std::uint32_t>(increment)) & 0x7fffffffU);
 }
 
+// A base of 64 bits and a delta, both read from bytes that nobody has checked: wraps, as Kafka's does.
+constexpr std::int64_t wrapping_add(std::int64_t base, std::int64_t delta) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(base) + static_cast<std::uint64_t>(delta));
+}
+
 // The header of one batch: borrows at least kHeaderSize bytes whose magic is 2 and whose length is possible.
 // Everything else in it is as its writer left it, until someone has checked it.
 class HeaderView {
@@ -65,8 +70,8 @@ class HeaderView {
   LeaderEpoch partition_leader_epoch() const { return load_be<std::int32_t>(at_ + kPartitionLeaderEpochAt); }
   std::uint32_t crc() const { return load_be<std::uint32_t>(at_ + kCrcAt); }
   std::int32_t last_offset_delta() const { return load_be<std::int32_t>(at_ + kLastOffsetDeltaAt); }
-  Offset last_offset() const { return base_offset() + last_offset_delta(); }
-  Offset next_offset() const { return last_offset() + 1; }
+  Offset last_offset() const { return wrapping_add(base_offset(), last_offset_delta()); }
+  Offset next_offset() const { return wrapping_add(last_offset(), 1); }
   // What record timestamps are relative to. kNoTimestamp in a batch that compaction emptied.
   TimestampMs base_timestamp() const { return load_be<std::int64_t>(at_ + kBaseTimestampAt); }
   TimestampMs max_timestamp() const { return load_be<std::int64_t>(at_ + kMaxTimestampAt); }

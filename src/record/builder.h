@@ -27,7 +27,8 @@ struct BatchFields {
   std::optional<TimestampMs> log_append_time;
   bool transactional = false;
   bool control = false;
-  std::optional<TimestampMs> delete_horizon;  // KIP-534
+  std::optional<TimestampMs> delete_horizon;          // KIP-534
+  TimestampMs max_timestamp_if_empty = kNoTimestamp;  // an emptied batch keeps its maximum
 
   // The fields of an existing batch, to write a batch in its place (compaction, new compression level).
   static BatchFields of(const HeaderView& batch);
@@ -68,7 +69,7 @@ class BatchBuilder {
   void set_producer(ProducerId id, ProducerEpoch epoch, Sequence base_sequence);
   // Lets the batch reach up to this offset although its last records are gone (compaction). REQUIRES: not
   // below the last record.
-  void set_last_offset(Offset offset) { last_offset_ = offset; }
+  void set_last_offset(Offset offset);
 
   // The finished batch; the builder is spent. Without records: an emptied batch, as compaction leaves it.
   // Errc::invalid_argument: a compression level that does not exist.
@@ -77,9 +78,16 @@ class BatchBuilder {
   Slice build_uncompressed() &&;
 
  private:
-  void encode(Offset offset, TimestampMs timestamp, std::optional<ByteView> key,
-              std::optional<ByteView> value, std::size_t headers_size, auto&& write_headers);
-  TimestampMs base_timestamp_for(TimestampMs first);
+  static constexpr Offset kMaxDelta = 0x7fffffff;
+  struct Parts {
+    Offset offset;
+    TimestampMs timestamp;
+    std::optional<ByteView> key;
+    std::optional<ByteView> value;
+    std::int32_t header_count;
+    std::size_t headers_size;
+  };
+  void encode(const Parts& parts, auto&& write_headers_at);
   void write_header();
 
   BatchFields fields_;
@@ -87,7 +95,7 @@ class BatchBuilder {
   std::int32_t record_count_ = 0;
   Offset last_offset_;
   TimestampMs base_timestamp_ = kNoTimestamp;
-  TimestampMs max_timestamp_ = kNoTimestamp;
+  TimestampMs max_timestamp_;
 };
 
 }  // namespace moldau::record

@@ -43,7 +43,8 @@ struct ControlRecord {
   ControlType type{};  // may be one that is not named above
   ByteView value;      // empty when the record has none
 };
-// REQUIRES: batch.is_control(). Errc::corrupt: not one well-formed record.
+// REQUIRES: batch.is_control(). Errc::corrupt: not one well-formed record; compaction may have emptied a
+// control batch, so ask for record_count() first.
 Result<ControlRecord> read_control_record(const BatchView& batch);
 // Reads the coordinator epoch of an ABORT or COMMIT record's value.
 Result<std::int32_t> coordinator_epoch_of(const ControlRecord& record);

@@ -70,7 +70,7 @@ class RecordReader {
   RecordReader(const HeaderView& batch, ByteView records);
 
   // True: `record` is the next one. False: all records that the header counts were read and no byte is left.
-  // Errc::corrupt: a length, count or varint lies, or bytes or records are left over.
+  // Errc::corrupt: a length, count or varint lies, bytes or records are left over, offset deltas do not rise.
   Result<bool> next(RecordView& record);
 
  private:
@@ -78,6 +78,8 @@ class RecordReader {
   TimestampMs base_timestamp_;
   std::optional<TimestampMs> append_time_;
   Sequence base_sequence_;
+  std::int32_t last_offset_delta_;
+  std::int32_t offset_delta_ = -1;  // of the record before
   std::int32_t left_;
   ByteView rest_;
 };
