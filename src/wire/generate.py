@@ -257,6 +257,8 @@ def function(head, body):
 def struct_functions(message, struct):
     code = "".join(struct_functions(message, inner) for inner in struct.nested)
     path = struct.path
+    if in_optional(message.struct, struct):
+        code += f"{path}::{struct.name}() = default;\n\n"
     code += function(f"void {path}::read(Reader& in, ApiVersion version)",
                      with_flexible(message, struct, read_body(message, struct)))
     code += function(f"void {path}::encode(Writer& out, ApiVersion version) const",
@@ -264,6 +266,14 @@ def struct_functions(message, struct):
     code += function(f"void {path}::print(JsonPrinter& out, ApiVersion version) const", print_body(message, struct))
     return code + function(f"{path} {path}::random(Random& random, ApiVersion version)",
                            random_body(message, struct))
+
+
+def in_optional(root, struct):
+    """Whether std::optional holds the struct. It asks for the default constructor while the enclosing class is
+    still open and member initializers are not known yet: such a struct declares its constructor."""
+    return any(field.struct and ((field.struct is struct and field.nullable and not field.array)
+                                 or in_optional(field.struct, struct))
+               for field in root.fields)
 
 
 def declaration(message, struct, indent):
@@ -276,6 +286,8 @@ def declaration(message, struct, indent):
         lines.append(f"{pad}  {cpp_type(field)} {field.cpp_name}{initializer(field)};{note}")
     if struct.fields:
         lines.append("")
+    if in_optional(message.struct, struct):
+        lines.append(f"{pad}  {struct.name}();")
     lines += [
         f"{pad}  void read(Reader& in, ApiVersion version);",
         f"{pad}  void encode(Writer& out, ApiVersion version) const;",

@@ -37,7 +37,7 @@ class Range:
 ALL = Range(0, UNBOUNDED)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Field:
     name: str                       # Kafka's: "ThrottleTimeMs"
     type: str                       # a scalar, or the name of a struct
@@ -58,7 +58,7 @@ class Field:
         return self.name[0].lower() + self.name[1:]
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Struct:
     name: str
     fields: list = dataclasses.field(default_factory=list)
@@ -67,7 +67,7 @@ class Struct:
     path: str = ""                                          # "ProduceRequest::TopicData"
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Message:
     struct: Struct
     versions: Range
@@ -75,7 +75,7 @@ class Message:
     kind: str                       # "request", "response" or "data"
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Schema:
     stem: str                       # of the file's name: "list_offsets"
     purpose: str = ""
