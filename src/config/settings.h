@@ -54,7 +54,8 @@ struct Settings {
   std::string data_dir;  // absolute
 
   std::string cluster_name = "dev";
-  std::optional<Uuid> cluster_id;  // nothing: chosen at the first start; else must match the data folder
+  std::optional<std::string>
+      cluster_id;  // nothing: chosen at the first start; else must match the data folder
   std::vector<runtime::Endpoint> seeds;
   std::vector<Voter> voters;
   std::int32_t initial_size = 1;
