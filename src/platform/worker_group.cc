@@ -1,8 +1,5 @@
 #include "platform/worker_group.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <chrono>
 
 #include "platform/thread.h"
@@ -11,6 +8,19 @@ namespace moldau::platform {
 
 using runtime::Executor;
 using runtime::Job;
+
+namespace {
+
+// Not sched_yield(): on a busy machine it gives away the rest of the time slice, milliseconds.
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
 
 WorkerGroup::WorkerGroup(std::string name, unsigned max_threads, runtime::Duration spin)
     : name_(std::move(name)), max_threads_(max_threads), spin_(spin) {
@@ -72,7 +82,7 @@ void WorkerGroup::spin() {
   if (spin_ == runtime::Duration::zero()) return;
   const auto until = std::chrono::steady_clock::now() + spin_;
   while (queued_.load(std::memory_order_relaxed) == 0 && std::chrono::steady_clock::now() < until) {
-    std::this_thread::yield();
+    pause();
   }
 }
 

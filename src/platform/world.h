@@ -30,7 +30,7 @@ struct WorldOptions {
   unsigned read_threads = 4;        // at most, started when needed
   unsigned background_threads = 2;  // at most, started when needed
   // How long a commit thread looks for its next work before it sleeps: waking it costs 45 to 90 µs on small
-  // virtual machines. It yields its core meanwhile to whoever needs it.
+  // virtual machines.
   runtime::Duration commit_spin = std::chrono::microseconds(20);
 };
 
@@ -74,7 +74,7 @@ class RealWorld final : public runtime::World {
   }
 
   // The same from a thread of a program whose World was started by start(): the thread waits for the value.
-  // REQUIRES: not called on a shard.
+  // REQUIRES: not called on a shard; nobody stops the world meanwhile.
   template <class F>
   runtime::detail::TaskValueOf<F> call(F function) {
     using R = runtime::detail::TaskValueOf<F>;
