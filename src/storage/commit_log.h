@@ -44,12 +44,12 @@ class CommitLog {
   struct Entry {
     enum class Kind : std::uint8_t { append = 1, truncate = 2, remove = 3 };
     Kind kind = Kind::append;
-    TopicId topic_id;
+    TopicId topic_id = {};
     PartitionIndex partition = 0;
     LeaderEpoch leader_epoch = kNoEpoch;
     Offset offset =
         0;  // append: base offset of the first batch; truncate: the end offset it leaves; remove: 0
-    ByteView batches;  // append only: whole record batches
+    ByteView batches = {};  // append only: whole record batches
 
     TopicIdPartition topic_id_partition() const { return {topic_id, partition}; }
   };
