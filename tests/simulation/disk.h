@@ -38,7 +38,14 @@ struct Descriptors {
   bool available() const { return used < limit; }
 };
 
-class ProcessDisk;
+class Drive;
+
+// One process's time with the drive; everything that it opened refers to it.
+struct DriveSession {
+  Drive& drive;
+  std::shared_ptr<Descriptors> descriptors;
+  bool alive = true;
+};
 
 class Drive {
  public:
@@ -95,6 +102,7 @@ class Drive {
  private:
   friend class ProcessDisk;
   friend class OpenFile;
+  friend class HeldLock;
 
   // Counts a changing operation; true when power is lost at it: the caller applies its change as an unsynced
   // one, calls lose_power() and answers the error.
@@ -107,7 +115,8 @@ class Drive {
   FaultCounters& counters_;
   Random random_;
   DiskTree tree_;
-  ProcessDisk* attached_ = nullptr;
+  std::shared_ptr<DriveSession> session_;
+  std::vector<const Node*> locked_;
   std::uint64_t operations_ = 0;
   std::uint64_t crash_at_ = 0;
   std::function<void()> on_power_loss_;

@@ -51,12 +51,10 @@ class FileBody {
     std::uint8_t dirty = 0;  // a bit per sector
     bool phantom = false;    // clean, yet not what the device holds: a failed sync dropped it
   };
-  Page& writable(std::size_t page);
   void mark_dirty(std::size_t page, std::size_t first_sector, std::size_t last_sector, Random& random);
   void write_back(std::size_t page, std::size_t sector);
   void keep_sector(std::size_t page, std::size_t sector, Random& random, bool torn);
   void commit_truncation();
-  Page& durable_writable(std::size_t page);
   void revert(std::size_t page);
   void settle();
 

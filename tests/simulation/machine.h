@@ -29,12 +29,13 @@ class MachineClock : public runtime::WallClock {
   // The first simulated time at which local() is at least `when`.
   MonotonicTime simulated(MonotonicTime when) const;
 
-  // Parts per million that both clocks run fast (or slow, when negative) from now on.
-  void set_drift_ppm(std::int64_t ppm);
   void step_wall_clock(Duration by);
   void stop_wall_clock();  // until the next step_wall_clock()
 
  private:
+  friend class Machine;
+  void set_drift_ppm(std::int64_t ppm);
+
   const Scheduler& scheduler_;
   FaultCounters& counters_;
   MonotonicTime base_simulated_;
@@ -62,7 +63,6 @@ class ShardExecutor final : public runtime::Executor {
 
  private:
   void check_shard() const;
-  void fire_at(MonotonicTime when, runtime::Job job);
 
   Place place_;
   const MachineClock& clock_;
@@ -107,7 +107,7 @@ class Process : public runtime::World {
 
 class Machine : public runtime::World {
  public:
-  Machine(World& world, unsigned index, std::uint64_t seed);
+  Machine(simulation::World& world, unsigned index, std::uint64_t seed);
   ~Machine() override;
 
   // Of the process that runs now. After a restart these are other objects: ask again.
@@ -132,6 +132,8 @@ class Machine : public runtime::World {
   void pause();
   void resume();
   bool running() const { return process_->alive(); }
+  // Parts per million that both clocks run fast (or slow, when negative) from now on.
+  void set_drift_ppm(std::int64_t ppm);
 
   unsigned index() const { return index_; }
   std::string host() const { return Fabric::address_of(index_); }

@@ -62,6 +62,7 @@ class Fabric {
   friend class SimulatedStream;
   friend class Connection;
   friend class Process;
+  friend class Machine;
 
   struct Address {
     unsigned machine;
@@ -69,17 +70,23 @@ class Fabric {
   };
   Result<Address> resolve(const std::string& host, unsigned from) const;
   Duration latency(unsigned from, unsigned to);
-  bool cut_now(unsigned from, unsigned to) const { return links_[from * machines_ + to].cut; }
-  SimulatedListener* find_listener(const Address& address, std::uint16_t port, unsigned from);
+  // One of those that listen there, at random; null when nobody does.
+  SimulatedListener* find_listener(const Address& address, std::uint16_t port);
   bool roll(double rate) { return rate > 0 && random_.chance(rate); }
+  void power_on(unsigned machine) { powered_[machine] = true; }
   // The process is gone: its listeners end; its streams are reset, or fall silent when power was lost.
   void process_died(Process& process, bool silently);
+  // Whether a packet gets through now.
+  bool passes(unsigned from, unsigned to) { return powered_[to] && !link(from, to).cut; }
+  std::uint16_t free_port(unsigned machine);
 
   NetworkOptions options_;
   unsigned machines_;
   Scheduler& scheduler_;
   FaultCounters& counters_;
   Random random_;
+  Owner owner_;
+  Place place_;  // of the steps of the network itself
   std::vector<Link> links_;
   std::unordered_map<std::string, unsigned> names_;
   std::vector<SimulatedListener*> listeners_;

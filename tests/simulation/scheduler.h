@@ -3,8 +3,10 @@
 // compared.
 #pragma once
 
+#include <algorithm>
 #include <coroutine>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "base/random.h"
@@ -54,12 +56,16 @@ class Scheduler {
   // No effect when it has run.
   void cancel(Token token);
   void resume_owner(Owner& owner);
+  // Drops every job.
+  void clear();
+  // Moves every timer of the owner: its clock has changed.
+  void retime(const Owner& owner, const std::function<MonotonicTime(MonotonicTime)>& moved);
 
   enum class Step { ran, nothing_before_limit, nothing_at_all };
   // Runs one ready job; when there is none, moves the clock to the next event, not beyond `limit`.
   Step step(MonotonicTime limit);
-  // REQUIRES: nothing is due before `when`.
-  void move_clock(MonotonicTime when);
+  // Lets the time pass until `when` after step() found nothing before it.
+  void move_clock(MonotonicTime when) { now_ = std::max(now_, when); }
 
   // The place of the running step; nullptr outside of steps.
   const Place* current() const { return current_; }
@@ -98,6 +104,7 @@ class Scheduler {
   bool next_event(MonotonicTime limit);
   void collect_due();
   bool pick(Owner::Held& picked);
+  std::size_t choose();
   void run(std::uint32_t slot);
 
   MonotonicTime start_;
