@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 
 #include "base/bytes.h"
@@ -17,7 +18,7 @@ class Scratch {
   // One byte beyond the limit may be produced: that is how an output that is too large shows.
   void start(std::size_t expected, std::size_t limit) {
     used_ = 0;
-    limit_ = limit + 1;
+    limit_ = std::min(limit, std::numeric_limits<std::size_t>::max() - 1) + 1;
     const std::size_t wanted = std::min(limit_, std::max(expected, kFirstSize));
     if (wanted > capacity_ || capacity_ > std::max(wanted, kKeptSize)) release();
     reserve(wanted);

@@ -158,14 +158,14 @@ std::string_view name_of(RejectionReason reason) {
   MOLDAU_UNREACHABLE();
 }
 
-Validated validate_for_append(const Slice& batches, const ValidationRules& rules, Codecs& codecs) {
+Validated validate_for_append(Slice batches, const ValidationRules& rules, Codecs& codecs) {
   ASSIGN_OR_RETURN(const BatchView batch, only_batch_of(batches));
   TRY(check_before_records(batch, rules));
   ASSIGN_OR_RETURN(const ByteView records, decompressed(batch, rules, codecs));
   RecordChecks checks(batch, rules);
   TRY(checks.run(records));
 
-  ValidatedBatch result{.bytes = batches,
+  ValidatedBatch result{.bytes = std::move(batches),
                         .record_count = batch.record_count(),
                         .max_timestamp = checks.max_timestamp(),
                         .max_timestamp_offset_delta = checks.max_timestamp_index()};

@@ -71,8 +71,8 @@ struct ValidatedBatch {
 
 // `batches`: the records field of one partition of a Produce request; there must be exactly one batch.
 // `codecs`: the calling shard's, for compressed batches.
-std::expected<ValidatedBatch, Rejection> validate_for_append(const Slice& batches,
-                                                             const ValidationRules& rules, Codecs& codecs);
+std::expected<ValidatedBatch, Rejection> validate_for_append(Slice batches, const ValidationRules& rules,
+                                                             Codecs& codecs);
 
 // What a batch read back from disk, or fetched by a follower, must hold, light enough for every batch: form,
 // checksum, and offsets that do not run backwards. `next_offset`: where the log before it ends.

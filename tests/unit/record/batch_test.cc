@@ -113,9 +113,8 @@ TEST(BatchReader, reports_what_is_no_batch) {
 }
 
 TEST(Patch, offset_and_epoch_lie_outside_the_checksum) {
-  std::vector<std::byte> bytes(Batch{}.slice().view().begin(), Batch{}.slice().view().end());
   const Slice source = Batch{}.slice();
-  bytes.assign(source.view().begin(), source.view().end());
+  std::vector<std::byte> bytes(source.view().begin(), source.view().end());
   set_base_offset(bytes, 1'000'000'000'007);
   set_partition_leader_epoch(bytes, 42);
   const auto batch = *BatchView::at(bytes);
