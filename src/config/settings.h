@@ -122,6 +122,7 @@ struct Sources {
   bool is_root = false;                            // decides the default data folder
   std::string home;                                // of the user who is not root
   std::string working_directory = "/";             // relative data folders start here
+  std::string hostname = "localhost";  // what a listener advertises that is bound to every address
   ReadFile read_file = read_file_of_os;
 };
 // Of this process: its environment, user and working directory.
