@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -109,6 +110,37 @@ void measure_pool(RealWorld& world, Lane lane, const char* what, runtime::Durati
   print_percentiles(what, rounds);
 }
 
+// 1 KiB written and synced over and over in a pre-written file, as a commit log does: by the shard itself,
+// and by the commit lane.
+void measure_commits(RealWorld& world, const std::string& path) {
+  constexpr std::uint64_t kFileBytes = 8 << 20;
+  constexpr int kRounds = 2'000;
+  auto file = *world.disk().open(path, runtime::OpenMode::create);
+  const std::vector<std::byte> zeros(kFileBytes);
+  if (!file->write_at(0, zeros) || !file->sync_data()) return;
+  const std::vector<std::byte> entry(1024, std::byte{1});
+  const auto commit = [&](int i) {
+    return file->write_at(static_cast<std::uint64_t>(i) * entry.size() % kFileBytes, entry) &&
+           file->sync_data();
+  };
+  std::vector<double> rounds;
+  for (int i = 0; i < kRounds; ++i) {
+    const auto start = Clock::now();
+    if (!commit(i)) return;
+    rounds.push_back(ns_since(start));
+  }
+  print_percentiles("1 KiB written and synced, blocking", std::exchange(rounds, {}));
+  world.run_until([&]() -> Task<void> {
+    for (int i = 0; i < kRounds; ++i) {
+      const auto start = Clock::now();
+      if (!co_await world.pool().run(Lane::commit, world.shard(0), [&] { return commit(i); })) co_return;
+      rounds.push_back(ns_since(start));
+    }
+  });
+  print_percentiles("1 KiB written and synced, commit lane", std::move(rounds));
+  (void)world.disk().remove_file(path);
+}
+
 void set_no_delay(int socket) {
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -208,6 +240,11 @@ int main(int argc, char** argv) {
     measure_pool(world, Lane::commit, "commit lane, 300 us apart", 300us);
     measure_pool(world, Lane::read, "read lane, call after call", {});
     measure_pool(world, Lane::read, "read lane, 300 us apart", 300us);
+  }
+  for (const int spin_us : {0, 20, 100}) {
+    std::printf("commit_spin %d us\n", spin_us);
+    RealWorld world({.commit_spin = std::chrono::microseconds(spin_us)});
+    measure_commits(world, std::filesystem::current_path().string() + "/micro_platform.tmp");
   }
   for (int i = 0; i < 3; ++i) {
     measure_bare_echo(rounds);
