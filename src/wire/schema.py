@@ -47,11 +47,12 @@ class Field:
     tag: int = None
     default: str = None
     secret: bool = False            # never printed
+    alias: str = None               # a C++ name of its own
     struct: "Struct" = None         # of a field of structs
 
     @property
     def cpp_name(self):
-        return snake(self.name)
+        return self.alias or snake(self.name)
 
     @property
     def json_name(self):
@@ -105,7 +106,7 @@ def parse_range(text):
 def parse_field(text):
     words = text.split()
     match = re.fullmatch(r"(\[\])?(\w+)(\?([\d+-]*))?", words[1])
-    if not match:
+    if not match or not (match[2] in SCALARS or match[2][0].isupper()):
         raise SchemaError(f"not a type: {words[1]}")
     field = Field(words[0], match[2], bool(match[1]))
     if match[3]:
@@ -117,6 +118,8 @@ def parse_field(text):
             field.tag = int(rest.pop(0))
         elif word == "=":
             field.default = rest.pop(0)
+        elif word == "as":
+            field.alias = rest.pop(0)
         elif word == "secret":
             field.secret = True
         elif word.startswith("v"):

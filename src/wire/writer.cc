@@ -64,7 +64,7 @@ void Writer::records(const SliceList& slices, bool compact) {
 
 void Writer::splice(const Slice& slice) {
   if (slice.empty()) return;
-  if (slice.size() < kSpliceSize) return raw(slice);
+  if (slice.size() < kSpliceSize || open_tags_ > 0) return raw(slice);
   splices_.push_back({used_, slice});
   spliced_ += slice.size();
 }
@@ -75,7 +75,7 @@ void Writer::patch_int32(std::size_t position, std::int32_t value) {
 }
 
 void Writer::insert_length(std::size_t start) {
-  MOLDAU_ASSERT(splices_.empty() || splices_.back().position <= start, "a slice spliced into a tagged field");
+  MOLDAU_ASSERT(splices_.empty() || splices_.back().position <= start);
   const std::size_t size = used_ - start;
   const std::size_t prefix = uvarint_size(size);
   extend(prefix);

@@ -92,12 +92,15 @@ class Writer {
     if (value) value->encode(*this, version);
   }
 
-  // One tagged field; `write` writes its value. Tags must be written in ascending order, after their count.
+  // One tagged field; `write` writes its value, into which slices are copied. Tags must be written in ascending
+  // order, after their count.
   template <class Write>
   void tag(std::uint32_t tag, Write write) {
     uvarint(tag);
     const std::size_t start = used_;
+    ++open_tags_;
     write();
+    --open_tags_;
     insert_length(start);
   }
 
@@ -140,6 +143,7 @@ class Writer {
   std::size_t capacity_;
   std::size_t used_ = 0;
   std::size_t spliced_ = 0;
+  int open_tags_ = 0;
   std::vector<Splice> splices_;
 };
 

@@ -1,6 +1,8 @@
 // What is true of encoding and decoding as such: sharing of memory, tags, nulls, errors, JSON.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "bytes.h"
 #include "wire/messages/api_versions.h"
 #include "wire/messages/fetch.h"
@@ -58,6 +60,16 @@ TEST(Writer, TagsLongerThan127BytesHaveLongerLengths) {
   const Slice bytes = std::move(out).finish_contiguous();
   EXPECT_EQ(to_hex(bytes.cut(0, 4)), "03ac0278");
   EXPECT_EQ(bytes.size(), 303u);
+}
+
+TEST(Writer, CopiesIntoTagsWhateverTheSize) {
+  Writer out;
+  out.splice(block(2000, 'b'));
+  out.tag(1, [&] { out.tag(2, [&] { out.splice(block(2000, 't')); }); });
+  const SliceList slices = std::move(out).finish();
+  ASSERT_EQ(slices.size(), 2u);
+  EXPECT_EQ(to_hex(slices[1].cut(0, 7)), "01d30f02d00f74");
+  EXPECT_EQ(slices[1].size(), 2006u);
 }
 
 TEST(Writer, CutsStringsAtTheLimitAndAtACharacter) {
@@ -136,27 +148,34 @@ TEST(Decoding, TellsWhatBrokeAndWhere) {
   EXPECT_EQ(error.message, "MetadataRequest v1: the bytes end before the value does at byte 6");
 }
 
+// JSON written with ' for ".
+std::string json(std::string text) {
+  std::ranges::replace(text, '\'', '"');
+  return text;
+}
+
 TEST(Json, HasKafkasNamesAndOnlyTheVersionsFields) {
-  ProduceRequest request = produce({block(10, 'r')});
-  request.transactional_id = "a\"\\\n\xff";
-  EXPECT_EQ(request.to_json(9),
-            R"({"transactionalId":"a\"\\\u000a\u00ff","acks":0,"timeoutMs":0,"topicData":[{"name":"t",)"
-            R"("partitionData":[{"index":0,"records":"(10 bytes of records)"
-}]
-}]
-})");
+  EXPECT_EQ(produce({block(10, 'r')}).to_json(9),
+            json("{'transactionalId':null,'acks':0,'timeoutMs':0,'topicData':[{'name':'t',"
+                 "'partitionData':[{'index':0,'records':'(10 bytes of records)'}]}]}"));
   FetchResponse response;
-response.error_code = ErrorCode::fetch_session_id_not_found;
-EXPECT_EQ(response.to_json(4), R"({"throttleTimeMs":0,"responses":[]})");
-EXPECT_EQ(response.to_json(7),
-          R"({"throttleTimeMs":0,"errorCode":"FETCH_SESSION_ID_NOT_FOUND","sessionId":0,"responses":[]})");
+  response.error_code = ErrorCode::fetch_session_id_not_found;
+  EXPECT_EQ(response.to_json(4), json("{'throttleTimeMs':0,'responses':[]}"));
+  EXPECT_EQ(response.to_json(7), json("{'throttleTimeMs':0,'errorCode':'FETCH_SESSION_ID_NOT_FOUND',"
+                                      "'sessionId':0,'responses':[]}"));
+}
+
+TEST(Json, EscapesWhatMustBeEscaped) {
+  ApiVersionsRequest request;
+  request.client_software_name = "a\"\\\n\xff\xc3\xa9";
+  EXPECT_EQ(request.to_json(3), json("{'clientSoftwareName':'a") + "\\\"\\\\\\u000a\\u00ff\xc3\xa9" +
+                                    json("','clientSoftwareVersion':''}"));
 }
 
 TEST(Json, LeavesSecretsOut) {
   SaslAuthenticateRequest request;
   request.auth_bytes = Slice::copy_of("hunter2");
-  EXPECT_EQ(request.to_json(2), R"({"authBytes":"(secret)"
-})");
+  EXPECT_EQ(request.to_json(2), json("{'authBytes':'(secret)'}"));
 }
 
 }  // namespace
