@@ -11,6 +11,7 @@
 // appended poisons the log: reads go on, appends fail until it is opened again.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -28,11 +29,14 @@
 #include "runtime/pool.h"
 #include "runtime/wait.h"
 #include "storage/commit_log.h"
+#include "storage/flush_job.h"
 #include "storage/leader_epoch_cache.h"
 #include "storage/log_config.h"
 #include "storage/log_error.h"
+#include "storage/log_loader.h"
 #include "storage/producer_state.h"
 #include "storage/segment.h"
+#include "storage/tail.h"
 
 namespace moldau::storage {
 
@@ -46,7 +50,10 @@ struct LogContext {
   Random& random;
   // A log starts flush() by itself when so much waits in memory. In between its owner calls flush().
   std::int64_t tail_flush_bytes = 4 << 20;
-  Buffer scratch = {};  // reused to lay out what is appended
+  // Writes recovery-point-offset-checkpoint, with recovery_point() of every log of the folder, before a flush
+  // gives space of the commit log back: what was flushed is then never mistaken for a torn tail. Calls that
+  // come together may share one write. Null: nothing is written.
+  std::function<runtime::Task<Status>()> save_recovery_points = {};
 };
 
 struct LogIdentity {
@@ -60,6 +67,7 @@ struct LogOpenOptions {
   Offset recovery_point = 0;  // from recovery-point-offset-checkpoint: everything below is synced in segments
   Offset log_start_offset = 0;  // from log-start-offset-checkpoint
   bool clean_shutdown = false;  // the data folder has the marker: files end where they should
+  TimestampMs now_ms = 0;
 };
 
 enum class AppendOrigin : std::uint8_t {
@@ -81,6 +89,7 @@ struct AppendInfo {
   Offset last_offset = kNoOffset;
   TimestampMs log_append_time = kNoTimestamp;  // kNoTimestamp: the topic keeps create times
   Offset log_start_offset = kNoOffset;
+  TimestampMs max_timestamp = kNoTimestamp;
   std::int32_t record_count = 0;
   std::size_t size_bytes = 0;
   bool duplicate = false;  // was in the log before: nothing was appended, the offsets are the original's
@@ -131,7 +140,7 @@ class Log final : public CommitLog::Participant {
   LogResult<AppendInfo> append_as_leader(const Slice& batch, const AppendOptions& options);
   // Appends what a leader sent, with its offsets and epochs; a cut-off batch at the end is left out. Batches
   // below the end are skipped. Errors leave what came before appended.
-  LogResult<AppendInfo> append_as_follower(const Slice& batches);
+  LogResult<AppendInfo> append_as_follower(const Slice& batches, TimestampMs now_ms);
   // Notes that `epoch` begins at the end of the log; at promotion, before the first append.
   void assign_epoch_start(LeaderEpoch epoch);
 
@@ -153,7 +162,7 @@ class Log final : public CommitLog::Participant {
   const LeaderEpochCache& epochs() const { return epochs_; }
   std::int64_t size_bytes() const;
   std::size_t segment_count() const { return segments_.size(); }
-  std::int64_t unflushed_bytes() const { return tail_bytes_ + unsynced_bytes_; }
+  std::int64_t unflushed_bytes() const { return tail_.size_bytes() + unsynced_bytes_; }
   const LogIdentity& identity() const { return identity_; }
   const LogConfig& config() const { return config_; }
   void configure(LogConfig config);
@@ -190,7 +199,7 @@ class Log final : public CommitLog::Participant {
   // producers. The number of segments dropped.
   runtime::Task<Result<std::size_t>> run_retention(TimestampMs now_ms, Offset high_watermark);
   // Starts a new segment; without effect when the active one is empty.
-  Status roll();
+  Status roll(TimestampMs now_ms);
   // Flushes, writes a producer snapshot; after it the log can be opened as after a clean shutdown.
   runtime::Task<Status> close();
   // Deletes the log: notes it in the commit log, renames the folder to `<name>.<uuid>-delete`, then unlinks
@@ -198,29 +207,149 @@ class Log final : public CommitLog::Participant {
   runtime::Task<Status> remove();
 
  private:
-  struct Batch;     // one batch on its way into the log
-  struct Flush;     // what one flush hands to the pool
-  struct Position;  // of a batch: segment and place in it
+  using Pass = runtime::Gate::Pass;
+  // A place in a file where reading may go on.
+  struct Cursor {
+    SegmentPtr segment;
+    std::int64_t position = 0;
+    std::size_t whole_size = 0;  // of the batch there, when it is known to be large
+  };
+  // Patched header of a batch, and the batch as it came.
+  struct Batch {
+    std::array<std::byte, record::kHeaderSize> header;
+    Slice bytes;
+    record::HeaderView view() const { return record::HeaderView::trusted(header); }
+  };
+  struct FlushPlan {
+    FlushJob job;
+    std::vector<SegmentPtr> segments;  // those of the job
+    std::size_t tail_batches = 0;
+    Offset end_offset = 0;  // everything below is synced by it
+    CommitLog::Position clean_up_to = 0;
+    std::size_t snapshots = 0;
+  };
 
-  Log(LogContext& context, LogIdentity identity, LogConfig config);
+  Log(LogContext& context, LogIdentity identity, LogConfig config, LoadedLog loaded);
 
-  // log.cc: append
+  // log.cc
+  Status check_usable() const;
+  Segment& active() { return *segments_.back(); }
+  std::size_t segment_index(Offset offset) const;
+  bool wants_sync() const { return config_.durability == Durability::synced; }
+  bool buffers();
+  void poison(const Error& error);
+  Status replay_batches(const Slice& batches, CommitLog::Position end);
+  Status missing_before(Offset offset) const;
+  runtime::Task<void> flush_in_background();
+  void start_flush();
+
+  // log_append.cc
+  LogResult<record::ValidatedBatch> validate(const Slice& batch, const AppendOptions& options) const;
+  LogResult<const AppendedBatch*> check_producer(const record::BatchView& batch,
+                                                 const AppendOptions& options) const;
+  AppendInfo info_of(const Batch& batch) const;
+  AppendInfo info_of(const AppendedBatch& original, const record::ValidatedBatch& repeated) const;
+  Batch stamp(const Slice& bytes, LeaderEpoch epoch) const;
+  LogResult<void> place(const Batch& batch, TimestampMs now_ms);
+  bool should_roll(const record::HeaderView& batch, TimestampMs now_ms);
+  void make_place(const Batch& batch, TimestampMs now_ms);
+  void roll_to(Offset base_offset, TimestampMs now_ms);
+  void add_segment(Offset base_offset, TimestampMs now_ms);
+  Error commit_log_error(Error error) const;
+  Status buffer(const Batch& batch);
+  Status write(const Batch& batch);
+  Status ensure_file(Segment& segment);
+  void note(const Batch& batch);
+  void note_unflushed(const Batch& batch, TimestampMs now_ms);
   void on_durable(CommitLog::Position up_to) override;
   void on_poisoned(const Error& error) override;
+
+  // log_read.cc
+  LogResult<void> check_offset(Offset from) const;
+  runtime::Task<LogResult<ReadResult>> read_from(Offset from, std::size_t max_bytes, Offset visible_end,
+                                                 bool at_least_one_batch);
+  void read_tail(ReadResult& result, std::size_t max_bytes, Offset end, bool at_least_one_batch) const;
+  runtime::Task<LogResult<bool>> read_file(ReadResult& result, Cursor& cursor, std::size_t max_bytes,
+                                           Offset end, bool at_least_one_batch);
+  runtime::Task<LogResult<void>> find(Cursor& cursor, Offset offset);
+  bool move_to_next_segment(Cursor& cursor) const;
+  std::size_t skip_allowance(const Segment& segment) const;
+  std::string segment_name(const Segment& segment) const;
+  runtime::Task<Result<std::shared_ptr<runtime::File>>> file_of(SegmentPtr segment);
+  runtime::Task<Status> load(SegmentPtr segment);
+  static void thin(Segment& segment);
+
+  // log_lookup.cc
+  runtime::Task<LogResult<std::optional<TimestampOffset>>> find_timestamp(TimestampMs timestamp, Offset from,
+                                                                          Offset to);
+  Result<std::optional<TimestampOffset>> find_in(const Slice& batches, TimestampMs timestamp) const;
+  Result<std::optional<TimestampOffset>> find_in(const record::BatchView& batch, TimestampMs timestamp) const;
+  runtime::Task<LogResult<TimestampMs>> highest_timestamp(Offset from, Offset to);
+  Status raise_to_highest(TimestampMs& highest, const Slice& batches) const;
+  Offset end_of(const SegmentPtr& segment) const;
+
+  // log_flush.cc
+  FlushPlan plan_flush(bool closing);
+  bool needs_flush(const Segment& segment, std::int64_t file_bytes_after, bool closing) const;
+  SegmentFlush plan_segment(const Segment& segment, SliceList batches, Offset flushed_end, bool closing);
+  void plan_companions(FlushPlan& plan, bool closing);
+  void apply(FlushPlan& plan);
+  static void apply(const SegmentFlush& flush, Segment& segment, Offset flushed_end);
+  runtime::Task<Status> flush_locked(bool closing);
+  runtime::Task<Status> give_back(CommitLog::Position up_to);
+  void leave_commit_log();
+  runtime::Task<Status> note_removal();
+  runtime::Task<Status> commit(CommitLog::Entry entry);
+
+  // log_truncate.cc
+  runtime::Task<Status> note_truncation(Offset offset);
+  runtime::Task<Status> cut(Offset offset);
+  runtime::Task<Status> cut_segment(Offset offset);
+  runtime::Task<Status> start_at(Offset offset);
+  runtime::Task<Status> flush_empty();
+  runtime::Task<Status> rebuild_producers();
+  runtime::Task<std::pair<Offset, ProducerStateTable>> newest_snapshot();
+  void note_producers(const Slice& batches);
+  runtime::Task<Status> drop_files(std::vector<SegmentPtr> dropped, Offset snapshots_above);
+  void ended_at(Offset offset);
+
+  // retention.cc
+  runtime::Task<Result<std::size_t>> count_expired(TimestampMs now_ms, Offset high_watermark);
+  runtime::Task<Result<std::size_t>> drop_expired(TimestampMs now_ms, Offset high_watermark);
+  bool expired(const Segment& segment, TimestampMs now_ms, std::int64_t size_bytes_left) const;
+  runtime::Task<Status> mark_deleted(std::vector<SegmentPtr> dropped, Offset first_offset);
+  void close_idle_files();
 
   LogContext& context_;
   LogIdentity identity_;
   LogConfig config_;
   runtime::Watermark end_offset_;
   runtime::Watermark durable_end_offset_;
-  Offset log_start_offset_ = 0;
-  Offset recovery_point_ = 0;
+  Offset log_start_offset_;
+  Offset recovery_point_;
   LeaderEpochCache epochs_;
   ProducerStateTable producers_;
   std::vector<SegmentPtr> segments_;  // by base offset; the last one is active; none before the first record
-  std::int64_t tail_bytes_ = 0;
-  std::int64_t unsynced_bytes_ = 0;
+  Tail tail_;
+  CommitLog::Position commit_end_ = 0;  // of the newest entry in the commit log
+  CommitLog::Position given_back_ = 0;  // what clean() was told
+  std::int64_t unsynced_bytes_ = 0;     // written to segments by appends, and not synced
+  std::int64_t unflushed_messages_ = 0;
+  TimestampMs unflushed_since_ms_ = kNoTimestamp;
+  std::vector<std::pair<Offset, Slice>> pending_snapshots_;  // taken at rolls, not yet on disk
+  std::vector<Offset> snapshots_;                            // on disk
+  bool epochs_dirty_ = false;
+  bool directory_dirty_ = false;  // files were created in it since its last sync
+  bool partition_metadata_written_ = false;
+  bool replaying_ = true;
+  bool ends_below_recovery_point_ = false;
+  bool flush_scheduled_ = false;
+  bool closed_ = false;
+  unsigned truncating_ = 0;
+  std::uint64_t truncations_ = 0;  // how many there were: readers that waited look again
   std::optional<Error> poison_;
+  runtime::Semaphore changes_;  // one change of the set of files at a time
+  runtime::Gate gate_;
 };
 
 }  // namespace moldau::storage

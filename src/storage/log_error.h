@@ -51,7 +51,7 @@ template <class T>
 using LogResult = std::expected<T, LogError>;
 
 std::unexpected<LogError> refuse(LogErrorCode code, std::string message);
-// The error of a file or of the commit log as kafka_storage_error.
+// The error of a file or of the commit log: corrupt_message for damaged bytes, else kafka_storage_error.
 std::unexpected<LogError> refuse(Error error);
 
 }  // namespace moldau::storage

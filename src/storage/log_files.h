@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "base/ids.h"
+#include "base/result.h"
+#include "runtime/disk.h"
 
 namespace moldau::storage {
 
@@ -27,6 +29,8 @@ std::string file_path(const std::string& directory, Offset offset, std::string_v
 std::optional<Offset> offset_of_name(std::string_view name, std::string_view suffix);
 // "<topic>-<partition>.<32 hex digits>-delete", the topic's name cut so that it fits a file name.
 std::string deleted_directory_name(const TopicPartition& partition, const Uuid& id);
+
+Status remove_if_there(runtime::Disk& disk, const std::string& path);
 
 // Contents of partition.metadata.
 std::string partition_metadata_text(const TopicId& topic_id);

@@ -47,6 +47,7 @@ struct Segment {
   bool finished = false;        // nothing will be appended
   bool finish_written = false;  // and its indexes are complete on disk
   bool in_directory = false;    // its file exists
+  bool used = false;            // read from since idle files were closed
   std::size_t offset_entries_written = 0;
   std::size_t time_entries_written = 0;
   std::size_t aborted_written = 0;

@@ -1,0 +1,91 @@
+#include "storage/flush_job.h"
+
+#include "storage/log_files.h"
+
+namespace moldau::storage {
+namespace {
+
+using runtime::OpenMode;
+
+Status write_index(runtime::Disk& disk, const std::string& path, const IndexWrite& write, bool sync) {
+  ASSIGN_OR_RETURN(const auto file, disk.open(path, OpenMode::create));
+  if (write.position == 0) TRY(file->truncate(0));
+  TRY(file->write_at(write.position, write.bytes));
+  return sync ? file->sync_data() : Status();
+}
+
+Status write_indexes(runtime::Disk& disk, const std::string& directory, const SegmentFlush& segment) {
+  const auto write = [&](const std::optional<IndexWrite>& index, std::string_view suffix) -> Status {
+    if (!index) return {};
+    return write_index(disk, file_path(directory, segment.base_offset, suffix), *index, segment.finish);
+  };
+  TRY(write(segment.offset_index, kOffsetIndexSuffix));
+  TRY(write(segment.time_index, kTimeIndexSuffix));
+  return write(segment.transaction_index, kTransactionIndexSuffix);
+}
+
+Status open_segment(runtime::Disk& disk, const std::string& directory, SegmentFlush& segment) {
+  if (segment.file) return {};
+  const std::string path = file_path(directory, segment.base_offset, kLogSuffix);
+  ASSIGN_OR_RETURN(segment.file, disk.open(path, segment.create ? OpenMode::create : OpenMode::read_write));
+  if (!segment.create) return {};
+  TRY(segment.file->truncate(0));  // of an attempt that failed
+  if (segment.preallocate_bytes > 0) TRY(segment.file->allocate(0, segment.preallocate_bytes));
+  return {};
+}
+
+Status write_batches(SegmentFlush& segment) {
+  if (segment.batches.empty()) return {};
+  const std::vector<ByteView> parts(segment.batches.begin(), segment.batches.end());
+  return segment.file->write_at(segment.position, parts);
+}
+
+Status cut_preallocated(SegmentFlush& segment) {
+  if (!segment.finish) return {};
+  ASSIGN_OR_RETURN(const std::uint64_t size, segment.file->size());
+  return size > segment.end ? segment.file->truncate(segment.end) : Status();
+}
+
+Status write_all(runtime::Disk& disk, FlushJob& job) {
+  if (job.partition_metadata) {
+    TRY(create_partition_directory(disk, job.directory, *job.partition_metadata));
+  }
+  for (SegmentFlush& segment : job.segments) {
+    TRY(open_segment(disk, job.directory, segment));
+    TRY(write_batches(segment));
+    TRY(cut_preallocated(segment));
+    TRY(write_indexes(disk, job.directory, segment));
+  }
+  for (const auto& [offset, snapshot] : job.snapshots) {
+    TRY(runtime::write_file_atomically(disk, file_path(job.directory, offset, kSnapshotSuffix), snapshot));
+  }
+  if (!job.epochs) return {};
+  return write_epoch_checkpoint(disk, job.directory + "/" + std::string(kLeaderEpochCheckpoint), *job.epochs);
+}
+
+Status sync_all(runtime::Disk& disk, FlushJob& job) {
+  for (SegmentFlush& segment : job.segments) {
+    if (segment.sync) TRY(segment.file->sync_data());
+  }
+  return job.sync_directory ? disk.sync_directory(job.directory) : Status();
+}
+
+}  // namespace
+
+Status create_partition_directory(runtime::Disk& disk, const std::string& directory,
+                                  const TopicId& topic_id) {
+  TRY(disk.create_directories(directory));
+  TRY(disk.sync_directory(runtime::directory_of(directory)));
+  return runtime::write_file_atomically(disk, directory + "/" + std::string(kPartitionMetadataFile),
+                                        as_bytes(partition_metadata_text(topic_id)));
+}
+
+FlushOutcome run(runtime::Disk& disk, FlushJob& job) {
+  if (Status status = write_all(disk, job); !status) {
+    const Errc code = status.error().code;
+    return {std::move(status), code == Errc::no_space || code == Errc::no_descriptors};
+  }
+  return {sync_all(disk, job), false};
+}
+
+}  // namespace moldau::storage

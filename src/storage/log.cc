@@ -1,0 +1,178 @@
+#include "storage/log.h"
+
+#include <algorithm>
+
+namespace moldau::storage {
+
+using runtime::Lane;
+using runtime::Task;
+
+Log::Log(LogContext& context, LogIdentity identity, LogConfig config, LoadedLog loaded)
+    : context_(context),
+      identity_(std::move(identity)),
+      config_(std::move(config)),
+      end_offset_(loaded.end_offset),
+      durable_end_offset_(loaded.end_offset),
+      log_start_offset_(0),
+      recovery_point_(loaded.end_offset),
+      epochs_(std::move(loaded.epochs)),
+      producers_(std::move(loaded.producers)),
+      segments_(std::move(loaded.segments)),
+      snapshots_(std::move(loaded.snapshots)),
+      epochs_dirty_(loaded.epochs_changed),
+      partition_metadata_written_(loaded.partition_metadata_written),
+      ends_below_recovery_point_(loaded.ends_below_recovery_point),
+      changes_(context.executor, 1),
+      gate_(context.executor) {}
+
+Log::~Log() {
+  MOLDAU_ASSERT(gate_.entered() == 0, "a log was destroyed while it was in use");
+  if (context_.commit_log) context_.commit_log->leave(*this);
+}
+
+Task<Result<std::unique_ptr<Log>>> Log::open(LogContext& context, LogIdentity identity, LogConfig config,
+                                             LogOpenOptions options) {
+  const LoadOptions load{.directory = identity.directory,
+                         .topic_id = identity.topic_id,
+                         .recovery_point = options.recovery_point,
+                         .log_start_offset = options.log_start_offset,
+                         .clean_shutdown = options.clean_shutdown,
+                         .refilled = context.commit_log && context.save_recovery_points &&
+                                     config.durability == Durability::synced,
+                         .index_interval_bytes = config.index_interval_bytes,
+                         .now_ms = options.now_ms};
+  auto loaded = co_await context.pool.run(Lane::background, context.executor,
+                                          [&] { return load_log(context.disk, load); });
+  if (!loaded) co_return fail(std::move(loaded).error());
+  auto log =
+      std::unique_ptr<Log>(new Log(context, std::move(identity), std::move(config), std::move(*loaded)));
+  const Offset first = log->segments_.empty() ? log->end_offset_.value() : log->segments_[0]->base_offset;
+  log->log_start_offset_ = std::clamp(options.log_start_offset, first, log->end_offset_.value());
+  log->epochs_.truncate_from_start(log->log_start_offset_);
+  co_return log;
+}
+
+Status Log::finish_replay() {
+  replaying_ = false;
+  if (!ends_below_recovery_point_) return {};
+  return fail(Errc::corrupt, identity_.directory + " ends at offset " + std::to_string(end_offset_.value()) +
+                                 ", below its recovery point: records that were durable are missing");
+}
+
+Task<Status> Log::replay_entry(CommitLog::Entry entry, Slice batches, CommitLog::Position end) {
+  commit_end_ = std::max(commit_end_, end);
+  if (entry.kind == CommitLog::Entry::Kind::truncate) {
+    ends_below_recovery_point_ = false;
+    if (entry.offset > end_offset_.value()) co_return co_await start_at(entry.offset);
+    co_return co_await cut(entry.offset);
+  }
+  if (entry.kind == CommitLog::Entry::Kind::append) co_return replay_batches(batches, end);
+  co_return Status();
+}
+
+Status Log::replay_batches(const Slice& batches, CommitLog::Position end) {
+  record::BatchReader reader(batches);
+  for (record::BatchView batch;;) {
+    ASSIGN_OR_RETURN(const bool more, reader.next(batch));
+    if (!more) return {};
+    if (batch.last_offset() < end_offset_.value()) continue;
+    if (batch.base_offset() != end_offset_.value()) return missing_before(batch.base_offset());
+    Batch replayed{.header = {}, .bytes = batches.part(batch.bytes())};
+    std::ranges::copy(batch.header_bytes(), replayed.header.begin());
+    make_place(replayed, batch.max_timestamp());
+    tail_.push({replayed.bytes, batch.base_offset(), batch.next_offset(), end});
+    tail_.mark_durable(end);
+    note(replayed);
+    durable_end_offset_.advance(end_offset_.value());
+  }
+}
+
+Status Log::missing_before(Offset offset) const {
+  return fail(Errc::corrupt, identity_.directory + " ends at offset " + std::to_string(end_offset_.value()) +
+                                 " and the commit log goes on at " + std::to_string(offset) +
+                                 ": the records between are missing");
+}
+
+Status Log::check_usable() const {
+  if (poison_) return fail(poison_->code, poison_->message);
+  if (closed_ || gate_.closing()) return fail(Errc::cancelled, identity_.directory + " is closed");
+  if (truncating_ > 0) return fail(Errc::unavailable, identity_.directory + " is being truncated");
+  return {};
+}
+
+std::size_t Log::segment_index(Offset offset) const {
+  const auto after = std::ranges::upper_bound(segments_, offset, {},
+                                              [](const SegmentPtr& segment) { return segment->base_offset; });
+  return after == segments_.begin() ? 0 : static_cast<std::size_t>(after - segments_.begin()) - 1;
+}
+
+std::int64_t Log::size_bytes() const {
+  std::int64_t total = 0;
+  for (const SegmentPtr& segment : segments_) total += segment->size_bytes;
+  return total;
+}
+
+LeaderEpochCache::EpochEnd Log::offset_for_leader_epoch(LeaderEpoch requested) const {
+  return epochs_.end_offset_for(requested, end_offset_.value());
+}
+
+void Log::assign_epoch_start(LeaderEpoch epoch) {
+  if (epochs_.assign(epoch, end_offset_.value())) epochs_dirty_ = true;
+}
+
+Offset Log::last_stable_offset(Offset high_watermark) {
+  return std::min(high_watermark, producers_.first_unstable_offset(high_watermark).value_or(high_watermark));
+}
+
+LogResult<void> Log::set_log_start_offset(Offset offset) {
+  if (offset > end_offset_.value()) {
+    return refuse(LogErrorCode::offset_out_of_range, "offset " + std::to_string(offset) +
+                                                         " is beyond the end of the log, " +
+                                                         std::to_string(end_offset_.value()));
+  }
+  if (offset <= log_start_offset_) return {};
+  log_start_offset_ = offset;
+  if (epochs_.truncate_from_start(offset)) epochs_dirty_ = true;
+  return {};
+}
+
+void Log::configure(LogConfig config) {
+  config_ = std::move(config);
+  if (unflushed_bytes() > 0) start_flush();
+}
+
+void Log::poison(const Error& error) {
+  if (!poison_) poison_ = error;
+  durable_end_offset_.close();
+}
+
+void Log::on_durable(CommitLog::Position up_to) {
+  if (const auto offset = tail_.mark_durable(up_to)) durable_end_offset_.advance(*offset);
+  if (tail_.size_bytes() >= context_.tail_flush_bytes) start_flush();
+}
+
+void Log::on_poisoned(const Error& error) { poison(error); }
+
+void Log::start_flush() {
+  if (flush_scheduled_ || poison_ || gate_.closing()) return;
+  flush_scheduled_ = true;
+  flush_in_background().detach();
+}
+
+Task<void> Log::flush_in_background() {
+  Pass pass(gate_);
+  co_await runtime::yield(context_.executor);
+  if (co_await changes_.acquire(1)) {
+    flush_scheduled_ = false;
+    co_await flush_locked(false);
+    changes_.release(1);
+  }
+  if (unsynced_bytes_ > 0 && wants_sync()) start_flush();
+}
+
+bool Log::flush_due(TimestampMs now_ms) const {
+  return unflushed_bytes() > 0 && unflushed_since_ms_ != kNoTimestamp &&
+         now_ms - unflushed_since_ms_ >= config_.flush_ms;
+}
+
+}  // namespace moldau::storage
