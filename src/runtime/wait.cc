@@ -49,6 +49,7 @@ void Watermark::advance(std::int64_t value) {
     Watcher& reached = *first_;
     unlink(reached);
     reached.watermark_ = nullptr;
+    reached.reached_ = true;
     reached.shot_.fire();
   }
 }
@@ -76,6 +77,7 @@ void Watermark::unlink(Watcher& watcher) {
 Watermark::Watcher::Watcher(Watermark& watermark, std::int64_t target, OneShot& shot)
     : watermark_(&watermark), target_(target), shot_(shot) {
   if (watermark.closed_ || watermark.value_ >= target) {
+    reached_ = watermark.value_ >= target;
     watermark_ = nullptr;
     shot.fire();
     return;
@@ -97,8 +99,8 @@ Task<bool> Watermark::reaches(Executor& executor, std::int64_t target, Monotonic
   if (closed_) co_return false;
   OneShot shot(executor);
   Watcher watcher(*this, target, shot);
-  if (!co_await shot.wait(deadline)) co_return false;
-  co_return value_ >= target;
+  co_await shot.wait(deadline);
+  co_return watcher.reached();
 }
 
 Signal::~Signal() { notify_all(); }

@@ -61,6 +61,8 @@ class Watermark {
     Watcher(const Watcher&) = delete;
     Watcher& operator=(const Watcher&) = delete;
     ~Watcher();
+    // The target was reached; false while waiting and after the watermark was closed below it.
+    bool reached() const { return reached_; }
 
    private:
     friend class Watermark;
@@ -69,10 +71,11 @@ class Watermark {
     OneShot& shot_;
     Watcher* previous_ = nullptr;
     Watcher* next_ = nullptr;
+    bool reached_ = false;
   };
 
-  // True when the value is reached; false when the deadline passed or the watermark was closed below it.
-  // REQUIRES: the watermark outlives the wait; its owner closes it and lets its waiters leave (Gate) first.
+  // True when the value is reached; false when the deadline passed or the watermark was closed or destroyed
+  // below it.
   Task<bool> reaches(Executor& executor, std::int64_t target, MonotonicTime deadline = kForever);
 
  private:
