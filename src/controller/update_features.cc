@@ -1,0 +1,90 @@
+#include <algorithm>
+
+#include "controller/controller.h"
+#include "controller/features.h"
+#include "controller/refusal.h"
+
+namespace moldau::controller {
+
+namespace {
+
+using metadata::Image;
+using wire::ErrorCode;
+
+// Levels below this one know the same record formats; going below it would leave records that nobody can
+// read.
+constexpr std::int16_t kLowestMetadataVersionWithoutLoss = 30;
+
+std::optional<Refusal> judge(const Image& image, const wire::UpdateFeaturesRequest::FeatureUpdate& update) {
+  const auto refuse = [&](ErrorCode code, std::string why) {
+    return Refusal{code, "Invalid update version " + std::to_string(update.max_version_level) +
+                             " for feature " + update.feature + ". " + std::move(why)};
+  };
+  constexpr std::int8_t kUpgrade = 1, kUnsafeDowngrade = 3;
+  const std::int16_t current = image.feature_level(update.feature);
+  const std::int16_t wanted = update.max_version_level;
+  // v0 has AllowDowngrade in place of the upgrade type.
+  const bool may_fall = update.allow_downgrade || update.upgrade_type > kUpgrade;
+  const Feature* feature = find_feature(update.feature);
+  if (update.upgrade_type < kUpgrade || update.upgrade_type > kUnsafeDowngrade)
+    return Refusal{ErrorCode::invalid_request, "The controller does not support the given upgrade type."};
+  if (!feature)
+    return Refusal{ErrorCode::invalid_update_version,
+                   "The controller does not support the feature " + update.feature + "."};
+  if (wanted < 0) return refuse(ErrorCode::invalid_update_version, "A feature level cannot be negative.");
+  if (wanted != 0 && (wanted < feature->min_level || wanted > feature->max_level))
+    return refuse(ErrorCode::invalid_update_version, "The controller supports versions " +
+                                                         std::to_string(feature->min_level) + "-" +
+                                                         std::to_string(feature->max_level) + ".");
+  if (wanted == 0 && update.feature == kMetadataVersion)
+    return refuse(ErrorCode::invalid_update_version, "It cannot be removed.");
+  if (wanted < current && !may_fall)
+    return refuse(
+        ErrorCode::invalid_update_version,
+        "Can't downgrade the version of this feature without setting the upgrade type to either safe or "
+        "unsafe downgrade.");
+  if (wanted > current && update.upgrade_type > kUpgrade)
+    return refuse(ErrorCode::invalid_update_version, "Can't downgrade to a newer version.");
+  if (update.feature == kMetadataVersion && wanted < kLowestMetadataVersionWithoutLoss)
+    return refuse(
+        ErrorCode::invalid_update_version,
+        "Downgrades below " + std::to_string(kLowestMetadataVersionWithoutLoss) + " are not supported.");
+  for (const auto& [id, broker] : image.brokers()) {
+    const auto supported =
+        std::ranges::find(broker->features, update.feature, &metadata::SupportedFeature::name);
+    if (wanted == 0 || (supported != broker->features.end() && supported->min_level <= wanted &&
+                        wanted <= supported->max_level))
+      continue;
+    return refuse(ErrorCode::invalid_update_version,
+                  "Broker " + std::to_string(id) + " does not support this version.");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+// All updates or none (v2 semantics; a v0 or v1 client sees the error on each of its features).
+Outcome<wire::UpdateFeaturesResponse> Controller::update_features(
+    const Image& image, const wire::UpdateFeaturesRequest& request) const {
+  Outcome<wire::UpdateFeaturesResponse> out;
+  std::optional<Refusal> refusal;
+  if (request.feature_updates.empty())
+    refusal = Refusal{ErrorCode::invalid_request, "Can not provide null or empty feature updates."};
+  for (const auto& update : request.feature_updates) {
+    if (!refusal) refusal = judge(image, update);
+    if (!refusal && image.feature_level(update.feature) != update.max_version_level)
+      out.records.push_back(metadata::FeatureLevelRecord{update.feature, update.max_version_level});
+  }
+  if (refusal) {
+    out.response.error_code = refusal->code;
+    out.response.error_message = refusal->message;
+  }
+  for (const auto& update : request.feature_updates)
+    out.response.results.push_back({.feature = update.feature,
+                                    .error_code = out.response.error_code,
+                                    .error_message = out.response.error_message});
+  if (refusal || request.validate_only) out.records.clear();
+  return out;
+}
+
+}  // namespace moldau::controller
