@@ -91,7 +91,7 @@ TEST(Disk, WhatWasSyncedSurvivesPowerLossAndTheRestIsSomeVersionOfIt) {
   constexpr std::size_t kSize = 20'000;
   std::uint64_t lost = 0;
   std::uint64_t kept = 0;
-  for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
     World world(seed);
     Random& random = world.random();
     ASSERT_TRUE(runtime::write_file_atomically(world.disk(), "/a", bytes_of(random, kSize)));
@@ -124,8 +124,8 @@ TEST(Disk, WhatWasSyncedSurvivesPowerLossAndTheRestIsSomeVersionOfIt) {
     kept += world.faults()[Fault::kept_sector];
     EXPECT_EQ(world.drive().durable_contents("/a"), found);
   }
-  EXPECT_GT(lost, 10'000U);
-  EXPECT_GT(kept, 10'000U);
+  EXPECT_GT(lost, 1'000U);
+  EXPECT_GT(kept, 1'000U);
 }
 
 TEST(Disk, AnUnsyncedAppendMayVanishStayOrStayInPart) {

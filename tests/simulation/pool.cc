@@ -19,7 +19,7 @@ void SimulatedPool::submit(runtime::Lane lane, runtime::Executor& home, runtime:
     return;
   }
   scheduler_.at(scheduler_.now() + delay(lane), place_, StepKind::pool,
-                [this, submitted = std::move(submitted)]() mutable { run(std::move(submitted)); });
+                [this, submitted = std::move(submitted)]() mutable { execute(std::move(submitted)); });
 }
 
 void SimulatedPool::start_commit() {
@@ -28,13 +28,13 @@ void SimulatedPool::start_commit() {
   scheduler_.at(scheduler_.now() + delay(runtime::Lane::commit), place_, StepKind::pool, [this] {
     Work first = std::move(commits_.front());
     commits_.pop_front();
-    run(std::move(first));
+    execute(std::move(first));
     committing_ = false;
     start_commit();
   });
 }
 
-void SimulatedPool::run(Work work) {
+void SimulatedPool::execute(Work work) {
   work.work();
   work.home->post_remote(std::move(work.done));
 }

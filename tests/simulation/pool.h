@@ -29,7 +29,7 @@ class SimulatedPool : public runtime::BlockingPool {
     runtime::Job done;
   };
   Duration delay(runtime::Lane lane);
-  void run(Work work);
+  void execute(Work work);
   void start_commit();
 
   PoolOptions options_;

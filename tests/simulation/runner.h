@@ -1,0 +1,47 @@
+// Runs scenarios over many seeds, in child processes, so that a run that aborts or hangs is reported with its
+// seed and the others go on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "simulation/faults.h"
+#include "simulation/scenarios.h"
+
+namespace moldau::simulation {
+
+struct RunnerOptions {
+  std::uint64_t first_seed = 1;
+  std::uint64_t seeds = 100;
+  unsigned jobs = 2;                 // children at a time
+  unsigned seconds_per_seed = 120;   // real time after which a run counts as hung
+  std::uint64_t repeat_one_in = 20;  // so many seeds run twice, and the trace hashes are compared; 0: none
+  std::uint64_t failures_max = 10;   // stops after so many
+};
+
+struct RunResult {
+  std::uint64_t seed = 0;
+  std::uint64_t hash = 0;
+  std::int64_t simulated_ns = 0;
+  std::uint64_t steps = 0;
+  FaultCounters faults;
+  bool passed = false;
+  bool repeated = false;
+};
+
+struct Summary {
+  std::uint64_t runs = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t repeated = 0;
+  std::uint64_t steps = 0;
+  double simulated_seconds = 0;
+  FaultCounters faults;
+};
+
+// One run in this process; the problem goes to stderr.
+RunResult run_seed(const Scenario& scenario, std::uint64_t seed, bool verbose);
+// Prints each failure with the command that replays it.
+Summary run_seeds(const Scenario& scenario, const RunnerOptions& options);
+std::string replay_command(const Scenario& scenario, std::uint64_t seed);
+
+}  // namespace moldau::simulation

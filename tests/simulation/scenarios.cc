@@ -1,0 +1,23 @@
+#include "simulation/scenarios.h"
+
+#include "simulation/self_check.h"
+
+namespace moldau::simulation {
+namespace {
+
+constexpr Scenario kScenarios[] = {
+    {"self-check", "a write-ahead counter, its client, crashes and restarts", self_check_options, self_check},
+};
+
+}  // namespace
+
+std::span<const Scenario> scenarios() { return kScenarios; }
+
+const Scenario* find_scenario(std::string_view name) {
+  for (const Scenario& scenario : kScenarios) {
+    if (scenario.name == name) return &scenario;
+  }
+  return nullptr;
+}
+
+}  // namespace moldau::simulation
