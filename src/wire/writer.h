@@ -92,8 +92,8 @@ class Writer {
     if (value) value->encode(*this, version);
   }
 
-  // One tagged field; `write` writes its value, into which slices are copied. Tags must be written in ascending
-  // order, after their count.
+  // One tagged field; `write` writes its value, into which slices are copied. Tags must be written in
+  // ascending order, after their count.
   template <class Write>
   void tag(std::uint32_t tag, Write write) {
     uvarint(tag);
