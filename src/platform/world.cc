@@ -62,6 +62,7 @@ std::uint64_t RealWorld::entropy() {
 
 void RealWorld::run() {
   start_from(1);
+  prefer_latency();
   loops_.front()->run();
   join();
 }
