@@ -1,0 +1,26 @@
+// Why a partition refuses a request, with the code that the client sees.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "storage/log_error.h"
+#include "wire/error_code.h"
+
+namespace moldau::replication {
+
+struct PartitionError {
+  wire::ErrorCode code = wire::ErrorCode::unknown_server_error;
+  std::string message;  // may be empty: the code says it all
+  std::vector<storage::RecordError> record_errors;
+};
+
+template <class T>
+using PartitionResult = std::expected<T, PartitionError>;
+
+wire::ErrorCode error_code_of(storage::LogErrorCode code);
+std::unexpected<PartitionError> refuse(wire::ErrorCode code, std::string message = {});
+std::unexpected<PartitionError> refuse(storage::LogError error);
+
+}  // namespace moldau::replication

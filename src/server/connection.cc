@@ -1,0 +1,91 @@
+#include "server/connection.h"
+
+#include "server/dispatcher.h"
+
+namespace moldau::server {
+namespace {
+
+// Answers that may wait to be written; a peer that does not read its answers is not read from.
+constexpr std::size_t kMaxPending = 256;
+
+FrameLimits frame_limits(const Broker& broker) {
+  FrameLimits limits;
+  const auto image = broker.image();
+  limits.max_frame_bytes =
+      static_cast<std::uint32_t>(broker.broker_config(*image).int_of("socket.request.max.bytes", 104857600));
+  return limits;
+}
+
+}  // namespace
+
+Connection::Connection(Broker& broker, std::unique_ptr<runtime::Stream> stream, std::string listener)
+    : broker_(broker),
+      stream_(std::move(stream)),
+      peer_{std::move(listener), stream_->peer(), {}, {}},
+      reader_(broker.executor, *stream_, broker.request_memory, frame_limits(broker)),
+      responses_(broker.executor, *stream_),
+      gate_(broker.executor),
+      last_activity_(broker.executor.now()) {}
+
+runtime::Task<void> Connection::run() {
+  co_await serve();
+  stream_->close();
+  co_await gate_.close();
+  co_await responses_.close();
+}
+
+void Connection::close() {
+  closing_.advance(1);
+  stream_->close();
+}
+
+runtime::Task<void> Connection::serve() {
+  for (;;) {
+    auto frame = co_await reader_.next();
+    if (!frame) co_return report(frame.error());
+    if (!*frame) co_return;
+    if (!co_await serve_frame(std::move(**frame))) co_return;
+    co_await responses_.room(kMaxPending);
+  }
+}
+
+void Connection::note_activity(runtime::MonotonicTime now) {
+  const std::uint64_t bytes = reader_.bytes_received() + responses_.bytes_sent();
+  if (bytes != bytes_seen_) last_activity_ = now;
+  bytes_seen_ = bytes;
+}
+
+// False when the connection cannot go on.
+runtime::Task<bool> Connection::serve_frame(Frame frame) {
+  broker_.metrics.bytes_in.add(frame.bytes.size());
+  auto decoded = wire::decode_request_frame(frame.bytes);
+  if (!decoded) {
+    report(decoded.error());
+    co_return false;
+  }
+  const wire::RequestHeader& header = decoded->header;
+  const wire::ApiInfo& api = wire::api(header.api_key);
+  const Handler handler = find_handler(header.api_key);
+  // ApiVersions answers versions that it does not know, so that client and broker can find a common one.
+  const bool served = handler && (serves(api, header.api_version) || header.api_key == wire::ApiKey::api_versions);
+  if (!served) {
+    report({Errc::unsupported, std::string(api.name) + " version " + std::to_string(header.api_version) +
+                                   " is not served"});
+    co_return false;
+  }
+  Request request{std::move(decoded->header), std::move(decoded->body), peer_, gate_, closing_, broker_.executor.now(),
+                  std::move(frame.hold)};
+  co_await handler(broker_, std::move(request), responses_.reserve());
+  co_return true;
+}
+
+void Connection::report(const Error& error) {
+  // Peers come and go; only what is no Kafka request deserves a line.
+  if (error.code == Errc::cancelled || error.code == Errc::connection_closed) return;
+  broker_.metrics.bad_frames.add();
+  telemetry::log_limited(broker_.peer_lines, broker_.executor.now().time_since_epoch(), telemetry::Level::warn,
+                         "server", "closing a connection",
+                         {{"peer", peer_.address.to_string()}, {"listener", peer_.listener}, {"reason", error}});
+}
+
+}  // namespace moldau::server

@@ -1,0 +1,48 @@
+// Connection: one client's byte stream, from accept to close. Reads bounded frames, hands each to the dispatcher,
+// and lets answers leave in order. One request is served at a time up to the point where its effects are ordered
+// (a Produce: appended; everything else: answered), so requests of one connection act in the order they were sent.
+// Owned by the Server, lives on one shard.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "server/broker.h"
+#include "server/frame_reader.h"
+#include "server/request.h"
+#include "server/response_queue.h"
+
+namespace moldau::server {
+
+class Connection {
+ public:
+  Connection(Broker& broker, std::unique_ptr<runtime::Stream> stream, std::string listener);
+
+  // Serves until the peer leaves, errs, or close() is called; afterwards nothing of it runs any more.
+  runtime::Task<void> run();
+  void close();
+
+  // No byte came or went since `since`: for connections.max.idle.ms. Inside a frame less patience is due.
+  bool idle_since(runtime::MonotonicTime since) const { return last_activity_ < since && pending() == 0; }
+  bool stalled_since(runtime::MonotonicTime since) const { return last_activity_ < since && reader_.inside_frame(); }
+  void note_activity(runtime::MonotonicTime now);
+  std::size_t pending() const { return responses_.pending(); }
+  const Peer& peer() const { return peer_; }
+
+ private:
+  runtime::Task<void> serve();
+  runtime::Task<bool> serve_frame(Frame frame);
+  void report(const Error& error);
+
+  Broker& broker_;
+  std::unique_ptr<runtime::Stream> stream_;
+  Peer peer_;
+  FrameReader reader_;
+  ResponseQueue responses_;
+  runtime::Gate gate_;  // requests whose answers are awaited elsewhere
+  runtime::Watermark closing_;
+  runtime::MonotonicTime last_activity_;
+  std::uint64_t bytes_seen_ = 0;
+};
+
+}  // namespace moldau::server

@@ -1,0 +1,65 @@
+// Requests that the controller decides: handed on as they are.
+#include "server/handlers/handlers.h"
+
+namespace moldau::server::handlers {
+
+using wire::ErrorCode;
+
+Task<wire::CreateTopicsResponse> create_topics(Broker& broker, const Request& request,
+                                               wire::CreateTopicsRequest message) {
+  return broker.controller.create_topics(std::move(message), request.header.api_version);
+}
+
+Task<wire::DeleteTopicsResponse> delete_topics(Broker& broker, const Request& request,
+                                               wire::DeleteTopicsRequest message) {
+  return broker.controller.delete_topics(std::move(message), request.header.api_version);
+}
+
+Task<wire::CreatePartitionsResponse> create_partitions(Broker& broker, const Request&,
+                                                       wire::CreatePartitionsRequest message) {
+  return broker.controller.create_partitions(std::move(message));
+}
+
+Task<wire::AlterConfigsResponse> alter_configs(Broker& broker, const Request&, wire::AlterConfigsRequest message) {
+  return broker.controller.alter_configs(std::move(message));
+}
+
+Task<wire::IncrementalAlterConfigsResponse> incremental_alter_configs(Broker& broker, const Request&,
+                                                                      wire::IncrementalAlterConfigsRequest message) {
+  return broker.controller.incremental_alter_configs(std::move(message));
+}
+
+Task<wire::UpdateFeaturesResponse> update_features(Broker& broker, const Request& request,
+                                                   wire::UpdateFeaturesRequest message) {
+  return broker.controller.update_features(std::move(message), request.header.api_version);
+}
+
+Task<wire::DescribeQuorumResponse> describe_quorum(Broker& broker, const Request&,
+                                                   wire::DescribeQuorumRequest message) {
+  return broker.controller.describe_quorum(std::move(message));
+}
+
+Task<wire::InitProducerIdResponse> init_producer_id(Broker& broker, const Request&,
+                                                    wire::InitProducerIdRequest message) {
+  wire::InitProducerIdResponse response;
+  response.producer_id = kNoProducerId;
+  response.producer_epoch = kNoProducerEpoch;
+  const bool has_id = message.producer_id != kNoProducerId;
+  const bool has_epoch = message.producer_epoch != kNoProducerEpoch;
+  if (has_id != has_epoch) {
+    response.error_code = ErrorCode::invalid_request;
+  } else if (message.transactional_id) {
+    // No transaction coordinator is served yet, as FindCoordinator says too.
+    response.error_code = message.transactional_id->empty() ? ErrorCode::invalid_request
+                                                            : ErrorCode::coordinator_not_available;
+  } else if (const auto id = co_await broker.controller.next_producer_id()) {
+    response.producer_id = *id;
+    response.producer_epoch = 0;
+  } else {
+    response.error_code = ErrorCode::coordinator_load_in_progress;
+  }
+  broker.metrics.error(wire::ApiKey::init_producer_id, response.error_code);
+  co_return response;
+}
+
+}  // namespace moldau::server::handlers

@@ -1,0 +1,226 @@
+// Fetch: session, reads in the session's order within the byte limits, and the long poll, which wakes up when one of
+// just these partitions has something new (kafka-protocol.md 6.3).
+#include <algorithm>
+
+#include "server/handlers/handlers.h"
+#include "server/handlers/topics.h"
+
+namespace moldau::server::handlers {
+
+using wire::ErrorCode;
+
+namespace {
+
+constexpr std::int64_t kMaxWaitMs = 3'600'000;
+
+// Where a partition stood when it was read; the poll waits for it to move.
+struct Watched {
+  TopicIdPartition key;
+  Offset high_watermark;
+};
+
+struct Round {
+  std::vector<FetchOutcome> outcomes;
+  std::vector<Watched> watched;
+  std::size_t bytes = 0;
+  bool answer_at_once = false;  // an error or a divergence, which waiting would not mend
+};
+
+struct Limits {
+  std::size_t max_bytes;
+  std::size_t min_bytes;
+  replication::Isolation isolation;
+};
+
+FetchOutcome outcome_of(const FetchTarget& target) {
+  FetchOutcome outcome{target.topic_id, target.topic, {}};
+  outcome.partition.partition_index = target.partition;
+  outcome.partition.high_watermark = kNoOffset;
+  outcome.partition.records = SliceList();
+  return outcome;
+}
+
+void fill(FetchedPartition& answer, replication::Fetched fetched) {
+  answer.high_watermark = fetched.high_watermark;
+  answer.last_stable_offset = fetched.last_stable_offset;
+  answer.log_start_offset = fetched.log_start_offset;
+  answer.records = std::move(fetched.batches);
+  if (fetched.diverging_epoch) {
+    answer.diverging_epoch = {fetched.diverging_epoch->epoch, fetched.diverging_epoch->end_offset};
+  }
+  if (fetched.aborted) {
+    answer.aborted_transactions.emplace();
+    for (const storage::AbortedProducer& aborted : *fetched.aborted) {
+      answer.aborted_transactions->push_back({aborted.producer_id, aborted.first_offset});
+    }
+  }
+}
+
+Task<void> read_target(Broker& broker, const metadata::Image& image, const FetchTarget& target, const Limits& limits,
+                       Round& round) {
+  FetchOutcome outcome = outcome_of(target);
+  FetchedPartition& answer = outcome.partition;
+  const metadata::Topic* topic = find_topic(image, target.topic_id, target.topic);
+  answer.error_code = check_leader(broker, topic, target.topic_id, target.partition);
+  if (answer.error_code == ErrorCode::none) {
+    const TopicIdPartition key{topic->id, target.partition};
+    const std::size_t left = limits.max_bytes > round.bytes ? limits.max_bytes - round.bytes : 0;
+    const auto wanted = static_cast<std::size_t>(std::max(target.max_bytes, 0));
+    const replication::FetchLimits fetch_limits{std::min(left, wanted), round.bytes == 0 && limits.max_bytes > 0,
+                                                limits.isolation};
+    const replication::FetchPosition position{target.fetch_offset, target.current_leader_epoch,
+                                              target.last_fetched_epoch};
+    auto fetched = co_await on_partition(broker, key, [&](replication::Partition& partition) {
+      return partition.fetch(position, fetch_limits);
+    });
+    if (fetched) {
+      round.answer_at_once |= fetched->diverging_epoch.has_value();
+      round.bytes += size_of(fetched->batches);
+      round.watched.push_back({key, fetched->high_watermark});
+      fill(answer, std::move(*fetched));
+    } else {
+      answer.error_code = fetched.error().code;
+    }
+  }
+  if (answer.error_code == ErrorCode::not_leader_or_follower && topic != nullptr) {
+    const metadata::Partition* state = topic->partition(target.partition);
+    if (state != nullptr) answer.current_leader = {state->leader, state->leader_epoch};
+  }
+  round.answer_at_once |= answer.error_code != ErrorCode::none;
+  round.outcomes.push_back(std::move(outcome));
+}
+
+Task<Round> read_all(Broker& broker, const std::vector<FetchTarget>& targets, const Limits& limits) {
+  Round round;
+  const auto image = broker.image();
+  for (const FetchTarget& target : targets) co_await read_target(broker, *image, target, limits, round);
+  co_return round;
+}
+
+// Wakes the poll from other shards; alive until the last of its watchers has ended.
+struct Poll {
+  explicit Poll(runtime::Executor& home) : home(home), shot(home) {}
+  runtime::Executor& home;
+  runtime::OneShot shot;
+
+};
+
+// Watches, on the shard at hand, until one partition has moved beyond where it stood, or `shot` fires.
+Task<void> watch(const ShardData& shard, const std::vector<Watched>& watched, runtime::OneShot& shot,
+                 runtime::MonotonicTime deadline) {
+  std::vector<std::unique_ptr<runtime::Watermark::Watcher>> watchers;
+  std::vector<std::shared_ptr<replication::Partition>> kept;
+  for (const Watched& at : watched) {
+    auto partition = shard.partitions.find(at.key);
+    if (!partition || partition->closed()) {
+      shot.fire();
+      break;
+    }
+    watchers.push_back(std::make_unique<runtime::Watermark::Watcher>(partition->high_watermark(),
+                                                                     at.high_watermark + 1, shot));
+    kept.push_back(std::move(partition));
+  }
+  co_await shot.wait(deadline);
+}
+
+Task<void> watch_far(const ShardData& shard, std::vector<Watched> watched, std::shared_ptr<Poll> poll,
+                     std::shared_ptr<runtime::OneShot> far_shot, runtime::MonotonicTime deadline) {
+  co_await watch(shard, watched, *far_shot, deadline);
+  poll->home.post_remote([poll = std::move(poll)] { poll->shot.fire(); });
+}
+
+// Until a partition has moved, the connection is to end, or the deadline.
+Task<void> await_progress(Broker& broker, const std::vector<Watched>& watched, runtime::Watermark& closing,
+                          runtime::MonotonicTime deadline) {
+  std::vector<std::vector<Watched>> by_shard(broker.shards.size());
+  for (const Watched& at : watched) by_shard[replication::shard_of(at.key, by_shard.size())].push_back(at);
+
+  auto poll = std::make_shared<Poll>(broker.executor);
+  const runtime::Watermark::Watcher closed(closing, 1, poll->shot);
+  std::vector<std::pair<runtime::Executor*, std::shared_ptr<runtime::OneShot>>> far;
+  const std::vector<Watched>* here = nullptr;
+  for (std::size_t i = 0; i < by_shard.size(); ++i) {
+    const ShardData& shard = broker.shards[i];
+    if (by_shard[i].empty()) continue;
+    if (&shard.executor == &broker.executor) {
+      here = &by_shard[i];
+      continue;
+    }
+    auto far_shot = std::make_shared<runtime::OneShot>(shard.executor);
+    far.emplace_back(&shard.executor, far_shot);
+    shard.executor.post_remote([&shard, watched = std::move(by_shard[i]), poll, far_shot, deadline]() mutable {
+      watch_far(shard, std::move(watched), std::move(poll), std::move(far_shot), deadline).detach();
+    });
+  }
+  static const std::vector<Watched> kNone;
+  co_await watch(broker.shards[broker.executor.shard()], here ? *here : kNone, poll->shot, deadline);
+  for (auto& [executor, shot] : far) executor->post_remote([shot = std::move(shot)] { shot->fire(); });
+}
+
+Limits limits_of(const Broker& broker, const wire::FetchRequest& message) {
+  const auto image = broker.image();
+  const auto cap = static_cast<std::size_t>(broker.broker_config(*image).int_of("fetch.max.bytes", 57671680));
+  const std::size_t max_bytes = std::min(static_cast<std::size_t>(std::max(message.max_bytes, 0)), cap);
+  const std::size_t min_bytes = std::min(static_cast<std::size_t>(std::max(message.min_bytes, 0)), max_bytes);
+  return {max_bytes, min_bytes, static_cast<replication::Isolation>(message.isolation_level)};
+}
+
+void add_node_endpoints(const Broker& broker, const Request& request, wire::FetchResponse& response) {
+  if (request.header.api_version < 16) return;
+  const auto image = broker.image();
+  for (const auto& topic : response.responses) {
+    for (const auto& partition : topic.partitions) {
+      const metadata::Broker* leader = image->broker(partition.current_leader.leader_id);
+      const auto* endpoint = leader ? endpoint_of(*leader, request.peer.listener) : nullptr;
+      if (endpoint == nullptr) continue;
+      response.node_endpoints.push_back(
+          {partition.current_leader.leader_id, endpoint->host, endpoint->port, leader->rack});
+    }
+  }
+}
+
+void downgrade_errors(wire::FetchResponse& response, wire::ApiVersion version) {
+  for (auto& topic : response.responses) {
+    for (auto& partition : topic.partitions) {
+      if (version <= 5 && partition.error_code == ErrorCode::kafka_storage_error) {
+        partition.error_code = ErrorCode::not_leader_or_follower;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Task<wire::FetchResponse> fetch(Broker& broker, const Request& request, wire::FetchRequest message) {
+  const wire::ApiVersion version = request.header.api_version;
+  wire::FetchResponse refused;
+  if (message.isolation_level < 0 || message.isolation_level > 1) {
+    refused.error_code = ErrorCode::invalid_request;
+    co_return refused;
+  }
+  auto context = broker.fetch_sessions.begin(message, version, broker.executor.now());
+  if (!context) {
+    refused.error_code = context.error();
+    co_return refused;
+  }
+  const Limits limits = limits_of(broker, message);
+  const std::int64_t wait_ms = std::clamp<std::int64_t>(message.max_wait_ms, 0, kMaxWaitMs);
+  const auto deadline = request.arrived + runtime::milliseconds(wait_ms);
+
+  Round round = co_await read_all(broker, context->targets, limits);
+  while (round.bytes < limits.min_bytes && !round.answer_at_once && !round.watched.empty() &&
+         broker.executor.now() < deadline && request.closing.value() == 0) {
+    co_await await_progress(broker, round.watched, request.closing, deadline);
+    round = co_await read_all(broker, context->targets, limits);
+  }
+  broker.metrics.fetched_bytes.add(round.bytes);
+  for (const FetchOutcome& outcome : round.outcomes) {
+    broker.metrics.error(wire::ApiKey::fetch, outcome.partition.error_code);
+  }
+  wire::FetchResponse response = broker.fetch_sessions.finish(std::move(*context), std::move(round.outcomes));
+  add_node_endpoints(broker, request, response);
+  downgrade_errors(response, version);
+  co_return response;
+}
+
+}  // namespace moldau::server::handlers

@@ -1,0 +1,64 @@
+// One function for each API, each in its own file: request in, response out. They run on the connection's shard.
+// A handler never fails: what goes wrong is an error code in its response.
+#pragma once
+
+#include "server/broker.h"
+#include "server/request.h"
+#include "server/response_queue.h"
+#include "wire/messages/alter_configs.h"
+#include "wire/messages/api_versions.h"
+#include "wire/messages/create_partitions.h"
+#include "wire/messages/create_topics.h"
+#include "wire/messages/delete_records.h"
+#include "wire/messages/delete_topics.h"
+#include "wire/messages/describe_cluster.h"
+#include "wire/messages/describe_configs.h"
+#include "wire/messages/describe_log_dirs.h"
+#include "wire/messages/describe_producers.h"
+#include "wire/messages/describe_quorum.h"
+#include "wire/messages/describe_topic_partitions.h"
+#include "wire/messages/fetch.h"
+#include "wire/messages/find_coordinator.h"
+#include "wire/messages/incremental_alter_configs.h"
+#include "wire/messages/init_producer_id.h"
+#include "wire/messages/list_config_resources.h"
+#include "wire/messages/list_offsets.h"
+#include "wire/messages/metadata.h"
+#include "wire/messages/offset_for_leader_epoch.h"
+#include "wire/messages/produce.h"
+#include "wire/messages/update_features.h"
+
+namespace moldau::server::handlers {
+
+using runtime::Task;
+
+// Produce and ApiVersions answer in ways of their own.
+Task<void> produce(Broker& broker, Request request, ResponseQueue::Slot slot);
+Task<void> api_versions(Broker& broker, Request request, ResponseQueue::Slot slot);
+
+Task<wire::FetchResponse> fetch(Broker&, const Request&, wire::FetchRequest);
+Task<wire::ListOffsetsResponse> list_offsets(Broker&, const Request&, wire::ListOffsetsRequest);
+Task<wire::MetadataResponse> metadata(Broker&, const Request&, wire::MetadataRequest);
+Task<wire::FindCoordinatorResponse> find_coordinator(Broker&, const Request&, wire::FindCoordinatorRequest);
+Task<wire::CreateTopicsResponse> create_topics(Broker&, const Request&, wire::CreateTopicsRequest);
+Task<wire::DeleteTopicsResponse> delete_topics(Broker&, const Request&, wire::DeleteTopicsRequest);
+Task<wire::DeleteRecordsResponse> delete_records(Broker&, const Request&, wire::DeleteRecordsRequest);
+Task<wire::InitProducerIdResponse> init_producer_id(Broker&, const Request&, wire::InitProducerIdRequest);
+Task<wire::OffsetForLeaderEpochResponse> offset_for_leader_epoch(Broker&, const Request&,
+                                                                 wire::OffsetForLeaderEpochRequest);
+Task<wire::DescribeConfigsResponse> describe_configs(Broker&, const Request&, wire::DescribeConfigsRequest);
+Task<wire::AlterConfigsResponse> alter_configs(Broker&, const Request&, wire::AlterConfigsRequest);
+Task<wire::IncrementalAlterConfigsResponse> incremental_alter_configs(Broker&, const Request&,
+                                                                      wire::IncrementalAlterConfigsRequest);
+Task<wire::DescribeLogDirsResponse> describe_log_dirs(Broker&, const Request&, wire::DescribeLogDirsRequest);
+Task<wire::CreatePartitionsResponse> create_partitions(Broker&, const Request&, wire::CreatePartitionsRequest);
+Task<wire::DescribeQuorumResponse> describe_quorum(Broker&, const Request&, wire::DescribeQuorumRequest);
+Task<wire::UpdateFeaturesResponse> update_features(Broker&, const Request&, wire::UpdateFeaturesRequest);
+Task<wire::DescribeClusterResponse> describe_cluster(Broker&, const Request&, wire::DescribeClusterRequest);
+Task<wire::DescribeProducersResponse> describe_producers(Broker&, const Request&, wire::DescribeProducersRequest);
+Task<wire::ListConfigResourcesResponse> list_config_resources(Broker&, const Request&,
+                                                              wire::ListConfigResourcesRequest);
+Task<wire::DescribeTopicPartitionsResponse> describe_topic_partitions(Broker&, const Request&,
+                                                                      wire::DescribeTopicPartitionsRequest);
+
+}  // namespace moldau::server::handlers

@@ -1,0 +1,74 @@
+// DeleteRecords and OffsetForLeaderEpoch.
+#include "server/handlers/handlers.h"
+#include "server/handlers/topics.h"
+
+namespace moldau::server::handlers {
+
+using wire::ErrorCode;
+
+namespace {
+
+Task<replication::PartitionResult<Offset>> delete_here(replication::Partition& partition, Offset before) {
+  co_return partition.delete_records(before);
+}
+
+Task<replication::PartitionResult<storage::LeaderEpochCache::EpochEnd>> epoch_end_here(
+    replication::Partition& partition, LeaderEpoch current, LeaderEpoch requested) {
+  co_return partition.offset_for_leader_epoch(current, requested);
+}
+
+}  // namespace
+
+Task<wire::DeleteRecordsResponse> delete_records(Broker& broker, const Request&, wire::DeleteRecordsRequest message) {
+  wire::DeleteRecordsResponse response;
+  const auto image = broker.image();
+  for (const auto& topic : message.topics) {
+    auto& topic_answer = response.topics.emplace_back();
+    topic_answer.name = topic.name;
+    const metadata::Topic* known = image->topic(topic.name);
+    for (const auto& partition : topic.partitions) {
+      auto& answer = topic_answer.partitions.emplace_back();
+      answer.partition_index = partition.partition_index;
+      answer.low_watermark = kNoOffset;
+      answer.error_code = check_leader(broker, known, kZeroUuid, partition.partition_index);
+      if (answer.error_code == ErrorCode::none) {
+        const auto deleted = co_await on_partition(
+            broker, {known->id, partition.partition_index},
+            [&](replication::Partition& at) { return delete_here(at, partition.offset); });
+        answer.error_code = deleted ? ErrorCode::none : deleted.error().code;
+        answer.low_watermark = deleted.value_or(kNoOffset);
+      }
+      broker.metrics.error(wire::ApiKey::delete_records, answer.error_code);
+    }
+  }
+  co_return response;
+}
+
+Task<wire::OffsetForLeaderEpochResponse> offset_for_leader_epoch(Broker& broker, const Request&,
+                                                                 wire::OffsetForLeaderEpochRequest message) {
+  wire::OffsetForLeaderEpochResponse response;
+  const auto image = broker.image();
+  for (const auto& topic : message.topics) {
+    auto& topic_answer = response.topics.emplace_back();
+    topic_answer.topic = topic.topic;
+    const metadata::Topic* known = image->topic(topic.topic);
+    for (const auto& partition : topic.partitions) {
+      auto& answer = topic_answer.partitions.emplace_back();
+      answer.partition = partition.partition;
+      answer.error_code = check_leader(broker, known, kZeroUuid, partition.partition);
+      if (answer.error_code == ErrorCode::none) {
+        const auto end = co_await on_partition(
+            broker, {known->id, partition.partition}, [&](replication::Partition& at) {
+              return epoch_end_here(at, partition.current_leader_epoch, partition.leader_epoch);
+            });
+        answer.error_code = end ? ErrorCode::none : end.error().code;
+        if (end) answer.leader_epoch = end->epoch;
+        if (end) answer.end_offset = end->end_offset;
+      }
+      broker.metrics.error(wire::ApiKey::offset_for_leader_epoch, answer.error_code);
+    }
+  }
+  co_return response;
+}
+
+}  // namespace moldau::server::handlers

@@ -1,0 +1,239 @@
+// Produce. As soon as every partition has appended, the connection may go on with its next request; the answer
+// waits for the high watermark in the response queue.
+#include <algorithm>
+
+#include "metadata/topic_name.h"
+#include "record/batch.h"
+#include "server/handlers/handlers.h"
+#include "server/handlers/topics.h"
+
+namespace moldau::server::handlers {
+
+using wire::ErrorCode;
+
+namespace {
+
+using PartitionRequest = wire::ProduceRequest::TopicData::PartitionData;
+using PartitionAnswer = wire::ProduceResponse::TopicResponse::PartitionResponse;
+
+constexpr std::string_view kInternalClient = "__admin_client";
+constexpr std::int64_t kMaxWaitMs = 3'600'000;  // a time-out of a client's that is longer than this is cut to it
+
+// A partition whose records are appended and whose answer waits.
+struct Waiting {
+  TopicIdPartition key;
+  Offset until = kNoOffset;  // the high watermark that ends the wait
+  std::size_t topic = 0;     // its place in the response
+  std::size_t partition = 0;
+};
+
+struct Produce {
+  Request request;
+  wire::ProduceRequest message;
+  wire::ProduceResponse response = {};
+  std::vector<Waiting> waiting = {};
+
+  PartitionAnswer& answer(const Waiting& at) {
+    return response.responses[at.topic].partition_responses[at.partition];
+  }
+};
+
+bool has_transactional_batch(const wire::ProduceRequest& message) {
+  for (const auto& topic : message.topic_data) {
+    for (const auto& partition : topic.partition_data) {
+      if (!partition.records || partition.records->empty()) continue;
+      const Slice& records = partition.records->front();
+      if (records.size() < record::kHeaderSize) continue;
+      const auto header = record::HeaderView::at(records);
+      if (header && header->is_transactional()) return true;
+    }
+  }
+  return false;
+}
+
+// What is wrong with the request as a whole.
+ErrorCode check_request(const wire::ProduceRequest& message) {
+  if (message.acks < -1 || message.acks > 1) return ErrorCode::invalid_required_acks;
+  if (message.transactional_id) return ErrorCode::invalid_txn_state;  // no transaction can have begun here
+  if (has_transactional_batch(message)) return ErrorCode::transactional_id_authorization_failed;
+  return ErrorCode::none;
+}
+
+Slice records_of(const PartitionRequest& partition) {
+  return partition.records && !partition.records->empty() ? joined(*partition.records) : Slice();
+}
+
+void fill(PartitionAnswer& answer, const replication::PartitionResult<storage::AppendInfo>& appended) {
+  if (appended) {
+    answer.base_offset = appended->first_offset;
+    answer.log_append_time_ms = appended->log_append_time;
+    answer.log_start_offset = appended->log_start_offset;
+    return;
+  }
+  answer.error_code = appended.error().code;
+  answer.base_offset = kNoOffset;
+  if (!appended.error().message.empty()) answer.error_message = appended.error().message;
+  for (const storage::RecordError& error : appended.error().record_errors) {
+    answer.record_errors.push_back({error.batch_index, error.message});
+  }
+}
+
+Task<replication::PartitionResult<storage::AppendInfo>> append_here(replication::Partition& partition,
+                                                                    const Slice& records,
+                                                                    replication::ProduceRules rules,
+                                                                    TimestampMs now_ms) {
+  co_return partition.append(records, rules, now_ms);
+}
+
+Task<void> append_partition(Broker& broker, Produce& produce, TopicIdPartition key, const PartitionRequest& partition,
+                            Waiting place) {
+  const replication::ProduceRules rules{produce.message.acks, produce.request.header.api_version,
+                                        produce.request.header.client_id == kInternalClient};
+  const Slice records = records_of(partition);
+  const TimestampMs now_ms = broker.wall_now_ms();
+  const auto appended = co_await on_partition(broker, key, [&](replication::Partition& at) {
+    return append_here(at, records, rules, now_ms);
+  });
+  fill(produce.answer(place), appended);
+  if (!appended) co_return;
+  if (!appended->duplicate) {
+    broker.metrics.produced_bytes.add(appended->size_bytes);
+    broker.metrics.produced_records.add(static_cast<std::uint64_t>(appended->record_count));
+  }
+  place.key = key;
+  place.until = appended->last_offset + 1;
+  produce.waiting.push_back(place);
+}
+
+Task<void> append_all(Broker& broker, Produce& produce) {
+  const ErrorCode refusal = check_request(produce.message);
+  const auto image = broker.image();
+  for (const auto& topic_data : produce.message.topic_data) {
+    auto& topic_answer = produce.response.responses.emplace_back();
+    topic_answer.name = topic_data.name;
+    topic_answer.topic_id = topic_data.topic_id;
+    const metadata::Topic* topic = find_topic(*image, topic_data.topic_id, topic_data.name);
+    const bool refused = topic && metadata::is_internal_topic(topic->name) && produce.request.header.client_id != kInternalClient;
+    for (const PartitionRequest& partition : topic_data.partition_data) {
+      auto& answer = topic_answer.partition_responses.emplace_back();
+      answer.index = partition.index;
+      answer.base_offset = kNoOffset;
+      answer.error_code = refusal != ErrorCode::none ? refusal
+                          : refused ? ErrorCode::invalid_topic_exception
+                                    : check_leader(broker, topic, topic_data.topic_id, partition.index);
+      if (answer.error_code != ErrorCode::none) continue;
+      const Waiting place{{}, kNoOffset, produce.response.responses.size() - 1,
+                          topic_answer.partition_responses.size() - 1};
+      co_await append_partition(broker, produce, {topic->id, partition.index}, partition, place);
+    }
+  }
+}
+
+Task<replication::PartitionResult<bool>> wait_here(replication::Partition& partition, runtime::Executor& executor,
+                                                   Offset until, runtime::MonotonicTime deadline) {
+  storage::Log* log = partition.log();
+  if (log == nullptr) co_return replication::refuse(ErrorCode::unknown_topic_or_partition);
+  if (co_await partition.high_watermark().reaches(executor, until, deadline)) co_return true;
+  if (partition.closed()) co_return replication::refuse(ErrorCode::unknown_topic_or_partition);
+  if (log->poisoned() != nullptr) {
+    co_return replication::refuse(ErrorCode::kafka_storage_error, log->poisoned()->message);
+  }
+  co_return replication::refuse(ErrorCode::request_timed_out);
+}
+
+// The partitions wait one after another: each one's wait also covers those behind it.
+Task<void> await_watermarks(Broker& broker, Produce& produce) {
+  const std::int64_t timeout_ms = std::clamp<std::int64_t>(produce.message.timeout_ms, 0, kMaxWaitMs);
+  const auto deadline = produce.request.arrived + runtime::milliseconds(timeout_ms);
+  for (const Waiting& waiting : produce.waiting) {
+    const auto reached = co_await on_partition(broker, waiting.key, [&](replication::Partition& at) {
+      return wait_here(at, broker.shard_of(waiting.key).executor, waiting.until, deadline);
+    });
+    if (reached) continue;
+    PartitionAnswer& answer = produce.answer(waiting);
+    answer.error_code = reached.error().code;
+    answer.base_offset = kNoOffset;
+  }
+}
+
+void add_leader_hints(const Broker& broker, Produce& produce) {
+  if (produce.request.header.api_version < 10) return;
+  const auto image = broker.image();
+  for (auto& topic : produce.response.responses) {
+    const metadata::Topic* known = find_topic(*image, topic.topic_id, topic.name);
+    for (auto& partition : topic.partition_responses) {
+      if (partition.error_code != ErrorCode::not_leader_or_follower || known == nullptr) continue;
+      const metadata::Partition* state = known->partition(partition.index);
+      if (state == nullptr) continue;
+      partition.current_leader = {state->leader, state->leader_epoch};
+      const metadata::Broker* leader = image->broker(state->leader);
+      const auto* endpoint = leader ? endpoint_of(*leader, produce.request.peer.listener) : nullptr;
+      if (endpoint == nullptr) continue;
+      produce.response.node_endpoints.push_back({state->leader, endpoint->host, endpoint->port, leader->rack});
+    }
+  }
+}
+
+bool has_error(const wire::ProduceResponse& response) {
+  return std::ranges::any_of(response.responses, [](const auto& topic) {
+    return std::ranges::any_of(topic.partition_responses,
+                               [](const auto& answer) { return answer.error_code != ErrorCode::none; });
+  });
+}
+
+void finish(Broker& broker, Produce& produce, ResponseQueue::Slot slot) {
+  for (const auto& topic : produce.response.responses) {
+    for (const auto& answer : topic.partition_responses) {
+      broker.metrics.error(wire::ApiKey::produce, answer.error_code);
+    }
+  }
+  broker.metrics.request_done(
+      wire::ApiKey::produce,
+      static_cast<std::uint64_t>((broker.executor.now() - produce.request.arrived).count()));
+  if (produce.message.acks == 0) {
+    // There is no answer to carry an error: the connection ends instead, so that the client notices.
+    if (!has_error(produce.response)) std::move(slot).complete({});
+    return;
+  }
+  add_leader_hints(broker, produce);
+  const wire::RequestHeader& header = produce.request.header;
+  std::move(slot).complete(wire::encode_response(header.correlation_id, header.api_version, produce.response));
+}
+
+Task<void> answer_later(Broker& broker, Produce produce, ResponseQueue::Slot slot, runtime::Gate::Pass pass) {
+  co_await await_watermarks(broker, produce);
+  finish(broker, produce, std::move(slot));
+}
+
+bool all_reached(Broker& broker, const Produce& produce) {
+  return std::ranges::all_of(produce.waiting, [&](const Waiting& waiting) {
+    const ShardData& shard = broker.shard_of(waiting.key);
+    if (&shard.executor != &broker.executor) return false;
+    const auto partition = shard.partitions.find(waiting.key);
+    return partition && !partition->closed() && partition->high_watermark().value() >= waiting.until;
+  });
+}
+
+}  // namespace
+
+Task<void> produce(Broker& broker, Request request, ResponseQueue::Slot slot) {
+  auto message = wire::ProduceRequest::decode(request.body, request.header.api_version);
+  if (!message) {
+    broker.metrics.bad_frames.add();
+    co_return;
+  }
+  runtime::Gate::Pass pass(request.gate);
+  Produce produce{std::move(request), std::move(*message)};
+  co_await append_all(broker, produce);
+  if (produce.message.acks == 0 || all_reached(broker, produce)) {
+    finish(broker, produce, std::move(slot));
+    co_return;
+  }
+  // The records are in the log's own memory now: the frame's may go.
+  for (auto& topic : produce.message.topic_data) topic.partition_data.clear();
+  produce.request.body = Slice();
+  { const MemoryBudget::Hold released = std::move(produce.request.hold); }
+  answer_later(broker, std::move(produce), std::move(slot), std::move(pass)).detach();
+}
+
+}  // namespace moldau::server::handlers

@@ -1,0 +1,28 @@
+#include "server/handlers/topics.h"
+
+#include <algorithm>
+
+namespace moldau::server::handlers {
+
+using wire::ErrorCode;
+
+const metadata::Topic* find_topic(const metadata::Image& image, const TopicId& id, const std::string& name) {
+  return id.is_zero() ? image.topic(name) : image.topic(id);
+}
+
+ErrorCode check_leader(const Broker& broker, const metadata::Topic* topic, const TopicId& requested_id,
+                       PartitionIndex partition) {
+  if (topic == nullptr) {
+    return requested_id.is_zero() ? ErrorCode::unknown_topic_or_partition : ErrorCode::unknown_topic_id;
+  }
+  const metadata::Partition* state = topic->partition(partition);
+  if (state == nullptr) return ErrorCode::unknown_topic_or_partition;
+  return state->leader == broker.node_id ? ErrorCode::none : ErrorCode::not_leader_or_follower;
+}
+
+const metadata::BrokerEndpoint* endpoint_of(const metadata::Broker& broker, std::string_view listener) {
+  const auto found = std::ranges::find(broker.endpoints, listener, &metadata::BrokerEndpoint::listener);
+  return found == broker.endpoints.end() ? nullptr : &*found;
+}
+
+}  // namespace moldau::server::handlers

@@ -1,0 +1,63 @@
+// ResponseQueue: answers leave a connection in the order of its requests, however they are finished
+// (kafka-protocol.md 6.1). Everything that is ready in one turn of the loop leaves in one write.
+// Owned by its Connection, lives on one shard.
+#pragma once
+
+#include <deque>
+
+#include "base/bytes.h"
+#include "runtime/network.h"
+#include "runtime/wait.h"
+
+namespace moldau::server {
+
+class ResponseQueue {
+ public:
+  // The place of one answer. Completed once; dropping it uncompleted ends the connection, because the answers
+  // behind it could never leave.
+  class Slot {
+   public:
+    Slot(Slot&& other) noexcept : queue_(std::exchange(other.queue_, nullptr)), sequence_(other.sequence_) {}
+    Slot& operator=(Slot&&) = delete;
+    ~Slot();
+    // A whole frame; empty for a request that has no answer (acks=0).
+    void complete(SliceList frame) &&;
+
+   private:
+    friend class ResponseQueue;
+    Slot(ResponseQueue& queue, std::uint64_t sequence) : queue_(&queue), sequence_(sequence) {}
+    ResponseQueue* queue_;
+    std::uint64_t sequence_;
+  };
+
+  ResponseQueue(runtime::Executor& executor, runtime::Stream& stream);
+
+  Slot reserve();
+  // Waits while `max_pending` answers or more are not written yet: a slow reader is not read from.
+  runtime::Task<void> room(std::size_t max_pending);
+  std::size_t pending() const { return entries_.size(); }
+  // Waits for the write under way. REQUIRES: every slot is completed or dropped.
+  runtime::Task<void> close();
+  std::uint64_t bytes_sent() const { return bytes_sent_; }
+
+ private:
+  struct Entry {
+    bool ready = false;
+    SliceList frame;
+  };
+  void finish(std::uint64_t sequence, SliceList frame);
+  void schedule();
+  runtime::Task<void> write_ready();
+  SliceList take_ready();
+
+  runtime::Executor& executor_;
+  runtime::Stream& stream_;
+  runtime::Signal progress_;
+  std::deque<Entry> entries_;
+  std::uint64_t first_ = 0;  // sequence of entries_.front()
+  bool writing_ = false;
+  bool broken_ = false;
+  std::uint64_t bytes_sent_ = 0;
+};
+
+}  // namespace moldau::server

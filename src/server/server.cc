@@ -1,0 +1,96 @@
+#include "server/server.h"
+
+#include <algorithm>
+
+namespace moldau::server {
+namespace {
+
+constexpr runtime::Duration kAcceptBackOff = std::chrono::milliseconds(100);
+constexpr runtime::Duration kIdleCheck = std::chrono::seconds(5);
+constexpr runtime::Duration kFrameStall = std::chrono::seconds(30);
+
+}  // namespace
+
+Server::Server(Broker& broker) : broker_(broker), gate_(broker.executor), stopping_(broker.executor) {
+  watch_idle().detach();
+}
+
+Server::~Server() { MOLDAU_ASSERT(connections_.empty(), "stop() has ended before"); }
+
+void Server::serve(std::string listener, std::unique_ptr<runtime::Listener> socket) {
+  runtime::Listener& at = *socket;
+  listeners_.push_back(std::move(socket));
+  accept_all(std::move(listener), at).detach();
+}
+
+runtime::Task<void> Server::accept_all(std::string listener, runtime::Listener& socket) {
+  runtime::Gate::Pass pass(gate_);
+  while (pass && !gate_.closing()) {
+    auto stream = co_await socket.accept();
+    if (stream) {
+      admit(listener, std::move(*stream));
+      continue;
+    }
+    if (stream.error().code == Errc::cancelled) co_return;
+    // Out of descriptors or memory: what is there goes on; new connections wait in the kernel's queue (ST-24).
+    telemetry::log_limited(broker_.peer_lines, broker_.executor.now().time_since_epoch(), telemetry::Level::error,
+                           "server", "cannot accept connections", {{"error", stream.error()}});
+    co_await runtime::sleep_for(broker_.executor, kAcceptBackOff);
+  }
+}
+
+bool Server::over_limit(const std::string& host) {
+  const auto image = broker_.image();
+  const auto config = broker_.broker_config(*image);
+  constexpr std::int64_t kUnlimited = 0x7fffffff;
+  const auto shards = static_cast<std::int64_t>(broker_.shards.size());
+  const std::int64_t total = config.int_of("max.connections", kUnlimited);
+  const std::int64_t per_host = config.int_of("max.connections.per.ip", kUnlimited);
+  return static_cast<std::int64_t>(connections_.size()) * shards >= total || per_host_[host] * shards >= per_host;
+}
+
+void Server::admit(const std::string& listener, std::unique_ptr<runtime::Stream> stream) {
+  const std::string host = stream->peer().host;
+  if (gate_.closing() || over_limit(host)) {
+    broker_.metrics.connections_refused.add();
+    stream->close();
+    return;
+  }
+  ++per_host_[host];
+  broker_.metrics.connections_accepted.add();
+  broker_.metrics.connections.add(1);
+  connections_.push_back(std::make_unique<Connection>(broker_, std::move(stream), listener));
+  run(std::prev(connections_.end())).detach();
+}
+
+runtime::Task<void> Server::run(Connections::iterator connection) {
+  runtime::Gate::Pass pass(gate_);
+  co_await (*connection)->run();
+  const auto counted = per_host_.find((*connection)->peer().address.host);
+  if (--counted->second == 0) per_host_.erase(counted);
+  broker_.metrics.connections.add(-1);
+  connections_.erase(connection);
+}
+
+runtime::Task<void> Server::watch_idle() {
+  runtime::Gate::Pass pass(gate_);
+  while (!co_await stopping_.wait(broker_.executor.now() + kIdleCheck)) close_stale(broker_.executor.now());
+}
+
+void Server::close_stale(runtime::MonotonicTime now) {
+  const auto image = broker_.image();
+  const auto idle = runtime::milliseconds(broker_.broker_config(*image).int_of("connections.max.idle.ms", 600000));
+  for (const auto& connection : connections_) {
+    connection->note_activity(now);
+    if (connection->idle_since(now - idle) || connection->stalled_since(now - kFrameStall)) connection->close();
+  }
+}
+
+runtime::Task<void> Server::stop() {
+  stopping_.fire();
+  for (const auto& listener : listeners_) listener->close();
+  for (const auto& connection : connections_) connection->close();
+  co_await gate_.close();
+}
+
+}  // namespace moldau::server
