@@ -52,6 +52,8 @@ class Server {
 
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
+  struct Front;
+  explicit Server(std::unique_ptr<Front> front);  // of start()
   // Closes all connections and ends the thread; no source is called afterwards.
   ~Server();
 
@@ -59,8 +61,6 @@ class Server {
   const runtime::Endpoint& local() const;
 
  private:
-  struct Front;
-  explicit Server(std::unique_ptr<Front> front);
   std::unique_ptr<Front> front_;
 };
 
