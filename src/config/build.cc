@@ -231,7 +231,7 @@ class SettingsBuilder {
     broker["process.roles"] = resolved_.text("node.roles");
     broker["log.dirs"] = settings_.data_dir;
     if (resolved_.find("storage.durability")) broker["moldau.durability"] = name_of(settings_.durability);
-    if (const Entry* seeds = resolved_.find("cluster.seeds"))
+    if (const Entry* seeds = resolved_.find("cluster.seeds"); seeds && !settings_.seeds.empty())
       broker["controller.quorum.bootstrap.servers"] = seeds->value;
   }
   void add_listener_properties() {

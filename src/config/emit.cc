@@ -171,16 +171,14 @@ constexpr std::string_view kHead =
 
 // What stands for the keys whose names are free, and for those without a default.
 std::optional<std::string_view> example_of(std::string_view path) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kExamples{{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kExamples{{
       {"node.rack", "  # rack: zone-a"},
       {"node.data_dir", "  # data_dir: /var/lib/moldau"},
       {"listeners.*.bind", "    bind: 127.0.0.1:9092"},
       {"listeners.*.advertise", "    advertise: 127.0.0.1:9092"},
       {"listeners.*.inter_broker", "    inter_broker: true"},
       {"log.levels.*", "  # levels: {raft: debug}"},
-      {"bootstrap.topics.*.name", "  # topics: [{name: orders,"},
-      {"bootstrap.topics.*.partitions", "  #           partitions: 6,"},
-      {"bootstrap.topics.*.replication_factor", "  #           replication_factor: 1}]"},
+      {"bootstrap.topics.*.name", "  # topics: [{name: orders, partitions: 6, replication_factor: 1}]"},
       {"bootstrap.defaults.*", "  # defaults: {num.partitions: 3}"},
   }};
   const auto at = std::ranges::find(kExamples, path, [](const auto& example) { return example.first; });
@@ -193,16 +191,25 @@ std::string explained(const Key& key) {
   return range.empty() || said ? std::string(key.doc) : std::string(key.doc) + " Values: " + range + ".";
 }
 
+// "log.levels.*" is a key of the group log, "bootstrap.topics.*.name" one of bootstrap.
+std::size_t indent_of(std::string_view path) {
+  if (path.starts_with("listeners.")) return 4;
+  return path.find('.') == std::string_view::npos ? 0 : 2;
+}
+
 void annotate(YamlText& out, const Key& key) {
-  const std::size_t depth =
-      static_cast<std::size_t>(std::ranges::count(key.name.substr(0, key.name.find("topics.*")), '.'));
-  const std::string indent(2 * std::min<std::size_t>(depth, 2), ' ');
+  const std::string indent(indent_of(key.name), ' ');
   out.line(indent + "# " + explained(key));
   if (const auto example = example_of(key.name)) return out.line(*example);
   const std::string_view name = key.name.substr(key.name.rfind('.') + 1);
   const std::string value = key.type == Type::list ? "[" + replaced(*key.default_value, ",", ", ") + "]"
                                                    : std::string(*key.default_value);
   out.line(indent + std::string(name) + ": " + (value.empty() ? "\"\"" : value));
+}
+
+// Said in one line with the topic's name.
+bool is_said_with_the_name(std::string_view path) {
+  return path == "bootstrap.topics.*.partitions" || path == "bootstrap.topics.*.replication_factor";
 }
 
 }  // namespace
@@ -224,7 +231,8 @@ std::string annotated_yaml() {
   out.line(kHead);
   std::string_view group;
   for (const Key& key : own_keys()) {
-    if (key.support == Support::unsupported || key.name == "kafka.*") continue;
+    if (key.support == Support::unsupported || key.name == "kafka.*" || is_said_with_the_name(key.name))
+      continue;
     const std::size_t dot = key.name.find('.');
     if (dot != std::string_view::npos && key.name.substr(0, dot) != group) {
       group = key.name.substr(0, dot);
