@@ -18,7 +18,7 @@
 
 namespace moldau::server {
 
-// The part of a broker's data that one shard owns. The partitions are touched on that shard only.
+// A part of a broker's data: the partitions of one commit log. They are touched on their executor's shard only.
 struct ShardData {
   runtime::Executor& executor;
   replication::PartitionSet& partitions;

@@ -1,6 +1,7 @@
 // Fetch: session, reads in the session's order within the byte limits, and the long poll, which wakes up when one of
 // just these partitions has something new (kafka-protocol.md 6.3).
 #include <algorithm>
+#include <map>
 
 #include "server/handlers/handlers.h"
 #include "server/handlers/topics.h"
@@ -102,15 +103,15 @@ struct Poll {
   explicit Poll(runtime::Executor& home) : home(home), shot(home) {}
   runtime::Executor& home;
   runtime::OneShot shot;
-
 };
 
-// Watches, on the shard at hand, until one partition has moved beyond where it stood, or `shot` fires.
-Task<void> watch(const ShardData& shard, const std::vector<Watched>& watched, runtime::OneShot& shot,
+// Watches partitions of the shard at hand until one has moved beyond where it stood, or `shot` fires.
+Task<void> watch(std::span<const ShardData> shards, std::vector<Watched> watched, runtime::OneShot& shot,
                  runtime::MonotonicTime deadline) {
   std::vector<std::unique_ptr<runtime::Watermark::Watcher>> watchers;
   std::vector<std::shared_ptr<replication::Partition>> kept;
   for (const Watched& at : watched) {
+    const ShardData& shard = shards[replication::shard_of(at.key, shards.size())];
     auto partition = shard.partitions.find(at.key);
     if (!partition || partition->closed()) {
       shot.fire();
@@ -123,37 +124,35 @@ Task<void> watch(const ShardData& shard, const std::vector<Watched>& watched, ru
   co_await shot.wait(deadline);
 }
 
-Task<void> watch_far(const ShardData& shard, std::vector<Watched> watched, std::shared_ptr<Poll> poll,
+Task<void> watch_far(std::span<const ShardData> shards, std::vector<Watched> watched, std::shared_ptr<Poll> poll,
                      std::shared_ptr<runtime::OneShot> far_shot, runtime::MonotonicTime deadline) {
-  co_await watch(shard, watched, *far_shot, deadline);
-  poll->home.post_remote([poll = std::move(poll)] { poll->shot.fire(); });
+  co_await watch(shards, std::move(watched), *far_shot, deadline);
+  runtime::Executor& home = poll->home;
+  home.post_remote([poll = std::move(poll)] { poll->shot.fire(); });
 }
 
 // Until a partition has moved, the connection is to end, or the deadline.
 Task<void> await_progress(Broker& broker, const std::vector<Watched>& watched, runtime::Watermark& closing,
                           runtime::MonotonicTime deadline) {
-  std::vector<std::vector<Watched>> by_shard(broker.shards.size());
-  for (const Watched& at : watched) by_shard[replication::shard_of(at.key, by_shard.size())].push_back(at);
+  std::map<runtime::Executor*, std::vector<Watched>> by_executor;
+  for (const Watched& at : watched) by_executor[&broker.shard_of(at.key).executor].push_back(at);
 
   auto poll = std::make_shared<Poll>(broker.executor);
   const runtime::Watermark::Watcher closed(closing, 1, poll->shot);
   std::vector<std::pair<runtime::Executor*, std::shared_ptr<runtime::OneShot>>> far;
-  const std::vector<Watched>* here = nullptr;
-  for (std::size_t i = 0; i < by_shard.size(); ++i) {
-    const ShardData& shard = broker.shards[i];
-    if (by_shard[i].empty()) continue;
-    if (&shard.executor == &broker.executor) {
-      here = &by_shard[i];
+  std::vector<Watched> here;
+  for (auto& [executor, group] : by_executor) {
+    if (executor == &broker.executor) {
+      here = std::move(group);
       continue;
     }
-    auto far_shot = std::make_shared<runtime::OneShot>(shard.executor);
-    far.emplace_back(&shard.executor, far_shot);
-    shard.executor.post_remote([&shard, watched = std::move(by_shard[i]), poll, far_shot, deadline]() mutable {
-      watch_far(shard, std::move(watched), std::move(poll), std::move(far_shot), deadline).detach();
+    auto far_shot = std::make_shared<runtime::OneShot>(*executor);
+    far.emplace_back(executor, far_shot);
+    executor->post_remote([shards = broker.shards, group = std::move(group), poll, far_shot, deadline]() mutable {
+      watch_far(shards, std::move(group), std::move(poll), std::move(far_shot), deadline).detach();
     });
   }
-  static const std::vector<Watched> kNone;
-  co_await watch(broker.shards[broker.executor.shard()], here ? *here : kNone, poll->shot, deadline);
+  co_await watch(broker.shards, std::move(here), poll->shot, deadline);
   for (auto& [executor, shot] : far) executor->post_remote([shot = std::move(shot)] { shot->fire(); });
 }
 
