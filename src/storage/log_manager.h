@@ -1,0 +1,215 @@
+// LogManager: the logs of one shard in one data folder, with the commit log that they share. It finds the
+// folders that are there, recovers them, replays the commit log into them, and afterwards does what logs need
+// from time to time: flushing, retention, checkpoints. Lives on its shard.
+//
+// A node opens one manager per commit log of each data folder, as many as the folder was first used with
+// (commit_log_count()), and spreads them over its shards: a partition never changes its commit log.
+//
+// In order: open() loads everything that is there, also what metadata may not know any more. Once metadata is
+// known, reconcile() puts aside what is not hosted here (quarantine, not deletion), and find_or_create()
+// opens what is missing. After close() of every manager of the folder has succeeded, the node calls
+// DataDirectory::mark_clean().
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.h"
+#include "record/codec.h"
+#include "runtime/wait.h"
+#include "storage/commit_log.h"
+#include "storage/data_directory.h"
+#include "storage/log.h"
+#include "storage/partition_folders.h"
+#include "storage/shared_checkpoint.h"
+
+namespace moldau::storage {
+
+// What a manager works with; outlives it.
+struct LogManagerContext {
+  runtime::Executor& executor;
+  runtime::BlockingPool& pool;
+  runtime::Disk& disk;
+  runtime::WallClock& wall_clock;
+  record::Codecs& codecs;
+  Random& random;
+  DataDirectory& directory;
+  SharedCheckpoint& recovery_points;  // recovery-point-offset-checkpoint of the folder
+  SharedCheckpoint& log_starts;       // log-start-offset-checkpoint of the folder
+};
+
+struct LogManagerOptions {
+  unsigned commit_log_index = 0;
+  CommitLogOptions commit_log;
+  // Which partitions belong to this manager; empty: all of the folder.
+  std::function<bool(const TopicIdPartition&)> owns;
+  // Until find_or_create() brings the topic's own.
+  LogConfig default_config;
+  unsigned recovery_threads = 4;                                         // num.recovery.threads.per.data.dir
+  runtime::Duration retention_check_interval = std::chrono::minutes(5);  // log.retention.check.interval.ms
+  runtime::Duration recovery_point_interval =
+      std::chrono::seconds(60);  // log.flush.offset.checkpoint.interval.ms
+  runtime::Duration log_start_interval = std::chrono::seconds(60);
+  runtime::Duration flush_check_interval = std::chrono::seconds(1);  // for flush.ms
+  // So long an append may wait in the commit log alone, when nothing else asks for its flush.
+  runtime::Duration flush_interval = std::chrono::seconds(60);
+  std::int64_t tail_flush_bytes = 4 << 20;  // LogContext's
+};
+
+// How many commit logs the folder has; 0: none yet. Blocks.
+Result<unsigned> commit_log_count(runtime::Disk& disk, const std::string& data_folder);
+
+class LogManager {
+ public:
+  // What open() found, for a log line and for metrics.
+  struct LoadReport {
+    std::size_t logs = 0;
+    std::size_t replayed_entries = 0;
+    std::size_t deletions_resumed = 0;
+    // Things that a person should know: files put aside, checkpoints that were damaged and are rebuilt.
+    std::vector<std::string> notices;
+  };
+
+  // Errc::corrupt when the commit log is damaged (names file and position); a partition that cannot be opened
+  // does not fail it (failures()). Errc::mismatch when the commit log has entries of partitions that `owns`
+  // says belong elsewhere.
+  static runtime::Task<Result<std::unique_ptr<LogManager>>> open(LogManagerContext context,
+                                                                 LogManagerOptions options);
+  // REQUIRES: close() has ended.
+  ~LogManager();
+  LogManager(const LogManager&) = delete;
+  LogManager& operator=(const LogManager&) = delete;
+
+  // Null when it is not open here. Stays valid until remove(), reconcile() without it, or close().
+  Log* find(const TopicIdPartition& id);
+  std::vector<Log*> logs();
+  // Partitions whose files could not be opened, and why; they stay as they are on disk.
+  const std::map<TopicIdPartition, Error>& failures() const { return failures_; }
+
+  // The log of this partition, opened or made with `config`; a log that is open is configured anew. A folder
+  // of the same name with another topic id is put aside first, never adopted. Nothing is on disk before the
+  // first record. Errc::io when the folder is offline; the partition's own error when it is among the
+  // failures().
+  runtime::Task<Result<Log*>> find_or_create(TopicPartition partition, TopicId topic_id, LogConfig config);
+
+  // Puts every partition aside (renames its folder to `…-stray`) that `hosted` does not name, and forgets
+  // what the commit log holds for it. For when metadata is complete. The names of the folders put aside.
+  runtime::Task<Result<std::vector<std::string>>> reconcile(
+      std::function<bool(const TopicIdPartition&)> hosted);
+
+  // Deletes a partition, also one among the failures(): its folder is renamed at once and unlinked in the
+  // background. Success when there is none. REQUIRES: nobody else uses its Log any more.
+  runtime::Task<Status> remove(TopicIdPartition id);
+
+  // Where retention must stop; without it, at the durable end of the log.
+  void set_high_watermark(std::function<Offset(const TopicIdPartition&)> high_watermark) {
+    high_watermark_ = std::move(high_watermark);
+  }
+
+  // Flushes every log that has something in memory.
+  runtime::Task<Status> flush_all();
+  runtime::Task<Status> run_retention();
+  // Both checkpoint files.
+  runtime::Task<Status> save_checkpoints();
+
+  // The first failure of the device, or null. From then on nothing is opened or checkpointed here, and the
+  // logs take no appends that would need the device; the folder works again after a restart.
+  const Error* offline() const { return offline_ ? &*offline_ : nullptr; }
+  // Called once, from the loop.
+  void on_offline(std::function<void(const Error&)> callback) { on_offline_ = std::move(callback); }
+
+  // Flushes and closes every log, writes the checkpoints and closes the commit log. Success means that the
+  // folder may be marked clean, as far as this manager goes. REQUIRES: nobody else uses its Logs any more.
+  runtime::Task<Status> close();
+
+  CommitLog& commit_log() { return *commit_log_; }
+  const LoadReport& load_report() const { return report_; }
+  const std::string& directory() const { return context_.directory.path(); }
+
+ private:
+  struct Replayed {
+    CommitLog::Entry entry;
+    Slice batches;
+    CommitLog::Position end;
+  };
+  // What the commit log holds for one partition since it was last removed.
+  struct Replay {
+    std::vector<Replayed> entries;
+    bool removed = false;  // and nothing came after
+    CommitLog::Position end = 0;
+  };
+  struct Hosted {
+    Hosted(std::unique_ptr<Log> opened, runtime::Executor& executor)
+        : log(std::move(opened)), users(executor) {}
+    std::unique_ptr<Log> log;
+    runtime::Gate users;  // the manager's own work on it
+  };
+  using Logs = std::unordered_map<TopicIdPartition, std::shared_ptr<Hosted>>;
+
+  LogManager(LogManagerContext context, LogManagerOptions options);
+
+  // log_manager_load.cc
+  runtime::Task<Status> load();
+  runtime::Task<Status> replay_commit_log();
+  Status collect(const CommitLog::Entry& entry, const Slice& batches, CommitLog::Position end);
+  runtime::Task<Status> load_folders(std::vector<PartitionFolder> folders);
+  runtime::Task<void> load_folder(PartitionFolder folder, Status& failure);
+  runtime::Task<Status> put_aside(TopicPartition partition, std::string why);
+  runtime::Task<Status> discard_removed(const PartitionFolder& folder, TopicIdPartition id);
+  runtime::Task<Result<std::unique_ptr<Log>>> open_log(LogIdentity identity, LogConfig config, bool clean);
+  runtime::Task<Status> replay_into(Log& log);
+  void unlink_in_background(std::string name);
+  runtime::Task<void> unlink(std::string name);
+  LogIdentity identity_of(const TopicPartition& partition, TopicId topic_id) const;
+
+  // log_manager.cc
+  void host(std::unique_ptr<Log> log);
+  runtime::Task<Result<Log*>> create(TopicPartition partition, TopicId topic_id, LogConfig config);
+  runtime::Task<Status> make_name_free(const TopicPartition& partition);
+  runtime::Task<std::shared_ptr<Hosted>> take(TopicIdPartition id);
+  runtime::Task<Status> quarantine(TopicIdPartition id, std::string why);
+  void forget_replay(const TopicIdPartition& id);
+  runtime::Task<Status> remove_log(Hosted& hosted);
+  runtime::Task<Status> close_logs();
+
+  // log_manager_periodic.cc
+  void start_periodic_work();
+  void every(runtime::Duration interval, runtime::Task<Status> (LogManager::*work)());
+  runtime::Task<void> repeat(runtime::Duration interval, runtime::Task<Status> (LogManager::*work)());
+  runtime::Task<void> watch_commit_log();
+  runtime::Task<Status> flush_due();
+  runtime::Task<Status> save_recovery_points();
+  runtime::Task<Status> save_log_starts();
+  runtime::Task<void> relieve(std::vector<TopicIdPartition> partitions);
+  runtime::Task<Status> flush_logs(std::vector<TopicIdPartition> ids);
+  runtime::Task<void> flush_log(TopicIdPartition id, Status& failure);
+  runtime::Task<Status> save(SharedCheckpoint& checkpoint, OffsetCheckpoint offsets);
+  Status noticed(Status status);  // goes offline when it says that the device failed
+
+  LogManagerContext context_;
+  LogManagerOptions options_;
+  std::unique_ptr<CommitLog> commit_log_;
+  LogContext log_context_;
+  Logs logs_;
+  std::map<TopicPartition, TopicIdPartition> names_;  // of logs_ and of failures_
+  std::map<TopicIdPartition, Error> failures_;
+  std::map<TopicIdPartition, Replay> replays_;  // not yet applied: their names are not known
+  std::function<Offset(const TopicIdPartition&)> high_watermark_;
+  LoadReport report_;
+
+  std::optional<Error> offline_;
+  std::function<void(const Error&)> on_offline_;
+  bool closing_ = false;
+  runtime::Gate gate_;  // periodic and background work
+  runtime::Signal stop_;
+  runtime::Semaphore changes_;  // one opening, removal or reconciliation at a time
+  runtime::Semaphore recoveries_;
+  runtime::Semaphore flushes_;
+};
+
+}  // namespace moldau::storage
