@@ -52,39 +52,48 @@ Task<Result<std::unique_ptr<Log>>> Log::open(LogContext& context, LogIdentity id
   co_return log;
 }
 
-Status Log::finish_replay() {
-  replaying_ = false;
-  if (!ends_below_recovery_point_) return {};
-  return fail(Errc::corrupt, identity_.directory + " ends at offset " + std::to_string(end_offset_.value()) +
-                                 ", below its recovery point: records that were durable are missing");
-}
-
 Task<Status> Log::replay_entry(CommitLog::Entry entry, Slice batches, CommitLog::Position end) {
   commit_end_ = std::max(commit_end_, end);
-  if (entry.kind == CommitLog::Entry::Kind::truncate) {
-    ends_below_recovery_point_ = false;
-    if (entry.offset > end_offset_.value()) co_return co_await start_at(entry.offset);
-    co_return co_await cut(entry.offset);
+  if (!replay_) replay_ = std::make_unique<ReplayQueue>();
+  co_return replay_->add(entry, batches, end);
+}
+
+Task<Status> Log::finish_replay() {
+  if (const auto queue = std::exchange(replay_, nullptr)) {
+    for (const ReplayQueue::Operation& operation : queue->operations()) {
+      CO_TRY(co_await replay(operation));
+    }
   }
-  if (entry.kind == CommitLog::Entry::Kind::append) co_return replay_batches(batches, end);
+  replaying_ = false;
+  if (!ends_below_recovery_point_) co_return Status();
+  co_return fail(Errc::corrupt, identity_.directory + " ends at offset " +
+                                    std::to_string(end_offset_.value()) +
+                                    ", below its recovery point: records that were durable are missing");
+}
+
+Task<Status> Log::replay(ReplayQueue::Operation operation) {
+  if (!operation.is_truncation()) co_return replay_append(operation);
+  ends_below_recovery_point_ = false;
+  if (operation.truncate_to < end_offset_.value()) co_return co_await cut(operation.truncate_to);
+  // The second half of truncate_fully_and_start_at().
+  if (size_bytes() == 0 && operation.truncate_to > end_offset_.value()) {
+    co_return co_await start_at(operation.truncate_to);
+  }
   co_return Status();
 }
 
-Status Log::replay_batches(const Slice& batches, CommitLog::Position end) {
-  record::BatchReader reader(batches);
-  for (record::BatchView batch;;) {
-    ASSIGN_OR_RETURN(const bool more, reader.next(batch));
-    if (!more) return {};
-    if (batch.last_offset() < end_offset_.value()) continue;
-    if (batch.base_offset() != end_offset_.value()) return missing_before(batch.base_offset());
-    Batch replayed{.header = {}, .bytes = batches.part(batch.bytes())};
-    std::ranges::copy(batch.header_bytes(), replayed.header.begin());
-    make_place(replayed, batch.max_timestamp());
-    tail_.push({replayed.bytes, batch.base_offset(), batch.next_offset(), end});
-    tail_.mark_durable(end);
-    note(replayed);
-    durable_end_offset_.advance(end_offset_.value());
-  }
+Status Log::replay_append(const ReplayQueue::Operation& operation) {
+  if (operation.next_offset <= end_offset_.value()) return {};
+  if (operation.base_offset != end_offset_.value()) return missing_before(operation.base_offset);
+  const auto view = record::BatchView::trusted(operation.batch);
+  Batch batch{.header = {}, .bytes = operation.batch};
+  std::ranges::copy(view.header_bytes(), batch.header.begin());
+  make_place(batch, view.max_timestamp());
+  tail_.push({operation.batch, operation.base_offset, operation.next_offset, operation.end});
+  tail_.mark_durable(operation.end);
+  note(batch);
+  durable_end_offset_.advance(end_offset_.value());
+  return {};
 }
 
 Status Log::missing_before(Offset offset) const {

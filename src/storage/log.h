@@ -35,6 +35,7 @@
 #include "storage/log_error.h"
 #include "storage/log_loader.h"
 #include "storage/producer_state.h"
+#include "storage/replay_queue.h"
 #include "storage/segment.h"
 #include "storage/tail.h"
 
@@ -128,11 +129,12 @@ class Log final : public CommitLog::Participant {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  // One entry of kind append or truncate; what the log has already is skipped. `batches` keeps entry.batches
-  // alive. Errc::corrupt when records between the log's end and this entry are missing.
+  // One entry of this partition; nothing is changed yet. `batches` keeps entry.batches alive. An append
+  // without batches is a note of the log's own: what came before it is in the segments.
   runtime::Task<Status> replay_entry(CommitLog::Entry entry, Slice batches, CommitLog::Position end);
-  // Errc::corrupt when the log now ends below its recovery point.
-  Status finish_replay();
+  // Applies the entries; what the log has already is skipped. Errc::corrupt when records between the log's
+  // end and an entry are missing, or when the log ends below its recovery point.
+  runtime::Task<Status> finish_replay();
 
   // Appends one batch as the leader, without waiting. Offsets and leader epoch are set here. The answer may
   // leave once durable_end_offset() (and for acks=all the high watermark) is above last_offset.
@@ -238,7 +240,8 @@ class Log final : public CommitLog::Participant {
   bool wants_sync() const { return config_.durability == Durability::synced; }
   bool buffers();
   void poison(const Error& error);
-  Status replay_batches(const Slice& batches, CommitLog::Position end);
+  runtime::Task<Status> replay(ReplayQueue::Operation operation);
+  Status replay_append(const ReplayQueue::Operation& operation);
   Status missing_before(Offset offset) const;
   runtime::Task<void> flush_in_background();
   void start_flush();
@@ -303,6 +306,8 @@ class Log final : public CommitLog::Participant {
 
   // log_truncate.cc
   runtime::Task<Status> note_truncation(Offset offset);
+  runtime::Task<Status> note_settled();
+  runtime::Task<Status> lower_recovery_point(Offset offset);
   runtime::Task<Status> cut(Offset offset);
   runtime::Task<Status> cut_segment(Offset offset);
   runtime::Task<Status> start_at(Offset offset);
@@ -341,6 +346,7 @@ class Log final : public CommitLog::Participant {
   bool epochs_dirty_ = false;
   bool directory_dirty_ = false;  // files were created in it since its last sync
   bool partition_metadata_written_ = false;
+  std::unique_ptr<ReplayQueue> replay_;  // until finish_replay()
   bool replaying_ = true;
   bool ends_below_recovery_point_ = false;
   bool flush_scheduled_ = false;

@@ -18,8 +18,10 @@ Task<Status> Log::truncate_to(Offset offset) {
   if (offset >= end_offset_.value()) co_return Status();
   ++truncating_;
   co_await changes_.acquire(1);
-  Status status = poison_ ? Status(fail(*poison_)) : co_await note_truncation(offset);
+  Status status = co_await lower_recovery_point(offset);
+  if (status) status = co_await note_truncation(offset);
   if (status) status = co_await cut(offset);
+  if (status) status = co_await note_settled();
   changes_.release(1);
   --truncating_;
   co_return status;
@@ -30,14 +32,23 @@ Task<Status> Log::truncate_fully_and_start_at(Offset offset) {
   if (!pass) co_return fail(Errc::cancelled, identity_.directory + " is closed");
   ++truncating_;
   co_await changes_.acquire(1);
-  Status status = poison_ ? Status(fail(*poison_)) : Status();
+  Status status = co_await lower_recovery_point(0);
   // Two entries: cut all, then go on at `offset`, which is above the end by then.
-  if (status && offset > 0) status = co_await note_truncation(0);
-  if (status) status = co_await note_truncation(offset);
+  if (status) status = co_await note_truncation(0);
+  if (status && offset > 0) status = co_await note_truncation(offset);
   if (status) status = co_await start_at(offset);
+  if (status) status = co_await note_settled();
   changes_.release(1);
   --truncating_;
   co_return status;
+}
+
+// A log that ends below its recovery point has lost something, so that the point goes first.
+Task<Status> Log::lower_recovery_point(Offset offset) {
+  if (poison_) co_return fail(*poison_);
+  if (recovery_point_ <= offset) co_return Status();
+  recovery_point_ = offset;
+  co_return context_.save_recovery_points ? co_await context_.save_recovery_points() : Status();
 }
 
 Task<Status> Log::note_truncation(Offset offset) {
@@ -48,6 +59,20 @@ Task<Status> Log::note_truncation(Offset offset) {
                                .leader_epoch = latest_epoch(),
                                .offset = offset};
   co_return co_await commit(entry);
+}
+
+// The truncation is in the files: no replay may repeat it over what is written there from now on.
+Task<Status> Log::note_settled() {
+  CO_TRY(co_await flush_locked(false));
+  if (context_.commit_log == nullptr) co_return Status();
+  const CommitLog::Entry entry{.kind = CommitLog::Entry::Kind::append,
+                               .topic_id = identity_.topic_id,
+                               .partition = identity_.topic_partition.partition,
+                               .leader_epoch = latest_epoch(),
+                               .offset = recovery_point_};
+  CO_TRY(co_await commit(entry));
+  if (tail_.empty()) co_return co_await give_back(commit_end_);
+  co_return Status();
 }
 
 Task<Status> Log::cut(Offset offset) {
