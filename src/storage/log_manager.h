@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -98,7 +99,8 @@ class LogManager {
   runtime::Task<Result<Log*>> find_or_create(TopicPartition partition, TopicId topic_id, LogConfig config);
 
   // Puts every partition aside (renames its folder to `…-stray`) that `hosted` does not name, and forgets
-  // what the commit log holds for it. For when metadata is complete. The names of the folders put aside.
+  // what the commit log holds for it. For when metadata is complete. What was put
+  // aside, in words.
   runtime::Task<Result<std::vector<std::string>>> reconcile(
       std::function<bool(const TopicIdPartition&)> hosted);
 
@@ -121,7 +123,7 @@ class LogManager {
   // logs take no appends that would need the device; the folder works again after a restart.
   const Error* offline() const { return offline_ ? &*offline_ : nullptr; }
   // Called once, from the loop.
-  void on_offline(std::function<void(const Error&)> callback) { on_offline_ = std::move(callback); }
+  void on_offline(std::function<void(const Error&)> callback);
 
   // Flushes and closes every log, writes the checkpoints and closes the commit log. Success means that the
   // folder may be marked clean, as far as this manager goes. REQUIRES: nobody else uses its Logs any more.
@@ -143,6 +145,11 @@ class LogManager {
     bool removed = false;  // and nothing came after
     CommitLog::Position end = 0;
   };
+  // Notes removals for which there is no Log.
+  struct Nobody final : CommitLog::Participant {
+    void on_durable(CommitLog::Position) override {}
+    void on_poisoned(const Error&) override {}
+  };
   struct Hosted {
     Hosted(std::unique_ptr<Log> opened, runtime::Executor& executor)
         : log(std::move(opened)), users(executor) {}
@@ -158,10 +165,14 @@ class LogManager {
   runtime::Task<Status> replay_commit_log();
   Status collect(const CommitLog::Entry& entry, const Slice& batches, CommitLog::Position end);
   runtime::Task<Status> load_folders(std::vector<PartitionFolder> folders);
-  runtime::Task<void> load_folder(PartitionFolder folder, Status& failure);
+  runtime::Task<void> load_folder(PartitionFolder folder);
+  runtime::Task<Status> settle_unnamed(const PartitionFolder& folder);
+  Status give_up_removed();
   runtime::Task<Status> put_aside(TopicPartition partition, std::string why);
-  runtime::Task<Status> discard_removed(const PartitionFolder& folder, TopicIdPartition id);
-  runtime::Task<Result<std::unique_ptr<Log>>> open_log(LogIdentity identity, LogConfig config, bool clean);
+  runtime::Task<Status> put_away(TopicPartition partition);
+  runtime::Task<Result<std::unique_ptr<Log>>> open_log(LogIdentity identity, LogConfig config,
+                                                       LogOpenOptions how);
+  LogOpenOptions checkpointed(const TopicPartition& partition) const;
   runtime::Task<Status> replay_into(Log& log);
   void unlink_in_background(std::string name);
   runtime::Task<void> unlink(std::string name);
@@ -174,8 +185,11 @@ class LogManager {
   runtime::Task<std::shared_ptr<Hosted>> take(TopicIdPartition id);
   runtime::Task<Status> quarantine(TopicIdPartition id, std::string why);
   void forget_replay(const TopicIdPartition& id);
+  void note_failure(const TopicPartition& partition, const TopicIdPartition& id, Error error);
   runtime::Task<Status> remove_log(Hosted& hosted);
+  runtime::Task<Status> delete_files(TopicPartition partition);
   runtime::Task<Status> close_logs();
+  runtime::Task<void> close_log(Hosted& hosted, Status& failure);
 
   // log_manager_periodic.cc
   void start_periodic_work();
@@ -199,13 +213,20 @@ class LogManager {
   std::map<TopicPartition, TopicIdPartition> names_;  // of logs_ and of failures_
   std::map<TopicIdPartition, Error> failures_;
   std::map<TopicIdPartition, Replay> replays_;  // not yet applied: their names are not known
+  // The checkpoint files may still have entries under these names of logs that are gone.
+  std::set<TopicPartition> stale_names_;
+  Nobody nobody_;
   std::function<Offset(const TopicIdPartition&)> high_watermark_;
   LoadReport report_;
+  std::vector<TopicIdPartition> replayed_;  // while loading
 
   std::optional<Error> offline_;
   std::function<void(const Error&)> on_offline_;
+  bool loaded_ = false;
   bool closing_ = false;
-  runtime::Gate gate_;  // periodic and background work
+  bool closed_ = false;
+  runtime::Gate watch_;  // watch_commit_log(), which ends with the commit log
+  runtime::Gate gate_;   // periodic and background work
   runtime::Signal stop_;
   runtime::Semaphore changes_;  // one opening, removal or reconciliation at a time
   runtime::Semaphore recoveries_;

@@ -1,0 +1,209 @@
+// What happens before a log manager is open: the commit log is read, the folders are looked through, logs are
+// recovered side by side.
+#include "storage/log_files.h"
+#include "storage/log_manager.h"
+
+namespace moldau::storage {
+
+using runtime::Lane;
+using runtime::Task;
+
+Task<Status> LogManager::load() {
+  const std::string path = directory() + "/commit-log-" + std::to_string(options_.commit_log_index);
+  CO_ASSIGN_OR_RETURN(commit_log_, co_await CommitLog::open(context_.executor, context_.pool, context_.disk,
+                                                            path, options_.commit_log));
+  log_context_.commit_log = commit_log_.get();
+  log_context_.save_recovery_points = [this] { return save_recovery_points(); };
+  CO_TRY(co_await replay_commit_log());
+  CO_ASSIGN_OR_RETURN(auto scan, co_await context_.pool.run(Lane::background, context_.executor, [this] {
+    return scan_partition_folders(context_.disk, directory());
+  }));
+  if (options_.commit_log_index == 0) {
+    for (std::string& name : scan.deleted) unlink_in_background(std::move(name));
+    report_.deletions_resumed = scan.deleted.size();
+  }
+  for (const SharedCheckpoint* checkpoint : {&context_.recovery_points, &context_.log_starts}) {
+    if (checkpoint->damage()) report_.notices.push_back(checkpoint->damage()->message + "; it is rebuilt");
+    for (const auto& [partition, offset] : checkpoint->loaded()) stale_names_.insert(partition);
+  }
+  CO_TRY(co_await load_folders(std::move(scan.partitions)));
+  CO_TRY(give_up_removed());
+  report_.logs = logs_.size();
+  loaded_ = true;
+  co_return Status();
+}
+
+Task<Status> LogManager::replay_commit_log() {
+  const CommitLog::Visit visit = [this](const CommitLog::Entry& entry, const Slice& batches,
+                                        CommitLog::Position end) -> Task<Status> {
+    co_return collect(entry, batches, end);
+  };
+  co_return co_await commit_log_->replay(visit);
+}
+
+// Kept until the log that it belongs to is open. A removal makes what came before it void: entries after it
+// are of a log that began anew, and so is the folder, if there is one.
+Status LogManager::collect(const CommitLog::Entry& entry, const Slice& batches, CommitLog::Position end) {
+  const TopicIdPartition id = entry.topic_id_partition();
+  if (options_.owns && !options_.owns(id)) {
+    return fail(Errc::mismatch,
+                directory() + "/commit-log-" + std::to_string(options_.commit_log_index) +
+                    " holds records of topic id " + id.topic_id.to_string() + " partition " +
+                    std::to_string(id.partition) +
+                    ", which belongs to another commit log: open the folder with as many commit "
+                    "logs as it has");
+  }
+  Replay& replay = replays_[id];
+  replay.end = end;
+  replay.removed = entry.kind == CommitLog::Entry::Kind::remove;
+  if (replay.removed) {
+    replay.entries.clear();
+  } else {
+    replay.entries.push_back({entry, batches, end});
+  }
+  ++report_.replayed_entries;
+  return {};
+}
+
+Task<Status> LogManager::load_folders(std::vector<PartitionFolder> folders) {
+  std::vector<PartitionFolder> wanted;
+  for (PartitionFolder& folder : folders) {
+    if (!folder.topic_id) {
+      CO_TRY(co_await settle_unnamed(folder));
+      continue;
+    }
+    const TopicIdPartition id{*folder.topic_id, folder.partition.partition};
+    if (options_.owns && !options_.owns(id)) continue;
+    const auto replay = replays_.find(id);
+    if (replay != replays_.end() && replay->second.removed) {
+      CO_TRY(co_await put_away(folder.partition));
+      continue;
+    }
+    wanted.push_back(std::move(folder));
+  }
+  std::vector<Task<void>> loading;
+  for (PartitionFolder& folder : wanted) loading.push_back(load_folder(std::move(folder)));
+  for (Task<void>& task : loading) co_await std::move(task);
+  co_return Status();
+}
+
+// Without partition.metadata: made and never written to, or somebody else's. What cannot be read stays where
+// it is, so that a person can mend it; opening it says why it is refused.
+Task<Status> LogManager::settle_unnamed(const PartitionFolder& folder) {
+  if (options_.commit_log_index != 0) co_return Status();
+  if (folder.damage) {
+    report_.notices.push_back(folder.damage->message + "; the partition stays offline");
+    co_return Status();
+  }
+  if (!folder.empty) co_return co_await put_aside(folder.partition, "it does not name a topic id");
+  co_return co_await context_.pool.run(Lane::background, context_.executor, [&] {
+    return context_.disk.remove_directory(directory() + "/" + folder.name);
+  });
+}
+
+Task<void> LogManager::load_folder(PartitionFolder folder) {
+  co_await recoveries_.acquire(1);
+  const LogIdentity identity = identity_of(folder.partition, *folder.topic_id);
+  const TopicIdPartition id = identity.id();
+  auto log = co_await open_log(identity, options_.default_config, checkpointed(folder.partition));
+  recoveries_.release(1);
+  if (log) {
+    host(std::move(*log));
+  } else {
+    static_cast<void>(noticed(fail(log.error())));
+    note_failure(folder.partition, id, std::move(log).error());
+  }
+  stale_names_.erase(folder.partition);
+}
+
+LogOpenOptions LogManager::checkpointed(const TopicPartition& partition) const {
+  const auto offset_in = [&](const SharedCheckpoint& checkpoint) {
+    const auto at = checkpoint.loaded().find(partition);
+    return at == checkpoint.loaded().end() ? 0 : at->second;
+  };
+  return {.recovery_point = offset_in(context_.recovery_points),
+          .log_start_offset = offset_in(context_.log_starts),
+          .clean_shutdown = context_.directory.clean_shutdown().has_value()};
+}
+
+// Opens the log and applies what the commit log holds for it.
+Task<Result<std::unique_ptr<Log>>> LogManager::open_log(LogIdentity identity, LogConfig config,
+                                                        LogOpenOptions how) {
+  how.now_ms = context_.wall_clock.now_ms();
+  CO_ASSIGN_OR_RETURN(auto log,
+                      co_await Log::open(log_context_, std::move(identity), std::move(config), how));
+  CO_TRY(co_await replay_into(*log));
+  co_return log;
+}
+
+Task<Status> LogManager::replay_into(Log& log) {
+  const auto at = replays_.find(log.identity().id());
+  if (at == replays_.end()) co_return co_await log.finish_replay();
+  Status status;
+  for (Replayed& entry : at->second.entries) {
+    if (status) status = co_await log.replay_entry(entry.entry, std::move(entry.batches), entry.end);
+  }
+  // A log that cannot take them keeps them in the commit log, not in memory.
+  at->second.entries.clear();
+  if (status) status = co_await log.finish_replay();
+  if (status) {
+    replayed_.push_back(at->first);
+    replays_.erase(at);
+  }
+  co_return status;
+}
+
+// Removals whose folder is gone, or is on its way.
+Status LogManager::give_up_removed() {
+  std::erase_if(replays_, [this](const auto& entry) {
+    if (entry.second.removed) commit_log_->clean(entry.first, entry.second.end);
+    return entry.second.removed;
+  });
+  return {};
+}
+
+LogIdentity LogManager::identity_of(const TopicPartition& partition, TopicId topic_id) const {
+  return {.directory = directory() + "/" + partition.to_string(),
+          .topic_partition = partition,
+          .topic_id = topic_id};
+}
+
+Task<Status> LogManager::put_aside(TopicPartition partition, std::string why) {
+  const std::string to = stray_directory_name(partition, context_.random.uuid());
+  CO_TRY(co_await context_.pool.run(Lane::background, context_.executor, [&] {
+    return rename_partition_folder(context_.disk, directory(), partition.to_string(), to);
+  }));
+  report_.notices.push_back(directory() + "/" + partition.to_string() + " was put aside as " + to + ": " +
+                            why);
+  co_return Status();
+}
+
+Task<Status> LogManager::put_away(TopicPartition partition) {
+  const std::string to = deleted_directory_name(partition, context_.random.uuid());
+  CO_TRY(co_await context_.pool.run(Lane::background, context_.executor, [&] {
+    return rename_partition_folder(context_.disk, directory(), partition.to_string(), to);
+  }));
+  unlink_in_background(to);
+  co_return Status();
+}
+
+void LogManager::unlink_in_background(std::string name) { unlink(std::move(name)).detach(); }
+
+// File by file, so that other work of the pool comes between. What is left over is found at the next start.
+Task<void> LogManager::unlink(std::string name) {
+  const runtime::Gate::Pass pass(gate_);
+  if (!pass) co_return;
+  const std::string path = directory() + "/" + name;
+  const auto entries = co_await context_.pool.run(Lane::background, context_.executor,
+                                                  [&] { return context_.disk.list(path); });
+  if (!entries) co_return;
+  for (const runtime::DirectoryEntry& entry : *entries) {
+    if (closing_) co_return;
+    co_await context_.pool.run(Lane::background, context_.executor,
+                               [&] { return context_.disk.remove_file(path + "/" + entry.name); });
+  }
+  co_await context_.pool.run(Lane::background, context_.executor,
+                             [&] { return context_.disk.remove_directory(path); });
+}
+
+}  // namespace moldau::storage

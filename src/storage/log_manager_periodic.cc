@@ -1,0 +1,148 @@
+// What a log manager does from time to time, and what it does when the device fails.
+#include <limits>
+
+#include "storage/log_manager.h"
+
+namespace moldau::storage {
+
+using runtime::Gate;
+using runtime::Task;
+
+void LogManager::start_periodic_work() {
+  commit_log_->on_pressure(
+      [this](std::vector<TopicIdPartition> partitions) { relieve(std::move(partitions)).detach(); });
+  watch_commit_log().detach();
+  every(options_.flush_check_interval, &LogManager::flush_due);
+  every(options_.flush_interval, &LogManager::flush_all);
+  every(options_.recovery_point_interval, &LogManager::save_recovery_points);
+  every(options_.log_start_interval, &LogManager::save_log_starts);
+  every(options_.retention_check_interval, &LogManager::run_retention);
+  // What was replayed is in memory: into the segments with it.
+  relieve(std::exchange(replayed_, {})).detach();
+}
+
+void LogManager::every(runtime::Duration interval, Task<Status> (LogManager::*work)()) {
+  repeat(interval, work).detach();
+}
+
+Task<void> LogManager::repeat(runtime::Duration interval, Task<Status> (LogManager::*work)()) {
+  const Gate::Pass pass(gate_);
+  while (!closing_) {
+    co_await stop_.wait(context_.executor.now() + interval);
+    // A failure shows itself again, or has taken the folder offline.
+    if (!closing_ && !offline_) co_await (this->*work)();
+  }
+}
+
+Task<void> LogManager::watch_commit_log() {
+  const Gate::Pass pass(watch_);
+  co_await commit_log_->durable().reaches(context_.executor, std::numeric_limits<std::int64_t>::max());
+  if (const Error* poison = commit_log_->poisoned())
+    static_cast<void>(noticed(fail(Errc::io, poison->message)));
+}
+
+Status LogManager::noticed(Status status) {
+  if (status || offline_ || status.error().code != Errc::io) return status;
+  offline_ = Error(status.error()).within(directory() + " is offline");
+  context_.executor.post([callback = on_offline_, error = *offline_] {
+    if (callback) callback(error);
+  });
+  return status;
+}
+
+Task<void> LogManager::relieve(std::vector<TopicIdPartition> partitions) {
+  const Gate::Pass pass(gate_);
+  if (pass) co_await flush_logs(std::move(partitions));
+}
+
+Task<Status> LogManager::flush_all() {
+  std::vector<TopicIdPartition> ids;
+  for (const auto& [id, hosted] : logs_) {
+    if (hosted->log->unflushed_bytes() > 0) ids.push_back(id);
+  }
+  return flush_logs(std::move(ids));
+}
+
+Task<Status> LogManager::flush_due() {
+  std::vector<TopicIdPartition> ids;
+  const TimestampMs now_ms = context_.wall_clock.now_ms();
+  for (const auto& [id, hosted] : logs_) {
+    if (hosted->log->flush_due(now_ms)) ids.push_back(id);
+  }
+  return flush_logs(std::move(ids));
+}
+
+Task<Status> LogManager::flush_logs(std::vector<TopicIdPartition> ids) {
+  Status failure;
+  std::vector<Task<void>> flushes;
+  for (const TopicIdPartition& id : ids) flushes.push_back(flush_log(id, failure));
+  for (Task<void>& flush : flushes) co_await std::move(flush);
+  co_return failure;
+}
+
+Task<void> LogManager::flush_log(TopicIdPartition id, Status& failure) {
+  co_await flushes_.acquire(1);
+  if (const auto at = logs_.find(id); at != logs_.end()) {
+    const std::shared_ptr<Hosted> hosted = at->second;
+    const Gate::Pass pass(hosted->users);
+    Status status = noticed(co_await hosted->log->flush());
+    if (!status && failure) failure = std::move(status);
+  }
+  flushes_.release(1);
+}
+
+Task<Status> LogManager::run_retention() {
+  Status failure;
+  std::vector<TopicIdPartition> ids;
+  for (const auto& [id, hosted] : logs_) ids.push_back(id);
+  for (const TopicIdPartition& id : ids) {
+    const auto at = logs_.find(id);
+    if (at == logs_.end()) continue;
+    const std::shared_ptr<Hosted> hosted = at->second;
+    const Gate::Pass pass(hosted->users);
+    Log& log = *hosted->log;
+    const Offset limit = high_watermark_ ? high_watermark_(id) : log.durable_end_offset().value();
+    const auto dropped = co_await log.run_retention(context_.wall_clock.now_ms(), limit);
+    if (!dropped && failure) failure = noticed(fail(dropped.error()));
+    if (closing_) break;
+  }
+  co_return failure;
+}
+
+Task<Status> LogManager::save_recovery_points() {
+  OffsetCheckpoint offsets;
+  for (const auto& [id, hosted] : logs_) {
+    offsets[hosted->log->identity().topic_partition] = hosted->log->recovery_point();
+  }
+  return save(context_.recovery_points, std::move(offsets));
+}
+
+Task<Status> LogManager::save_log_starts() {
+  OffsetCheckpoint offsets;
+  for (const auto& [id, hosted] : logs_) {
+    offsets[hosted->log->identity().topic_partition] = hosted->log->log_start_offset();
+  }
+  return save(context_.log_starts, std::move(offsets));
+}
+
+Task<Status> LogManager::save_checkpoints() {
+  CO_TRY(co_await save_recovery_points());
+  CO_TRY(co_await save_log_starts());
+  stale_names_.clear();
+  co_return Status();
+}
+
+// Logs that could not be opened keep what the file said of them.
+Task<Status> LogManager::save(SharedCheckpoint& checkpoint, OffsetCheckpoint offsets) {
+  if (offline_) co_return fail(*offline_);
+  for (const auto& [partition, id] : names_) {
+    const auto before = checkpoint.loaded().find(partition);
+    if (failures_.contains(id) && before != checkpoint.loaded().end()) offsets.insert(*before);
+  }
+  const unsigned part = options_.commit_log_index;
+  co_return noticed(co_await runtime::on_shard(
+      context_.executor, checkpoint.home(),
+      [&checkpoint, part, &offsets] { return checkpoint.update(part, std::move(offsets)); }));
+}
+
+}  // namespace moldau::storage

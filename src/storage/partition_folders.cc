@@ -1,0 +1,75 @@
+#include "storage/partition_folders.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "storage/log_files.h"
+
+namespace moldau::storage {
+
+namespace {
+
+constexpr std::uint64_t kMaxMetadataBytes = 4096;
+
+bool ends_with(std::string_view name, std::string_view suffix) { return name.ends_with(suffix); }
+
+Status read_identity(runtime::Disk& disk, const std::string& path, PartitionFolder& folder) {
+  const std::string file = path + "/" + std::string(kPartitionMetadataFile);
+  const auto contents = runtime::read_file(disk, file, kMaxMetadataBytes);
+  if (!contents && contents.error().code == Errc::not_found) return {};
+  if (!contents && contents.error().code != Errc::too_large) return fail(contents.error());
+  if (contents) folder.topic_id = parse_partition_metadata(as_text(*contents));
+  if (!folder.topic_id) folder.damage = Error{Errc::corrupt, file + " does not name a topic id"};
+  return {};
+}
+
+}  // namespace
+
+std::optional<TopicPartition> partition_of_name(std::string_view name) {
+  const std::size_t dash = name.rfind('-');
+  if (dash == std::string_view::npos || dash == 0) return std::nullopt;
+  const std::string_view digits = name.substr(dash + 1);
+  PartitionIndex partition = -1;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), partition);
+  if (error != std::errc() || end != digits.data() + digits.size() || partition < 0) return std::nullopt;
+  // "topic-007" is nobody's name of partition 7.
+  if (std::to_string(partition) != digits) return std::nullopt;
+  return TopicPartition{std::string(name.substr(0, dash)), partition};
+}
+
+std::string stray_directory_name(const TopicPartition& partition, const Uuid& id) {
+  const std::string deleted = deleted_directory_name(partition, id);
+  return deleted.substr(0, deleted.size() - kDeletedDirectorySuffix.size()) +
+         std::string(kStrayDirectorySuffix);
+}
+
+Result<FolderScan> scan_partition_folders(runtime::Disk& disk, const std::string& data_folder) {
+  FolderScan scan;
+  ASSIGN_OR_RETURN(const auto entries, disk.list(data_folder));
+  for (const runtime::DirectoryEntry& entry : entries) {
+    if (!entry.is_directory) continue;
+    if (ends_with(entry.name, kDeletedDirectorySuffix)) {
+      scan.deleted.push_back(entry.name);
+    } else if (ends_with(entry.name, kStrayDirectorySuffix)) {
+      scan.strays.push_back(entry.name);
+    } else if (auto partition = partition_of_name(entry.name)) {
+      PartitionFolder folder{.name = entry.name, .partition = *std::move(partition)};
+      const std::string path = data_folder + "/" + entry.name;
+      TRY(read_identity(disk, path, folder));
+      ASSIGN_OR_RETURN(const auto files, disk.list(path));
+      folder.empty = files.empty();
+      scan.partitions.push_back(std::move(folder));
+    }
+  }
+  return scan;
+}
+
+Status rename_partition_folder(runtime::Disk& disk, const std::string& data_folder, const std::string& from,
+                               const std::string& to) {
+  const Status renamed = disk.rename(data_folder + "/" + from, data_folder + "/" + to);
+  if (!renamed && renamed.error().code == Errc::not_found) return {};
+  TRY(renamed);
+  return disk.sync_directory(data_folder);
+}
+
+}  // namespace moldau::storage
