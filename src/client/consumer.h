@@ -1,0 +1,132 @@
+// ConsumerCore: reads assigned partitions from their leaders, without groups. One fetch is under way per
+// broker, with an incremental session (KIP-227) and a long poll; a partition whose records wait to be polled
+// is not fetched again. Lives on the shard of its ClusterClient; close() before destruction.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/cluster.h"
+#include "record/record.h"
+
+namespace moldau::client {
+
+enum class Isolation : std::int8_t { read_uncommitted = 0, read_committed = 1 };
+enum class OffsetReset : std::uint8_t { latest, earliest, none };
+
+// Kafka's names and defaults.
+struct ConsumerOptions {
+  std::int32_t fetch_min_bytes = 1;
+  Duration fetch_max_wait = std::chrono::milliseconds(500);
+  std::int32_t fetch_max_bytes = 50 << 20;
+  std::int32_t max_partition_fetch_bytes = 1 << 20;
+  Isolation isolation = Isolation::read_uncommitted;
+  OffsetReset offset_reset = OffsetReset::latest;  // auto.offset.reset: when the position is out of range
+  bool check_crcs = true;
+  bool use_sessions = true;
+  bool auto_create_topics = false;           // allow.auto.create.topics
+  std::string rack;                          // client.rack
+  std::size_t max_batch_bytes = 256u << 20;  // what one compressed batch may expand to
+};
+
+// Where to begin: an offset, or one of the places below, looked up with ListOffsets.
+struct StartAt {
+  enum class Kind : std::uint8_t { offset, beginning, end, timestamp } kind = Kind::end;
+  std::int64_t value =
+      0;  // the offset, or milliseconds since 1970: the first record that is not older, else the end
+
+  static StartAt offset(Offset offset) { return {Kind::offset, offset}; }
+  static StartAt beginning() { return {Kind::beginning, 0}; }
+  static StartAt end() { return {Kind::end, 0}; }
+  static StartAt timestamp(TimestampMs at) { return {Kind::timestamp, at}; }
+  // This many records before the end, by offset.
+  static StartAt tail(std::int64_t records) { return {Kind::end, records}; }
+};
+
+// Records of one partition, in order. The views live as long as this object or a copy of `memory`.
+struct FetchedRecords {
+  std::string topic;
+  PartitionIndex partition = 0;
+  std::vector<record::RecordView> records;
+  Slice memory;
+  LeaderEpoch leader_epoch = kNoEpoch;  // of the records
+  record::TimestampType timestamp_type = record::TimestampType::create_time;
+};
+
+class ConsumerCore {
+ public:
+  ConsumerCore(ClusterClient& cluster, ConsumerOptions options);
+  ~ConsumerCore();
+  ConsumerCore(const ConsumerCore&) = delete;
+
+  // Adds the partition, or gives it a new place to read from; what was fetched of it is dropped.
+  void assign(std::string topic, PartitionIndex partition, StartAt start);
+  void unassign(const std::string& topic, PartitionIndex partition);
+  void seek(const std::string& topic, PartitionIndex partition, StartAt start) {
+    assign(topic, partition, start);
+  }
+  void pause(const std::string& topic, PartitionIndex partition);
+  void resume(const std::string& topic, PartitionIndex partition);
+  std::vector<TopicPartition> assignment() const;
+
+  // The records that are there, or the first to come until the deadline; an empty list at the deadline. At
+  // most `max_records` (max.poll.records). An error that no retry mends (no such topic, not authorized,
+  // position out of range without a policy, a corrupt batch) is given once per poll; the partition is skipped
+  // until it is assigned anew. One poll at a time.
+  Task<Outcome<std::vector<FetchedRecords>>> poll(
+      MonotonicTime deadline, std::size_t max_records = std::numeric_limits<std::size_t>::max());
+
+  // The offset of the next record to be polled; empty before the first lookup has ended.
+  std::optional<Offset> position(const std::string& topic, PartitionIndex partition) const;
+  // As of the last fetch; kNoOffset before.
+  Offset high_watermark(const std::string& topic, PartitionIndex partition) const;
+  // Polled everything up to the end that the last fetch told (high watermark, or last stable offset when
+  // read_committed): how a bounded read knows that it is done.
+  bool at_end(const std::string& topic, PartitionIndex partition) const;
+
+  // Ends a poll under way with Errc::cancelled.
+  Task<void> close();
+
+ private:
+  struct Partition;
+  struct Session;
+  struct Node;
+  struct Fetched;
+  using PartitionPtr = std::shared_ptr<Partition>;
+
+  PartitionPtr find(const std::string& topic, PartitionIndex partition) const;
+  void wake();
+  Task<void> run();
+  Task<bool> look_up_positions();
+  Task<void> look_up(NodeId node, std::vector<PartitionPtr> partitions,
+                     std::vector<std::uint64_t> generations);
+  bool assign_leaders();
+  void start_fetches();
+  bool wants_fetch(const Partition& partition) const;
+  Task<void> fetch_from(std::shared_ptr<Node> node);
+  Task<bool> fetch_once(Node& node);
+  Outcome<FetchedRecords> decode(Partition& partition, const Fetched& fetched);
+  void refuse(Partition& partition, Failure failure);
+  Task<void> refresh();
+
+  ClusterClient& cluster_;
+  runtime::Executor& executor_;
+  ConsumerOptions options_;
+  record::Codecs codecs_;
+  std::map<TopicPartition, PartitionPtr> partitions_;
+  std::map<NodeId, std::shared_ptr<Node>> nodes_;
+  std::deque<PartitionPtr> ready_;
+  std::deque<Failure> failures_;
+  runtime::Signal arrived_;
+  runtime::Signal changed_;
+  bool closing_ = false;
+  runtime::Gate gate_;
+};
+
+}  // namespace moldau::client
