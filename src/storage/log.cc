@@ -84,6 +84,8 @@ Task<Status> Log::replay(ReplayQueue::Operation operation) {
 
 Status Log::replay_append(const ReplayQueue::Operation& operation) {
   if (operation.next_offset <= end_offset_.value()) return {};
+  // A log without files that starts within this batch: deleted records, not missing ones.
+  if (segments_.empty() && operation.base_offset < end_offset_.value()) end_offset_.reset(operation.base_offset);
   if (operation.base_offset != end_offset_.value()) return missing_before(operation.base_offset);
   const auto view = record::BatchView::trusted(operation.batch);
   Batch batch{.header = {}, .bytes = operation.batch};

@@ -116,8 +116,7 @@ Result<CutSegment> cut_file(runtime::File& file, Offset base_offset, std::int64_
   ASSIGN_OR_RETURN(const SegmentScan scan,
                    scan_segment(file, 0, file_bytes, base_offset, kGapsAllowed, visit));
   if (scan.damage && !cut) return fail(Errc::corrupt, *scan.damage);
-  if (left.size_bytes == file_bytes) return left;
-  TRY(file.truncate(static_cast<std::uint64_t>(left.size_bytes)));
+  if (left.size_bytes < file_bytes) TRY(file.truncate(static_cast<std::uint64_t>(left.size_bytes)));
   TRY(file.sync_data());
   return left;
 }
