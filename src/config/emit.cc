@@ -45,9 +45,8 @@ class YamlText {
  public:
   void group(std::string_view name) { text_.append(name).append(":\n"); }
   template <class T>
-  void key(int depth, std::string_view name, const T& value) {
-    text_.append(static_cast<std::size_t>(2 * depth), ' ').append(name).append(": ").append(scalar(value)) +=
-        '\n';
+  void key(std::size_t depth, std::string_view name, const T& value) {
+    text_.append(2 * depth, ' ').append(name).append(": ").append(scalar(value)) += '\n';
   }
   void line(std::string_view line) { text_.append(line) += '\n'; }
   std::string take() && { return std::move(text_); }

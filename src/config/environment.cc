@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 3> kClusterIdVariables{"CLUSTER_ID", "KAF
 
 // MOLDAU_LISTENERS__EXTERNAL__ADVERTISE: two underscores are a level. Inside Kafka's names one is a dot.
 std::string path_of_variable(std::string_view name) {
-  const std::string path = replaced(lower(name), "__", ".");
+  std::string path = replaced(lower(name), "__", ".");
   for (const std::string_view prefix : {"kafka.", "bootstrap.defaults."})
     if (path.starts_with(prefix)) return std::string(prefix) + replaced(path.substr(prefix.size()), "_", ".");
   return path;

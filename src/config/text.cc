@@ -14,17 +14,18 @@ struct SizeUnit {
   std::int64_t bytes;
 };
 constexpr std::int64_t kKi = 1024;
+constexpr std::int64_t kKilo = 1000;
 constexpr std::array<SizeUnit, 13> kSizeUnits{{{"", 1},
                                                {"b", 1},
                                                {"k", kKi},
                                                {"kib", kKi},
-                                               {"kb", 1000},
+                                               {"kb", kKilo},
                                                {"m", kKi* kKi},
                                                {"mib", kKi* kKi},
-                                               {"mb", 1000 * 1000},
+                                               {"mb", kKilo* kKilo},
                                                {"g", kKi* kKi* kKi},
                                                {"gib", kKi* kKi* kKi},
-                                               {"gb", 1000 * 1000 * 1000},
+                                               {"gb", kKilo* kKilo* kKilo},
                                                {"t", kKi* kKi* kKi* kKi},
                                                {"tib", kKi* kKi* kKi* kKi}}};
 

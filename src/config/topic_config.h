@@ -104,7 +104,8 @@ std::vector<DescribedConfig> describe_topic_config(const ConfigLayers& layers);
 std::vector<DescribedConfig> describe_broker_config(const ConfigLayers& layers);
 
 // The value of a broker property in force: layers, then its fallbacks, then its default. REQUIRES: a broker
-// key of that type (an integer for int_of, whatever its width); a null default gives `otherwise`.
+// key of that type (an integer for int_of, whatever its width); a null default gives `otherwise`. Each
+// call walks the layers and allocates: read what a hot path needs once, when the metadata image changes.
 class BrokerConfig {
  public:
   explicit BrokerConfig(ConfigLayers layers) : layers_(layers) {}
