@@ -122,7 +122,7 @@ class Session : public std::enable_shared_from_this<Session> {
                         if (error) return;
                         if (keep_alive) return self->read();
                         error_code ignored;
-                        (void)self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+                        ignored = self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
                       });
   }
 
@@ -154,10 +154,10 @@ struct Server::Front {
     if (error || found.empty())
       return fail(Errc::invalid_argument, "admin port " + bind.to_string() + ": no such address here");
     const tcp::endpoint at = *found.begin();
-    (void)acceptor.open(at.protocol(), error);
-    if (!error) (void)acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) (void)acceptor.bind(at, error);
-    if (!error) (void)acceptor.listen(128, error);
+    error = acceptor.open(at.protocol(), error);
+    if (!error) error = acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) error = acceptor.bind(at, error);
+    if (!error) error = acceptor.listen(128, error);
     if (error) return fail(bind_error(bind, error));
     local = {bind.host, acceptor.local_endpoint().port()};
     return {};
