@@ -1,0 +1,64 @@
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "call.h"
+#include "connections.h"
+#include "modes.h"
+#include "process.h"
+#include "program.h"
+
+namespace moldau::load {
+
+namespace {
+
+std::vector<NewTopic> topics_of(int partitions, int topics) {
+  std::vector<NewTopic> all;
+  for (int i = 0; i < topics; ++i) {
+    all.push_back({.name = "dense-" + std::to_string(i), .partitions = partitions / topics});
+  }
+  return all;
+}
+
+void write_one_record_to_each(const Broker& broker, const std::vector<NewTopic>& topics) {
+  const Slice batch = make_batch(1, 100);
+  std::vector<Frame> frames;
+  for (const NewTopic& topic : topics) {
+    for (int i = 0; i < topic.partitions; ++i) frames.push_back(produce_frame(topic.name, i, batch, -1));
+  }
+  Connections connections(
+      broker.port, [](const Connections::Answer& answer) { check_produced(answer.request, answer.bytes); });
+  connections.open(1);
+  for (const Frame& frame : frames) connections.send(0, frame, now_ns());
+  connections.drain(50);
+}
+
+}  // namespace
+
+void density(const Broker& broker, const std::string& row, int partitions, int topics) {
+  constexpr int kIdleSeconds = 2;
+  const double empty_mib = resident_mib_of(broker.pid);
+  const auto all = topics_of(partitions, topics);
+  std::int64_t began = now_ns();
+  create_topics(broker.port, all);
+  const double create_s = static_cast<double>(now_ns() - began) / kSecondNs;
+  ::sleep(1);
+  const double idle_mib = resident_mib_of(broker.pid);
+  const CpuMeter meter(broker.pid);
+  ::sleep(kIdleSeconds);
+  const double idle_cpus = meter.taken() / kIdleSeconds;
+  began = now_ns();
+  write_one_record_to_each(broker, all);
+  const double write_s = static_cast<double>(now_ns() - began) / kSecondNs;
+  JsonLine(row)
+      .number("partitions", partitions)
+      .number("empty_rss_mib", empty_mib)
+      .number("rss_mib", idle_mib)
+      .number("rss_with_a_record_each_mib", resident_mib_of(broker.pid))
+      .number("create_s", create_s)
+      .number("first_records_s", write_s)
+      .number("idle_cpus", idle_cpus)
+      .print();
+}
+
+}  // namespace moldau::load

@@ -1,0 +1,135 @@
+#include "frames.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/random.h"
+#include "program.h"
+#include "record/batch.h"
+#include "record/builder.h"
+#include "wire/messages/api_versions.h"
+#include "wire/messages/fetch.h"
+#include "wire/messages/metadata.h"
+#include "wire/messages/produce.h"
+
+namespace moldau::load {
+
+namespace {
+
+template <class Request>
+Frame frame_of(const Request& request, wire::ApiVersion version, std::int32_t correlation_id) {
+  const Slice bytes = joined(wire::encode_request({.api_key = Request::kKey,
+                                                   .api_version = version,
+                                                   .correlation_id = correlation_id,
+                                                   .client_id = "moldau_load"},
+                                                  request));
+  return {.bytes = {bytes.view().begin(), bytes.view().end()}, .correlation_id = correlation_id};
+}
+
+template <class Response>
+Response decode_answer(const Frame& request, ByteView answer, wire::ApiVersion version) {
+  const auto frame = or_die(wire::decode_response_frame(Slice::borrow(answer), Response::kKey, version),
+                            "header of a response");
+  if (frame.correlation_id != request.correlation_id) die("an answer has another request's correlation id");
+  return or_die(Response::decode(frame.body, version), "body of a response");
+}
+
+void check(wire::ErrorCode error, std::string_view doing) {
+  if (error != wire::ErrorCode::none) die(std::string(doing) + ": " + std::string(wire::name_of(error)));
+}
+
+}  // namespace
+
+Slice make_batch(int records, std::size_t value_bytes) {
+  Random random(1);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const TimestampMs now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  record::BatchBuilder builder({}, static_cast<std::size_t>(records) * (value_bytes + 16) + 64);
+  std::string value(value_bytes, ' ');
+  for (int i = 0; i < records; ++i) {
+    for (char& letter : value) letter = static_cast<char>('a' + random.below(26));
+    builder.append(now_ms, std::nullopt, as_bytes(value));
+  }
+  return std::move(builder).build_uncompressed();
+}
+
+Frame produce_frame(const std::string& topic, PartitionIndex partition, const Slice& batch,
+                    std::int16_t acks) {
+  wire::ProduceRequest request;
+  request.acks = acks;
+  request.timeout_ms = 30'000;
+  auto& data = request.topic_data.emplace_back();
+  data.name = topic;
+  auto& only = data.partition_data.emplace_back();
+  only.index = partition;
+  only.records = SliceList{batch};
+  Frame frame = frame_of(request, kProduceVersion, partition + 1);
+  frame.partition = static_cast<std::size_t>(partition);
+  return frame;
+}
+
+Frame api_versions_frame() {
+  wire::ApiVersionsRequest request;
+  request.client_software_name = "moldau_load";
+  request.client_software_version = "1";
+  return frame_of(request, kApiVersionsVersion, 1);
+}
+
+Frame metadata_frame(const std::string& topic) {
+  wire::MetadataRequest request;
+  request.topics.emplace();
+  request.topics->emplace_back().name = topic;
+  return frame_of(request, kMetadataVersion, 2);
+}
+
+Offset check_produced(const Frame& request, ByteView answer) {
+  const auto response = decode_answer<wire::ProduceResponse>(request, answer, kProduceVersion);
+  if (response.responses.empty() || response.responses[0].partition_responses.empty()) {
+    die("a Produce response without partitions");
+  }
+  const auto& only = response.responses[0].partition_responses[0];
+  check(only.error_code, "Produce");
+  return only.base_offset;
+}
+
+Frame fetch_frame(const std::string& topic, const std::vector<Position>& positions,
+                  const FetchLimits& limits) {
+  wire::FetchRequest request;
+  request.max_wait_ms = limits.max_wait_ms;
+  request.min_bytes = limits.min_bytes;
+  request.max_bytes = limits.max_bytes;
+  auto& asked = request.topics.emplace_back();
+  asked.topic = topic;
+  for (const Position& position : positions) {
+    auto& partition = asked.partitions.emplace_back();
+    partition.partition = position.partition;
+    partition.fetch_offset = position.next;
+    partition.partition_max_bytes = limits.partition_max_bytes;
+  }
+  return frame_of(request, kFetchVersion, 1);
+}
+
+Fetched take_fetched(const Frame& request, ByteView answer, std::vector<Position>& positions) {
+  const auto response = decode_answer<wire::FetchResponse>(request, answer, kFetchVersion);
+  check(response.error_code, "Fetch");
+  Fetched fetched;
+  for (const auto& topic : response.responses) {
+    for (const auto& partition : topic.partitions) {
+      check(partition.error_code, "Fetch");
+      const auto position = std::ranges::find(positions, partition.partition_index, &Position::partition);
+      if (position == positions.end()) die("a Fetch response with a partition that was not asked for");
+      position->high_watermark = partition.high_watermark;
+      if (!partition.records || partition.records->empty()) continue;
+      const Slice bytes = joined(*partition.records);
+      record::BatchReader reader(bytes);
+      for (record::BatchView batch; or_die(reader.next(batch), "batches of a Fetch response");) {
+        fetched.records += batch.record_count();
+        position->next = batch.next_offset();
+      }
+      fetched.bytes += bytes.size();
+    }
+  }
+  return fetched;
+}
+
+}  // namespace moldau::load

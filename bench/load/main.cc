@@ -1,0 +1,111 @@
+// moldau_load MODE [options]: puts load on a broker in Kafka's own protocol and prints one line of JSON.
+#include <sys/prctl.h>
+
+#include <CLI/CLI.hpp>
+
+#include "modes.h"
+#include "program.h"
+
+using namespace moldau::load;
+
+namespace {
+
+struct Options {
+  Broker broker;
+  std::string row;
+  ProduceShape shape;
+  ConsumeShape consume;
+  double rate = 1000;
+  int connections = 5000;
+  int partitions = 1000;
+  int topics = 1;
+  std::string folder = ".";
+  std::string output = "/dev/null";
+  std::vector<std::string> command;
+};
+
+CLI::App* add_mode(CLI::App& app, Options& options, const std::string& name, const std::string& what) {
+  CLI::App* mode = app.add_subcommand(name, what);
+  mode->add_option("--row", options.row, "name of the printed row");
+  mode->add_option("--port", options.broker.port, "of the broker on 127.0.0.1")->capture_default_str();
+  mode->add_option("--pid", options.broker.pid, "of the broker");
+  return mode;
+}
+
+void add_shape(CLI::App* mode, ProduceShape& shape) {
+  mode->add_option("--connections", shape.connections)->capture_default_str();
+  mode->add_option("--depth", shape.depth, "requests in flight on each connection")->capture_default_str();
+  mode->add_option("--partitions", shape.partitions)->capture_default_str();
+  mode->add_option("--records", shape.records, "in a batch")->capture_default_str();
+  mode->add_option("--bytes", shape.value_bytes, "of a record's value")->capture_default_str();
+  mode->add_option("--acks", shape.acks, "-1 or 1")->capture_default_str();
+  mode->add_option("--warmup", shape.warmup_s, "seconds")->capture_default_str();
+  mode->add_option("--seconds", shape.seconds, "measured")->capture_default_str();
+}
+
+void add_producing_modes(CLI::App& app, Options& o) {
+  auto* mode = add_mode(app, o, "produce", "as fast as it goes");
+  add_shape(mode, o.shape);
+  mode->callback([&] { produce(o.broker, o.row, o.shape); });
+
+  mode = add_mode(app, o, "latency", "acknowledgements at a fixed rate, open loop");
+  add_shape(mode, o.shape);
+  mode->add_option("--rate", o.rate, "requests a second")->capture_default_str();
+  mode->callback([&] { latency(o.broker, o.row, o.shape, o.rate); });
+
+  mode = add_mode(app, o, "end-to-end", "from producer to waiting consumer at a fixed rate, open loop");
+  add_shape(mode, o.shape);
+  mode->add_option("--rate", o.rate, "records a second")->capture_default_str();
+  mode->callback([&] { end_to_end(o.broker, o.row, o.shape, o.rate); });
+
+  mode = add_mode(app, o, "round-trip", "one request in flight, beside a bare echo of the same bytes");
+  add_shape(mode, o.shape);
+  mode->callback([&] { round_trip(o.broker, o.row, o.shape); });
+}
+
+void add_other_modes(CLI::App& app, Options& o) {
+  auto* mode = add_mode(app, o, "consume", "reads what it has produced, again and again");
+  add_shape(mode, o.consume.fill);
+  mode->add_option("--consumers", o.consume.connections)->capture_default_str();
+  mode->add_option("--megabytes", o.consume.megabytes)->capture_default_str();
+  mode->add_option("--partition-max-bytes", o.consume.partition_max_bytes)->capture_default_str();
+  mode->callback([&] {
+    o.consume.seconds = o.consume.fill.seconds;
+    consume(o.broker, o.row, o.consume);
+  });
+
+  mode = add_mode(app, o, "connections", "a storm of connections, then idle ones");
+  mode->add_option("--count", o.connections)->capture_default_str();
+  mode->add_option("--rate", o.rate, "requests a second beside them")->capture_default_str();
+  mode->add_option("--seconds", o.shape.seconds, "of the load beside them")->capture_default_str();
+  mode->callback([&] { connections(o.broker, o.row, o.connections, o.shape, o.rate); });
+
+  mode = add_mode(app, o, "density", "memory and time of many partitions");
+  mode->add_option("--partitions", o.partitions)->capture_default_str();
+  mode->add_option("--topics", o.topics)->capture_default_str();
+  mode->callback([&] { density(o.broker, o.row, o.partitions, o.topics); });
+
+  mode = add_mode(app, o, "start", "starts a broker: time to listen, to answer, to acknowledge");
+  mode->add_option("--output", o.output, "file for what the broker prints")->capture_default_str();
+  mode->add_option("command", o.command, "the broker's command line, after --")->required();
+  mode->callback([&] { start(o.broker.port, o.row, o.output, o.command); });
+
+  mode = add_mode(app, o, "machine", "the machine's own limits");
+  mode->add_option("--folder", o.folder, "for files")->capture_default_str();
+  mode->callback([&] { machine(o.folder); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::prctl(PR_SET_TIMERSLACK, 1);
+  Options options;
+  CLI::App app("Load for a broker on 127.0.0.1, in Kafka's protocol");
+  app.require_subcommand(1);
+  add_producing_modes(app, options);
+  add_other_modes(app, options);
+  app.parse_complete_callback([&] {
+    if (options.row.empty()) options.row = app.get_subcommands().front()->get_name();
+  });
+  CLI11_PARSE(app, argc, argv);
+}

@@ -1,0 +1,68 @@
+// The measurements. Each prepares what it needs on a running broker, measures, and prints one line of JSON.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace moldau::load {
+
+struct Broker {
+  std::uint16_t port = 9092;
+  pid_t pid = 0;  // whose CPU time and memory are reported
+};
+
+struct ProduceShape {
+  int connections = 1;
+  int depth = 1;  // requests in flight on each connection
+  int partitions = 1;
+  int records = 1;  // of a batch; one batch makes a request
+  int value_bytes = 100;
+  int acks = -1;
+  double warmup_s = 1;
+  double seconds = 4;
+};
+
+// As fast as it goes, with so many requests in flight: records, requests and bytes per second and per CPU
+// second of the broker, latency of an acknowledgement.
+void produce(const Broker& broker, const std::string& row, const ProduceShape& shape);
+
+// Requests at a fixed rate, open loop: latency counts from when a request was due, sent late or not.
+void latency(const Broker& broker, const std::string& row, const ProduceShape& shape, double rate);
+
+// The same, from when a record was due until a consumer that waits for it has it.
+void end_to_end(const Broker& broker, const std::string& row, const ProduceShape& shape, double rate);
+
+// Produces `megabytes`, then reads them from the beginning, again and again.
+struct ConsumeShape {
+  ProduceShape fill;
+  int connections = 1;
+  int megabytes = 512;
+  int partition_max_bytes = 1 << 20;
+  double seconds = 4;
+};
+void consume(const Broker& broker, const std::string& row, const ConsumeShape& shape);
+
+// Round trips with one request in flight, in turns to the broker and to a bare echo server that sends back
+// the same bytes from a process of its own.
+void round_trip(const Broker& broker, const std::string& row, const ProduceShape& shape);
+
+// Opens `count` connections that ask for ApiVersions and Metadata each, then holds them: latency at a low
+// rate before and meanwhile, and what the broker's memory grew by for each.
+void connections(const Broker& broker, const std::string& row, int count, const ProduceShape& shape,
+                 double rate);
+
+// Creates `partitions` in `topics`: time, memory and CPU of the idle broker; then one record to each.
+void density(const Broker& broker, const std::string& row, int partitions, int topics);
+
+// Starts `command` on a folder that must be empty: time until it listens, answers, and has acknowledged a
+// first record; then how long SIGTERM takes.
+void start(std::uint16_t port, const std::string& row, const std::string& output_path,
+           const std::vector<std::string>& command);
+
+// The machine's own limits: sync, memory, checksum, bare round trip. Files go to `folder`.
+void machine(const std::string& folder);
+
+}  // namespace moldau::load

@@ -1,0 +1,54 @@
+#include "producers.h"
+
+#include "program.h"
+
+namespace moldau::load {
+
+std::vector<Frame> produce_frames(const std::string& topic, const ProduceShape& shape, const Slice& batch) {
+  std::vector<Frame> frames;
+  for (int i = 0; i < shape.partitions; ++i) {
+    frames.push_back(produce_frame(topic, i, batch, static_cast<std::int16_t>(shape.acks)));
+  }
+  return frames;
+}
+
+Producers::Producers(std::uint16_t port, const std::string& topic, const ProduceShape& shape)
+    : shape_(shape),
+      batch_(make_batch(shape.records, static_cast<std::size_t>(shape.value_bytes))),
+      frames_(produce_frames(topic, shape, batch_)),
+      connections_(port, [this](const Connections::Answer& answer) { answered(answer); }) {
+  connections_.open(static_cast<std::size_t>(shape.connections));
+}
+
+void Producers::send_next(std::size_t connection) {
+  connections_.send(connection, frames_[next_], now_ns());
+  next_ = (next_ + 1) % frames_.size();
+}
+
+void Producers::fill() {
+  if (std::exchange(filling_, true)) return;
+  for (int i = 0; i < shape_.depth; ++i) {
+    for (std::size_t connection = 0; connection < connections_.size(); ++connection) send_next(connection);
+  }
+}
+
+void Producers::answered(const Connections::Answer& answer) {
+  check_produced(answer.request, answer.bytes);
+  ++counts_.requests;
+  counts_.latency_ns.record(static_cast<std::uint64_t>(answer.now_ns - answer.asked_ns));
+  if (filling_) send_next(answer.connection);
+}
+
+void Producers::run_until(std::int64_t deadline_ns) {
+  fill();
+  while (now_ns() < deadline_ns) connections_.turn(deadline_ns);
+}
+
+void Producers::run_requests(std::int64_t requests) {
+  const std::int64_t give_up = now_ns() + 60 * kSecondNs;
+  fill();
+  while (counts_.requests < requests && now_ns() < give_up) connections_.turn(give_up);
+  finish();
+}
+
+}  // namespace moldau::load
