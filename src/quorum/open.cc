@@ -1,0 +1,195 @@
+// Opening and closing.
+#include "quorum/metadata_quorum.h"
+#include "quorum/snapshot_file.h"
+#include "storage/checkpoint_file.h"
+
+namespace moldau::quorum {
+
+using runtime::Lane;
+using runtime::Task;
+
+namespace {
+
+constexpr std::string_view kQuorumState = "quorum-state";
+constexpr std::uint64_t kMaxQuorumStateBytes = 64 << 10;
+
+const TopicPartition& metadata_partition() {
+  static const TopicPartition kPartition{"__cluster_metadata", 0};
+  return kPartition;
+}
+
+storage::LogConfig log_config() {
+  storage::LogConfig config;
+  config.segment_ms = storage::LogConfig::kNever;
+  config.retention_ms = -1;  // only snapshots let the log be cut
+  config.retention_bytes = -1;
+  config.max_message_bytes = INT32_MAX;
+  config.durability = storage::Durability::page_cache;  // flush() after each batch is the sync
+  return config;
+}
+
+QuorumOptions completed(QuorumOptions options) {
+  if (options.voters.empty()) options.voters = {options.self};
+  return options;
+}
+
+}  // namespace
+
+MetadataQuorum::MetadataQuorum(runtime::World& world, unsigned shard, QuorumOptions options,
+                               Transport* transport)
+    : world_(world),
+      executor_(world.shard(shard)),
+      options_(completed(std::move(options))),
+      transport_(transport),
+      random_(world.entropy()),
+      log_context_{.executor = executor_,
+                   .pool = world.pool(),
+                   .disk = world.disk(),
+                   .codecs = codecs_,
+                   .random = random_},
+      wake_(executor_),
+      progress_(executor_),
+      flush_ended_(executor_),
+      activity_changed_(executor_),
+      tasks_(executor_),
+      drive_ended_(executor_) {}
+
+MetadataQuorum::~MetadataQuorum() = default;
+
+Task<Result<std::unique_ptr<MetadataQuorum>>> MetadataQuorum::open(runtime::World& world, unsigned shard,
+                                                                   QuorumOptions options,
+                                                                   Transport* transport) {
+  auto quorum =
+      std::unique_ptr<MetadataQuorum>(new MetadataQuorum(world, shard, std::move(options), transport));
+  if (Status loaded = co_await quorum->load(); !loaded) {
+    if (quorum->log_) (void)co_await quorum->log_->close();
+    co_return fail(std::move(loaded.error()));
+  }
+  quorum->started_ = true;
+  quorum->drive().detach();
+  co_return quorum;
+}
+
+Task<Status> MetadataQuorum::load() {
+  CO_TRY(co_await on_pool(Lane::background, [this]() -> Status {
+    runtime::Disk& disk = world_.disk();
+    ASSIGN_OR_RETURN(const bool exists, disk.exists(options_.directory));
+    if (exists) return {};
+    TRY(disk.create_directories(options_.directory));
+    return disk.sync_directory(runtime::directory_of(options_.directory));
+  }));
+  CO_ASSIGN_OR_RETURN(const std::optional<raft::QuorumState> state, co_await load_state());
+  CO_TRY(co_await load_snapshot());
+  CO_TRY(co_await load_log());
+  // The vote is durable before the first entry: without it this replica could vote twice in an epoch (RA-01).
+  if (!state && (view_->end() != raft::OffsetAndEpoch{}))
+    co_return fail(Errc::corrupt, path(kQuorumState) + " is missing although the log beside it is not empty");
+  start(state.value_or(raft::QuorumState{}));
+  co_return Status();
+}
+
+Task<Result<std::optional<raft::QuorumState>>> MetadataQuorum::load_state() {
+  const std::string file = path(kQuorumState);
+  auto bytes = co_await on_pool(
+      Lane::background, [&] { return runtime::read_file(world_.disk(), file, kMaxQuorumStateBytes); });
+  if (!bytes && bytes.error().code == Errc::not_found) co_return std::optional<raft::QuorumState>();
+  if (!bytes) co_return fail(std::move(bytes.error()).within(file));
+  auto state = raft::quorum_state_from_json(as_text(*bytes));
+  if (!state) co_return fail(std::move(state.error()).within(file));
+  co_return std::optional(*state);
+}
+
+Task<Status> MetadataQuorum::persist(raft::QuorumState state) {
+  const std::string file = path(kQuorumState);
+  const std::string json = raft::to_json(state);
+  co_return co_await on_pool(
+      Lane::commit, [&] { return runtime::write_file_atomically(world_.disk(), file, as_bytes(json)); });
+}
+
+Task<Status> MetadataQuorum::load_snapshot() {
+  auto image = co_await on_pool(Lane::background, [this]() -> Result<metadata::Image> {
+    ASSIGN_OR_RETURN(const auto snapshots, list_snapshots(world_.disk(), options_.directory));
+    if (snapshots.empty()) return metadata::Image();
+    return read_snapshot(world_.disk(), options_.directory, snapshots.back());
+  });
+  if (!image) co_return fail(std::move(image.error()));
+  if (image->end_offset() == 0) co_return Status();
+  metadata::Delta delta = metadata::difference(*image_, *image);
+  co_return publish(std::move(*image), std::move(delta));
+}
+
+// Written by an orderly close() and good for the next open() only.
+Task<Result<Offset>> MetadataQuorum::take_recovery_point() {
+  co_return co_await on_pool(Lane::background, [this]() -> Result<Offset> {
+    const std::string file = path(storage::kRecoveryPointCheckpoint);
+    auto points = storage::read_offset_checkpoint(world_.disk(), file);
+    if (!points && points.error().code == Errc::not_found) return Offset{0};
+    if (!points) return fail(std::move(points.error()));
+    const auto found = points->find(metadata_partition());
+    if (found == points->end()) return fail(Errc::corrupt, file + " does not name the log beside it");
+    return found->second;
+  });
+}
+
+Task<Status> MetadataQuorum::load_log() {
+  CO_ASSIGN_OR_RETURN(const Offset recovery_point, co_await take_recovery_point());
+  storage::LogOpenOptions open;
+  open.recovery_point = recovery_point;
+  open.log_start_offset = image_->end_offset();
+  open.now_ms = wall_ms();
+  storage::LogIdentity identity{options_.directory, metadata_partition(), kMetadataTopicId};
+  CO_ASSIGN_OR_RETURN(log_, co_await storage::Log::open(log_context_, identity, log_config(), open));
+  CO_TRY(co_await log_->finish_replay());
+  view_ = std::make_unique<QuorumLogView>(*log_);
+  CO_TRY(co_await fit_log_to_snapshot());
+  if (recovery_point == 0) co_return Status();
+  co_return co_await on_pool(Lane::background, [this]() -> Status {
+    TRY(world_.disk().remove_file(path(storage::kRecoveryPointCheckpoint)));
+    return world_.disk().sync_directory(options_.directory);
+  });
+}
+
+Task<Status> MetadataQuorum::fit_log_to_snapshot() {
+  const raft::OffsetAndEpoch snapshot{image_->end_offset(), image_->end_epoch()};
+  if (snapshot.offset > 0) view_->set_latest_snapshot(snapshot);
+  if (log_->log_start_offset() > snapshot.offset)
+    co_return fail(Errc::corrupt,
+                   options_.directory + ": the log starts at offset " +
+                       std::to_string(log_->log_start_offset()) +
+                       ", but there is no snapshot that "
+                       "reaches it: " +
+                       (snapshot.offset > 0 ? snapshot_name(snapshot) + " is the newest" : "none"));
+  // A snapshot of the leader was installed and the crash came before the log was cut.
+  if (log_->end_offset().value() < snapshot.offset)
+    co_return co_await log_->truncate_fully_and_start_at(snapshot.offset);
+  co_return Status();
+}
+
+void MetadataQuorum::start(raft::QuorumState state) {
+  raft::Settings settings{.self = options_.self, .voters = options_.voters};
+  settings.election_timeout = options_.election_timeout;
+  settings.fetch_timeout = options_.fetch_timeout;
+  raft_ = std::make_unique<raft::Raft>(std::move(settings), *view_, state, image_->end_offset(),
+                                       Random(random_.next()), now());
+}
+
+Task<Status> MetadataQuorum::close() {
+  if (started_ && !closing_ && !failure_ && options_.voters.size() > 1)
+    (void)co_await run_input([this] { raft_->resign(now()); });
+  closing_ = true;
+  step_down();
+  wake_.notify_all();
+  progress_.notify_all();
+  if (started_) co_await drive_ended_.wait();
+  applied_.close();
+  activity_changed_.notify_all();
+  co_await tasks_.close();
+  Status closed = co_await log_->close();
+  if (!closed || failure_) co_return closed;
+  const storage::OffsetCheckpoint points = {{metadata_partition(), log_->end_offset().value()}};
+  co_return co_await on_pool(Lane::background, [&] {
+    return storage::write_offset_checkpoint(world_.disk(), path(storage::kRecoveryPointCheckpoint), points);
+  });
+}
+
+}  // namespace moldau::quorum
