@@ -43,7 +43,9 @@ Status write_batches(SegmentFlush& segment) {
 Status cut_preallocated(SegmentFlush& segment) {
   if (!segment.finish) return {};
   ASSIGN_OR_RETURN(const std::uint64_t size, segment.file->size());
-  return size > segment.end ? segment.file->truncate(segment.end) : Status();
+  if (size <= segment.end) return {};
+  segment.sync = true;
+  return segment.file->truncate(segment.end);
 }
 
 Status write_all(runtime::Disk& disk, FlushJob& job) {

@@ -39,6 +39,7 @@ Task<Result<std::unique_ptr<Log>>> Log::open(LogContext& context, LogIdentity id
                          .clean_shutdown = options.clean_shutdown,
                          .refilled = context.commit_log && context.save_recovery_points &&
                                      config.durability == Durability::synced,
+                         .compacted = config.cleanup_compact,
                          .index_interval_bytes = config.index_interval_bytes,
                          .now_ms = options.now_ms};
   auto loaded = co_await context.pool.run(Lane::background, context.executor,
@@ -85,7 +86,8 @@ Task<Status> Log::replay(ReplayQueue::Operation operation) {
 Status Log::replay_append(const ReplayQueue::Operation& operation) {
   if (operation.next_offset <= end_offset_.value()) return {};
   // A log without files that starts within this batch: deleted records, not missing ones.
-  if (segments_.empty() && operation.base_offset < end_offset_.value()) end_offset_.reset(operation.base_offset);
+  if (segments_.empty() && operation.base_offset < end_offset_.value())
+    end_offset_.reset(operation.base_offset);
   if (operation.base_offset != end_offset_.value()) return missing_before(operation.base_offset);
   const auto view = record::BatchView::trusted(operation.batch);
   Batch batch{.header = {}, .bytes = operation.batch};

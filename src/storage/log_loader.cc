@@ -201,11 +201,13 @@ class Loader {
       if (auto aborted = batch.has_producer_id() ? note_producer(log_.producers, batch, batch) : std::nullopt)
         indexes.aborted.push_back(*aborted);
     };
-    ASSIGN_OR_RETURN(const SegmentScan scan, scan_segment(*file, 0, segment.size_bytes, segment.base_offset,
-                                                          options_.recovery_point, visit));
+    ASSIGN_OR_RETURN(SegmentScan scan, scan_segment(*file, 0, segment.size_bytes, segment.base_offset,
+                                                    options_.recovery_point, visit));
     log_.end_offset = scan.next_offset;
+    const bool shortened = scan.damage.has_value();
+    if (scan.damage) TRY(drop_padding(segment, *file, scan));
     if (scan.damage) TRY(cut(segment, *file, scan));
-    if (log_.end_offset > options_.recovery_point || scan.damage) TRY(file->sync_data());
+    if (log_.end_offset > options_.recovery_point || shortened) TRY(file->sync_data());
     adopt(segment, std::move(file), std::move(indexes));
     segment.finished = index + 1 < log_.segments.size() && !cut_;
     if (segment.finished) segment.indexes.finish();
@@ -222,6 +224,19 @@ class Loader {
                                      ", the end of the segment before it");
     }
     cut_ = log_.end_offset >= options_.recovery_point;
+    if (cut_ || options_.compacted) return {};
+    return fail(Errc::corrupt,
+                name + " starts above " + std::to_string(log_.end_offset) +
+                    ", the end of the segment before it: records that were durable are missing");
+  }
+
+  // A preallocated file that was not cut in order ends in zeros.
+  Status drop_padding(Segment& segment, runtime::File& file, SegmentScan& scan) {
+    ASSIGN_OR_RETURN(const bool padding, is_padding(file, scan.valid_bytes, segment.size_bytes));
+    if (!padding) return {};
+    scan.damage.reset();
+    TRY(file.truncate(static_cast<std::uint64_t>(scan.valid_bytes)));
+    segment.size_bytes = segment.file_bytes = segment.synced_bytes = scan.valid_bytes;
     return {};
   }
 

@@ -24,6 +24,7 @@ struct LoadOptions {
   bool clean_shutdown = false;
   // What lies above the recovery point is in the commit log too: damage there needs no explanation.
   bool refilled = false;
+  bool compacted = false;  // offsets may be missing between batches
   std::int64_t index_interval_bytes = 4096;
   TimestampMs now_ms = 0;
 };

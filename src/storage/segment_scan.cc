@@ -76,6 +76,18 @@ Result<bool> lost_sector_between(Window& window, std::int64_t from, std::int64_t
   return false;
 }
 
+// What was written behind a synced batch begins with zeros when its sector is torn the other way.
+Result<bool> begins_lost(Window& window, std::int64_t position, Offset next_offset) {
+  ASSIGN_OR_RETURN(const ByteView bytes, window.at(position, record::kPeekSize));
+  const auto zero = [&](std::size_t from, std::size_t to) {
+    return bytes.size() >= to && std::all_of(bytes.begin() + static_cast<std::ptrdiff_t>(from),
+                                             bytes.begin() + static_cast<std::ptrdiff_t>(to),
+                                             [](std::byte byte) { return byte == std::byte{0}; });
+  };
+  return zero(record::kLengthAt, record::kPeekSize) ||
+         (next_offset != 0 && zero(record::kBaseOffsetAt, record::kLengthAt));
+}
+
 }  // namespace
 
 Result<SegmentScan> scan_segment(runtime::File& file, std::int64_t position, std::int64_t end,
@@ -85,7 +97,8 @@ Result<SegmentScan> scan_segment(runtime::File& file, std::int64_t position, std
   while (position < end) {
     auto batch = batch_at(window, position);
     Status status = batch ? check(*batch, next_offset, contiguous_from) : fail(batch.error());
-    if (status && !fits_segment(*batch, first_offset)) status = fail(Errc::corrupt, "the offset is too far off");
+    if (status && !fits_segment(*batch, first_offset))
+      status = fail(Errc::corrupt, "the offset is too far off");
     if (!status && !is_damage(status.error())) return fail(status.error());
     if (!status) return SegmentScan{position, next_offset, std::move(status).error().message};
     visit(*batch, position);
@@ -93,6 +106,17 @@ Result<SegmentScan> scan_segment(runtime::File& file, std::int64_t position, std
     next_offset = batch->next_offset();
   }
   return SegmentScan{position, next_offset, std::nullopt};
+}
+
+Result<bool> is_padding(runtime::File& file, std::int64_t position, std::int64_t end) {
+  Window window(file, end);
+  while (position < end) {
+    ASSIGN_OR_RETURN(const ByteView bytes, window.at(position, 1));
+    if (bytes.empty()) return true;
+    if (!std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; })) return false;
+    position += static_cast<std::int64_t>(bytes.size());
+  }
+  return true;
 }
 
 Result<bool> damage_is_inside(runtime::File& file, std::int64_t position, std::int64_t end,
@@ -109,7 +133,8 @@ Result<bool> damage_is_inside(runtime::File& file, std::int64_t position, std::i
     if (!batch && !is_damage(batch.error())) return fail(batch.error());
     if (!batch || !batch->crc_matches()) continue;
     ASSIGN_OR_RETURN(const bool lost, lost_sector_between(window, position, at));
-    return !lost;
+    ASSIGN_OR_RETURN(const bool begins, begins_lost(window, position, next_offset));
+    return !lost && !begins;
   }
   return false;
 }

@@ -28,6 +28,9 @@ using VisitBatch = std::function<void(const record::BatchView& batch, std::int64
 Result<SegmentScan> scan_segment(runtime::File& file, std::int64_t position, std::int64_t end,
                                  Offset next_offset, Offset contiguous_from, const VisitBatch& visit);
 
+// Only zeros in [position, end).
+Result<bool> is_padding(runtime::File& file, std::int64_t position, std::int64_t end);
+
 // What follows damage at `position`, in what had not been synced: true when whole batches at or above
 // `next_offset` follow and no sector between looks like one that a power loss took, so that the damage has
 // another cause.
