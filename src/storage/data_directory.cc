@@ -79,8 +79,11 @@ bool counts_as_nothing(const std::string& name) {
 // Success when the folder can be taken: it holds nothing of anybody's.
 Status check_is_free(runtime::Disk& disk, const std::string& path) {
   ASSIGN_OR_RETURN(const auto entries, disk.list(path));
+  const auto is_meta = [](const runtime::DirectoryEntry& entry) { return entry.name == kMetaProperties; };
+  if (std::ranges::any_of(entries, is_meta)) {
+    return fail(Errc::already_exists, path + " is formatted already");
+  }
   for (const runtime::DirectoryEntry& entry : entries) {
-    if (entry.name == kMetaProperties) return fail(Errc::already_exists, path + " is formatted already");
     if (counts_as_nothing(entry.name)) continue;
     return fail(Errc::invalid_argument, path + " is not empty and has no " + std::string(kMetaProperties) +
                                             " (it holds '" + entry.name +
@@ -88,6 +91,16 @@ Status check_is_free(runtime::Disk& disk, const std::string& path) {
                                             std::string(kMetaProperties) + " if these are a broker's files");
   }
   return {};
+}
+
+// The folder and those above it that are missing, each durable under its name.
+Status create_durably(runtime::Disk& disk, const std::string& path) {
+  ASSIGN_OR_RETURN(const bool exists, disk.exists(path));
+  if (exists) return {};
+  const std::string parent = runtime::directory_of(path);
+  if (parent != "/") TRY(create_durably(disk, parent));
+  TRY(disk.create_directories(path));
+  return disk.sync_directory(parent);
 }
 
 Result<std::unique_ptr<runtime::FileLock>> lock_folder(runtime::Disk& disk, const std::string& path) {
@@ -164,7 +177,7 @@ Result<MetaProperties> DataDirectory::inspect(runtime::Disk& disk, const std::st
 Result<MetaProperties> DataDirectory::format(runtime::Disk& disk, const std::string& path,
                                              const std::string& cluster_id, NodeId node_id,
                                              DirectoryId directory_id) {
-  TRY(disk.create_directories(path));
+  TRY(create_durably(disk, path));
   TRY(check_is_free(disk, path));
   ASSIGN_OR_RETURN(const auto lock, lock_folder(disk, path));
   TRY(check_is_free(disk, path));  // again, now that nobody else can

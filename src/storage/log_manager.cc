@@ -91,7 +91,10 @@ Task<Result<Log*>> LogManager::create(TopicPartition partition, TopicId topic_id
   // Only what the commit log remembers was there before; any other checkpoint of the name is of a log that is
   // gone.
   const bool remembered = replays_.contains(id);
-  if (!remembered && stale_names_.contains(partition)) CO_TRY(co_await save_checkpoints());
+  if (!remembered && stale_names_.contains(partition)) {
+    forget_checkpoints(partition);
+    CO_TRY(co_await save_checkpoints());
+  }
   auto log = co_await open_log(identity_of(partition, topic_id), std::move(config),
                                remembered ? checkpointed(partition) : LogOpenOptions{});
   if (log) {
@@ -102,6 +105,11 @@ Task<Result<Log*>> LogManager::create(TopicPartition partition, TopicId topic_id
   // What passes may be tried again, unless a part of the log was read from the commit log for this try.
   if (remembered || log.error().code == Errc::corrupt) note_failure(partition, id, log.error());
   co_return fail(std::move(log).error());
+}
+
+void LogManager::forget_checkpoints(const TopicPartition& partition) {
+  stale_names_.insert(partition);
+  gone_names_.insert(partition);
 }
 
 void LogManager::note_failure(const TopicPartition& partition, const TopicIdPartition& id, Error error) {
@@ -146,7 +154,7 @@ Task<Status> LogManager::quarantine(TopicIdPartition id, std::string why) {
     failures_.erase(id);
   }
   forget_replay(id);
-  stale_names_.insert(partition);
+  forget_checkpoints(partition);
   co_return co_await put_aside(partition, std::move(why));
 }
 
@@ -189,7 +197,7 @@ Task<Status> LogManager::remove(TopicIdPartition id) {
   Status status;
   if (find(id) != nullptr) {
     const auto hosted = co_await take(id);
-    stale_names_.insert(hosted->log->identity().topic_partition);
+    forget_checkpoints(hosted->log->identity().topic_partition);
     status = noticed(co_await remove_log(*hosted));
   } else if (const auto named =
                  std::ranges::find_if(names_, [&](const auto& entry) { return entry.second == id; });
@@ -198,13 +206,13 @@ Task<Status> LogManager::remove(TopicIdPartition id) {
     names_.erase(named);
     failures_.erase(id);
     forget_replay(id);
-    stale_names_.insert(partition);
+    forget_checkpoints(partition);
     status = noticed(co_await put_away(partition));
   } else if (replays_.contains(id)) {
     forget_replay(id);
   }
   // When the device is full the partition is gone all the same; its name stays noted as stale.
-  if (!stale_names_.empty()) co_await save_checkpoints();
+  if (!gone_names_.empty()) co_await save_checkpoints();
   changes_.release(1);
   co_return status;
 }

@@ -185,6 +185,7 @@ class LogManager {
   runtime::Task<std::shared_ptr<Hosted>> take(TopicIdPartition id);
   runtime::Task<Status> quarantine(TopicIdPartition id, std::string why);
   void forget_replay(const TopicIdPartition& id);
+  void forget_checkpoints(const TopicPartition& partition);
   void note_failure(const TopicPartition& partition, const TopicIdPartition& id, Error error);
   runtime::Task<Status> remove_log(Hosted& hosted);
   runtime::Task<Status> delete_files(TopicPartition partition);
@@ -215,6 +216,7 @@ class LogManager {
   std::map<TopicIdPartition, Replay> replays_;  // not yet applied: their names are not known
   // The checkpoint files may still have entries under these names of logs that are gone.
   std::set<TopicPartition> stale_names_;
+  std::set<TopicPartition> gone_names_;  // those that this manager takes out at the next save
   Nobody nobody_;
   std::function<Offset(const TopicIdPartition&)> high_watermark_;
   LoadReport report_;

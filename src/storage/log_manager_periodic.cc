@@ -126,9 +126,13 @@ Task<Status> LogManager::save_log_starts() {
 }
 
 Task<Status> LogManager::save_checkpoints() {
+  const std::set<TopicPartition> gone = gone_names_;
   CO_TRY(co_await save_recovery_points());
   CO_TRY(co_await save_log_starts());
-  stale_names_.clear();
+  for (const TopicPartition& partition : gone) {
+    stale_names_.erase(partition);
+    gone_names_.erase(partition);
+  }
   co_return Status();
 }
 
@@ -139,10 +143,12 @@ Task<Status> LogManager::save(SharedCheckpoint& checkpoint, OffsetCheckpoint off
     const auto before = checkpoint.loaded().find(partition);
     if (failures_.contains(id) && before != checkpoint.loaded().end()) offsets.insert(*before);
   }
+  std::set<TopicPartition> gone = gone_names_;
   const unsigned part = options_.commit_log_index;
-  co_return noticed(co_await runtime::on_shard(
-      context_.executor, checkpoint.home(),
-      [&checkpoint, part, &offsets] { return checkpoint.update(part, std::move(offsets)); }));
+  co_return noticed(
+      co_await runtime::on_shard(context_.executor, checkpoint.home(), [&checkpoint, part, &offsets, &gone] {
+        return checkpoint.update(part, std::move(offsets), std::move(gone));
+      }));
 }
 
 }  // namespace moldau::storage

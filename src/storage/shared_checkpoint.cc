@@ -31,7 +31,9 @@ OffsetCheckpoint SharedCheckpoint::merged() const {
   return all;
 }
 
-Task<Status> SharedCheckpoint::update(unsigned part, OffsetCheckpoint offsets) {
+Task<Status> SharedCheckpoint::update(unsigned part, OffsetCheckpoint offsets,
+                                      std::set<TopicPartition> gone) {
+  for (const TopicPartition& partition : gone) unclaimed_.erase(partition);
   for (const auto& [partition, offset] : offsets) unclaimed_.erase(partition);
   parts_[part] = std::move(offsets);
   const std::uint64_t request = ++requested_;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/result.h"
@@ -31,8 +32,8 @@ class SharedCheckpoint {
   const std::optional<Error>& damage() const { return damage_; }
 
   // Replaces the entries of one manager; durable when it returns. What nobody has claimed since load() is
-  // kept, for managers that have not come so far. On `home`.
-  runtime::Task<Status> update(unsigned part, OffsetCheckpoint offsets);
+  // kept, for managers that have not come so far, but for the names in `gone`. On `home`.
+  runtime::Task<Status> update(unsigned part, OffsetCheckpoint offsets, std::set<TopicPartition> gone = {});
   // Every manager has its logs: what nobody claims belongs to partitions that are gone. On `home`.
   void forget_unclaimed() { unclaimed_.clear(); }
 
