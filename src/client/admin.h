@@ -219,11 +219,7 @@ class AdminCore {
   ClusterClient& cluster() { return cluster_; }
 
  private:
-  template <class Query, class T, class Ask>
-  Task<Outcome<PerItem<TopicPartition, T>>> by_leader(std::vector<Query> queries, Ask ask);
   Task<Outcome<std::vector<TopicInfo>>> describe_page_by_page(std::vector<std::string> names);
-  template <class Request, class Response>
-  Task<Outcome<PerItem<ConfigResource, void>>> change_configs(Request request);
 
   ClusterClient& cluster_;
 };

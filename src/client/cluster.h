@@ -15,7 +15,7 @@
 #include "client/metadata.h"
 #include "runtime/wait.h"
 #include "runtime/world.h"
-#include "telemetry/log.h"
+#include "wire/messages/metadata.h"
 
 namespace moldau::client {
 
@@ -124,12 +124,16 @@ class ClusterClient {
 
  private:
   struct Broker;
+  struct Refresh;
   using BrokerPtr = std::shared_ptr<Broker>;
 
   Task<Outcome<BrokerConnection::Ptr>> connect(BrokerPtr broker);
   Task<void> attempt(BrokerPtr broker);
-  std::vector<BrokerPtr> candidates();
   BrokerPtr broker_at(const Endpoint& endpoint);
+  BrokerConnection::Ptr any_open() const;
+  std::vector<Endpoint> candidates();
+  Task<Outcome<wire::MetadataResponse>> ask_metadata(wire::MetadataRequest request);
+  Task<Outcome<void>> ask_for(std::vector<std::string> topics, bool auto_create);
   void drop_unused();
 
   runtime::World& world_;
@@ -139,11 +143,10 @@ class ClusterClient {
   Random random_;
   MetadataCache metadata_;
   std::map<Endpoint, BrokerPtr> brokers_;
+  std::vector<std::weak_ptr<BrokerConnection>> leaving_;  // closed, their tasks may not have ended
+  std::shared_ptr<Refresh> refresh_;                      // under way
   runtime::Gate gate_;
-  runtime::OneShot closing_;
-  runtime::Signal wake_pauses_;
-  struct Refresh;
-  std::shared_ptr<Refresh> refresh_;
+  runtime::Signal closing_;
 };
 
 }  // namespace moldau::client

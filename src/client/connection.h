@@ -6,6 +6,7 @@
 // every request under way: nothing that arrives later could be matched. A closed connection stays closed.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <limits>
@@ -31,7 +32,8 @@ struct ConnectionOptions {
   std::string client_id = "moldau";
   Duration connect_timeout = std::chrono::seconds(10);  // socket.connection.setup.timeout.ms
   Duration request_timeout = std::chrono::seconds(30);  // request.timeout.ms
-  std::size_t max_in_flight = 64;                       // further callers wait for their turn
+  std::size_t max_in_flight = 64;                       // further requests wait for their turn
+  std::size_t max_waiting = 4096;                       // still further ones are Errc::unavailable
   std::uint32_t max_response_bytes = 256u << 20;        // a larger answer ends the connection
 };
 
@@ -77,37 +79,38 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
 
   const Endpoint& endpoint() const { return endpoint_; }
   const std::string& address() const { return address_; }
-  std::size_t in_flight() const { return pending_.size(); }
+  std::size_t in_flight() const { return in_flight_.size(); }
 
   bool is_closed() const { return closed_; }
   // Ends every request under way with Errc::cancelled. Any number of times.
   void close();
+  // The same with an error that invites to try again: nobody will use this connection any more.
+  void retire();
   // Returns when no task of the connection is left.
   Task<void> ended();
 
  private:
   struct Pending;
-  struct Answer {
-    Slice frame;
-    wire::ApiVersion version;
-  };
 
   Task<Outcome<void>> negotiate();
   Task<Outcome<wire::ApiVersionsResponse>> ask_versions(wire::ApiVersion version);
   Failure unsupported(wire::ApiKey key) const;
   Failure garbled(Error error, wire::ApiKey key) const;
   wire::RequestHeader next_header(wire::ApiKey key, wire::ApiVersion version);
-  // Writes the frame and waits for the frame that answers it.
-  Task<Outcome<Slice>> exchange(std::int32_t correlation_id, SliceList frame, wire::ApiKey key,
-                                wire::ApiVersion version, std::optional<Duration> timeout);
-  Task<Outcome<void>> send_frame(SliceList frame, std::optional<Duration> timeout);
-  void enqueue(SliceList frame);
+  // Writes the frame and waits for the body of its answer.
+  Task<Outcome<Slice>> exchange(wire::RequestHeader header, SliceList frame, std::optional<Duration> timeout);
+  Task<Outcome<void>> send_frame(wire::RequestHeader header, SliceList frame,
+                                 std::optional<Duration> timeout);
+  Task<Outcome<void>> wait_for(Pending& pending, std::optional<Duration> timeout);
+
+  void write_what_waits();
   Task<void> write_loop(Ptr self);
+  SliceList next_frames();
   Task<void> read_loop(Ptr self);
-  Task<Result<void>> read_frames();
-  Result<void> accept_frame(Slice frame);
+  Task<Status> read_frames();
+  Status accept_frame(Slice frame);
   void shut(Failure why);
-  void task_ended();
+  void leave();
 
   runtime::Executor& executor_;
   std::unique_ptr<runtime::Stream> stream_;
@@ -117,17 +120,15 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
   wire::ApiVersionsResponse api_versions_;
   Phase phase_ = Phase::negotiate;
 
-  runtime::Semaphore slots_;
   std::int32_t next_correlation_id_ = 0;
-  std::deque<Pending*> pending_;  // in the order of sending
-  SliceList outgoing_;
-  std::uint64_t queued_ = 0;    // bytes ever queued
-  runtime::Watermark written_;  // bytes ever written
+  std::deque<Pending*> waiting_;      // for their turn
+  std::deque<Pending*> in_flight_;    // written, in the order of sending
+  std::vector<Pending*> unanswered_;  // being written and not to be answered
   bool writing_ = false;
   bool closed_ = false;
   Failure why_closed_;
   unsigned tasks_ = 0;
-  runtime::Signal all_ended_;
+  runtime::Signal ended_;
 };
 
 template <class Response, class Request>
@@ -137,8 +138,7 @@ Task<Outcome<Response>> BrokerConnection::call(Request request, CallOptions opti
   const auto version = version_for<Request>(options);
   if (!version) co_return fail(unsupported(Request::kKey));
   const wire::RequestHeader header = next_header(Request::kKey, *version);
-  auto body = co_await exchange(header.correlation_id, wire::encode_request(header, request), Request::kKey,
-                                *version, options.timeout);
+  auto body = co_await exchange(header, wire::encode_request(header, request), options.timeout);
   if (!body) co_return fail(std::move(body).error());
   auto response = Response::decode(*body, *version);
   if (!response) co_return fail(garbled(std::move(response).error(), Request::kKey));
@@ -150,8 +150,8 @@ Task<Outcome<void>> BrokerConnection::send(Request request, CallOptions options)
   const Ptr self = shared_from_this();
   const auto version = version_for<Request>(options);
   if (!version) co_return fail(unsupported(Request::kKey));
-  co_return co_await send_frame(wire::encode_request(next_header(Request::kKey, *version), request),
-                                options.timeout);
+  const wire::RequestHeader header = next_header(Request::kKey, *version);
+  co_return co_await send_frame(header, wire::encode_request(header, request), options.timeout);
 }
 
 }  // namespace moldau::client
