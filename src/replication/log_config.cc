@@ -10,12 +10,18 @@ std::optional<record::Compression> compression_of(const config::TopicConfig& top
   using record::Codec;
   using record::Compression;
   switch (topic.compression_type) {
-    case CompressionType::producer: return std::nullopt;
-    case CompressionType::uncompressed: return Compression{Codec::none, {}};
-    case CompressionType::gzip: return Compression{Codec::gzip, topic.compression_gzip_level};
-    case CompressionType::snappy: return Compression{Codec::snappy, {}};
-    case CompressionType::lz4: return Compression{Codec::lz4, topic.compression_lz4_level};
-    case CompressionType::zstd: return Compression{Codec::zstd, topic.compression_zstd_level};
+    case CompressionType::producer:
+      return std::nullopt;
+    case CompressionType::uncompressed:
+      return Compression{Codec::none, {}};
+    case CompressionType::gzip:
+      return Compression{Codec::gzip, topic.compression_gzip_level};
+    case CompressionType::snappy:
+      return Compression{Codec::snappy, {}};
+    case CompressionType::lz4:
+      return Compression{Codec::lz4, topic.compression_lz4_level};
+    case CompressionType::zstd:
+      return Compression{Codec::zstd, topic.compression_zstd_level};
   }
   MOLDAU_UNREACHABLE("CompressionType");
 }

@@ -27,7 +27,10 @@ void Partition::lead(const metadata::Partition& state) {
   log_->assign_epoch_start(leader_epoch_);
 }
 
-void Partition::close() { log_ = nullptr; }
+void Partition::close() {
+  if (log_ != nullptr) log_->durable_end_offset().close();
+  log_ = nullptr;
+}
 
 runtime::Watermark& Partition::high_watermark() {
   MOLDAU_ASSERT(log_ != nullptr);
@@ -44,9 +47,9 @@ PartitionResult<void> Partition::check_epoch(LeaderEpoch current_leader_epoch) c
 PartitionResult<void> Partition::check_in_sync(std::int16_t acks) const {
   const auto required = std::min<std::size_t>(static_cast<std::size_t>(min_insync_replicas_), replica_count_);
   if (acks != -1 || in_sync_count_ >= required) return {};
-  return refuse(ErrorCode::not_enough_replicas, "the in-sync replicas are " + std::to_string(in_sync_count_) +
-                                                    ", fewer than min.insync.replicas=" +
-                                                    std::to_string(min_insync_replicas_));
+  return refuse(ErrorCode::not_enough_replicas,
+                "the in-sync replicas are " + std::to_string(in_sync_count_) +
+                    ", fewer than min.insync.replicas=" + std::to_string(min_insync_replicas_));
 }
 
 PartitionResult<storage::AppendInfo> Partition::append(const Slice& records, const ProduceRules& rules,
@@ -69,7 +72,8 @@ Offset Partition::visible_end(Isolation isolation) {
 
 // What Kafka's leader compares when a fetch names the epoch of the last record that the client has (KIP-320,
 // KIP-595).
-std::optional<storage::LeaderEpochCache::EpochEnd> Partition::divergence(const FetchPosition& position) const {
+std::optional<storage::LeaderEpochCache::EpochEnd> Partition::divergence(
+    const FetchPosition& position) const {
   const auto end = log_->offset_for_leader_epoch(position.last_fetched_epoch);
   if (end.epoch < position.last_fetched_epoch || end.end_offset < position.offset) return end;
   return std::nullopt;
@@ -116,17 +120,21 @@ runtime::Task<PartitionResult<OffsetAnswer>> Partition::list_offset(TimestampMs 
   const Offset visible = visible_end(isolation);
   const Offset start = log_->log_start_offset();
   switch (timestamp) {
-    case list_offsets::kLatest: co_return OffsetAnswer{kNoTimestamp, visible, leader_epoch_};
+    case list_offsets::kLatest:
+      co_return OffsetAnswer{kNoTimestamp, visible, leader_epoch_};
     case list_offsets::kEarliest:
     case list_offsets::kEarliestLocal:
       co_return OffsetAnswer{kNoTimestamp, start, log_->epochs().epoch_of(start)};
     case list_offsets::kLatestTiered:
-    case list_offsets::kEarliestPendingUpload: co_return OffsetAnswer{};  // nothing is tiered
-    default: co_return co_await by_timestamp(timestamp, visible);
+    case list_offsets::kEarliestPendingUpload:
+      co_return OffsetAnswer{};  // nothing is tiered
+    default:
+      co_return co_await by_timestamp(timestamp, visible);
   }
 }
 
-runtime::Task<PartitionResult<OffsetAnswer>> Partition::by_timestamp(TimestampMs timestamp, Offset visible_end) {
+runtime::Task<PartitionResult<OffsetAnswer>> Partition::by_timestamp(TimestampMs timestamp,
+                                                                     Offset visible_end) {
   auto found = timestamp == list_offsets::kMaxTimestamp ? co_await log_->offset_of_max_timestamp()
                                                         : co_await log_->offset_for_timestamp(timestamp);
   if (!found) co_return refuse(std::move(found).error());
@@ -147,7 +155,8 @@ PartitionResult<storage::LeaderEpochCache::EpochEnd> Partition::offset_for_leade
 PartitionResult<Offset> Partition::delete_records(Offset before) {
   if (const auto open = check_epoch(kNoEpoch); !open) return std::unexpected(open.error());
   if (!log_->config().cleanup_delete) {
-    return refuse(ErrorCode::policy_violation, "records of a topic without cleanup.policy=delete are not deleted");
+    return refuse(ErrorCode::policy_violation,
+                  "records of a topic without cleanup.policy=delete are not deleted");
   }
   const Offset high_watermark = this->high_watermark().value();
   const Offset start = before == kHighWatermarkSentinel ? high_watermark : before;

@@ -1,7 +1,7 @@
-// Partition: the leader of one partition on the shard that owns it: fences by leader epoch, appends, reads up to
-// what may be seen, and answers questions about offsets (kafka-protocol.md 6.2 to 6.5). The log below does the
-// storing. Shared ownership: a request that waits keeps its partition alive after the topic is deleted; the
-// partition is then closed and answers unknown_topic_or_partition.
+// Partition: the leader of one partition on the shard that owns it: fences by leader epoch, appends, reads up
+// to what may be seen, and answers questions about offsets (kafka-protocol.md 6.2 to 6.5). The log below does
+// the storing. Shared ownership: a request that waits keeps its partition alive after the topic is deleted;
+// the partition is then closed and answers unknown_topic_or_partition.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ inline constexpr TimestampMs kEarliestPendingUpload = -6;
 }  // namespace list_offsets
 
 struct ProduceRules {
-  std::int16_t acks = -1;      // 0, 1, -1
-  std::int16_t version = 13;   // of the Produce request
+  std::int16_t acks = -1;        // 0, 1, -1
+  std::int16_t version = 13;     // of the Produce request
   bool internal_client = false;  // may write to internal topics
 };
 
@@ -73,19 +73,21 @@ class Partition {
   void close();
   bool closed() const { return log_ == nullptr; }
 
-  PartitionResult<storage::AppendInfo> append(const Slice& records, const ProduceRules& rules, TimestampMs now_ms);
-  // What acks=1 and acks=all wait for: at this watermark a record may be acknowledged and seen. With one replica
-  // it is the durable end of the log.
+  PartitionResult<storage::AppendInfo> append(const Slice& records, const ProduceRules& rules,
+                                              TimestampMs now_ms);
+  // What acks=1 and acks=all wait for: at this watermark a record may be acknowledged and seen. With one
+  // replica it is the durable end of the log.
   runtime::Watermark& high_watermark();
 
   runtime::Task<PartitionResult<Fetched>> fetch(FetchPosition position, FetchLimits limits);
   // Where new data becomes visible for this isolation.
   Offset visible_end(Isolation isolation);
 
-  runtime::Task<PartitionResult<OffsetAnswer>> list_offset(TimestampMs timestamp, LeaderEpoch current_leader_epoch,
+  runtime::Task<PartitionResult<OffsetAnswer>> list_offset(TimestampMs timestamp,
+                                                           LeaderEpoch current_leader_epoch,
                                                            Isolation isolation);
-  PartitionResult<storage::LeaderEpochCache::EpochEnd> offset_for_leader_epoch(LeaderEpoch current_leader_epoch,
-                                                                              LeaderEpoch requested);
+  PartitionResult<storage::LeaderEpochCache::EpochEnd> offset_for_leader_epoch(
+      LeaderEpoch current_leader_epoch, LeaderEpoch requested);
   // The new log start offset; -1 asks for the high watermark.
   PartitionResult<Offset> delete_records(Offset before);
 

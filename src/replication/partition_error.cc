@@ -8,19 +8,32 @@ wire::ErrorCode error_code_of(storage::LogErrorCode code) {
   using storage::LogErrorCode;
   using wire::ErrorCode;
   switch (code) {
-    case LogErrorCode::offset_out_of_range: return ErrorCode::offset_out_of_range;
-    case LogErrorCode::corrupt_message: return ErrorCode::corrupt_message;
-    case LogErrorCode::message_too_large: return ErrorCode::message_too_large;
-    case LogErrorCode::record_list_too_large: return ErrorCode::record_list_too_large;
-    case LogErrorCode::invalid_timestamp: return ErrorCode::invalid_timestamp;
-    case LogErrorCode::unsupported_for_message_format: return ErrorCode::unsupported_for_message_format;
-    case LogErrorCode::out_of_order_sequence_number: return ErrorCode::out_of_order_sequence_number;
-    case LogErrorCode::invalid_producer_epoch: return ErrorCode::invalid_producer_epoch;
-    case LogErrorCode::invalid_txn_state: return ErrorCode::invalid_txn_state;
-    case LogErrorCode::transaction_coordinator_fenced: return ErrorCode::transaction_coordinator_fenced;
-    case LogErrorCode::kafka_storage_error: return ErrorCode::kafka_storage_error;
-    case LogErrorCode::unsupported_compression_type: return ErrorCode::unsupported_compression_type;
-    case LogErrorCode::invalid_record: return ErrorCode::invalid_record;
+    case LogErrorCode::offset_out_of_range:
+      return ErrorCode::offset_out_of_range;
+    case LogErrorCode::corrupt_message:
+      return ErrorCode::corrupt_message;
+    case LogErrorCode::message_too_large:
+      return ErrorCode::message_too_large;
+    case LogErrorCode::record_list_too_large:
+      return ErrorCode::record_list_too_large;
+    case LogErrorCode::invalid_timestamp:
+      return ErrorCode::invalid_timestamp;
+    case LogErrorCode::unsupported_for_message_format:
+      return ErrorCode::unsupported_for_message_format;
+    case LogErrorCode::out_of_order_sequence_number:
+      return ErrorCode::out_of_order_sequence_number;
+    case LogErrorCode::invalid_producer_epoch:
+      return ErrorCode::invalid_producer_epoch;
+    case LogErrorCode::invalid_txn_state:
+      return ErrorCode::invalid_txn_state;
+    case LogErrorCode::transaction_coordinator_fenced:
+      return ErrorCode::transaction_coordinator_fenced;
+    case LogErrorCode::kafka_storage_error:
+      return ErrorCode::kafka_storage_error;
+    case LogErrorCode::unsupported_compression_type:
+      return ErrorCode::unsupported_compression_type;
+    case LogErrorCode::invalid_record:
+      return ErrorCode::invalid_record;
   }
   MOLDAU_UNREACHABLE("LogErrorCode");
 }

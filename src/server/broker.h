@@ -1,5 +1,5 @@
-// Broker: what the handlers of one shard work on. Built by src/node, one for each shard; everything it refers to
-// outlives every connection.
+// Broker: what the handlers of one shard work on. Built by src/node, one for each shard; everything it refers
+// to outlives every connection.
 #pragma once
 
 #include <functional>
@@ -18,7 +18,8 @@
 
 namespace moldau::server {
 
-// A part of a broker's data: the partitions of one commit log. They are touched on their executor's shard only.
+// A part of a broker's data: the partitions of one commit log. They are touched on their executor's shard
+// only.
 struct ShardData {
   runtime::Executor& executor;
   replication::PartitionSet& partitions;

@@ -67,14 +67,15 @@ runtime::Task<bool> Connection::serve_frame(Frame frame) {
   const wire::ApiInfo& api = wire::api(header.api_key);
   const Handler handler = find_handler(header.api_key);
   // ApiVersions answers versions that it does not know, so that client and broker can find a common one.
-  const bool served = handler && (serves(api, header.api_version) || header.api_key == wire::ApiKey::api_versions);
+  const bool served =
+      handler && (serves(api, header.api_version) || header.api_key == wire::ApiKey::api_versions);
   if (!served) {
-    report({Errc::unsupported, std::string(api.name) + " version " + std::to_string(header.api_version) +
-                                   " is not served"});
+    report({Errc::unsupported,
+            std::string(api.name) + " version " + std::to_string(header.api_version) + " is not served"});
     co_return false;
   }
-  Request request{std::move(decoded->header), std::move(decoded->body), peer_, gate_, closing_, broker_.executor.now(),
-                  std::move(frame.hold)};
+  Request request{std::move(decoded->header), std::move(decoded->body), peer_, gate_, closing_,
+                  broker_.executor.now(),     std::move(frame.hold)};
   co_await handler(broker_, std::move(request), responses_.reserve());
   co_return true;
 }
@@ -83,9 +84,10 @@ void Connection::report(const Error& error) {
   // Peers come and go; only what is no Kafka request deserves a line.
   if (error.code == Errc::cancelled || error.code == Errc::connection_closed) return;
   broker_.metrics.bad_frames.add();
-  telemetry::log_limited(broker_.peer_lines, broker_.executor.now().time_since_epoch(), telemetry::Level::warn,
-                         "server", "closing a connection",
-                         {{"peer", peer_.address.to_string()}, {"listener", peer_.listener}, {"reason", error}});
+  telemetry::log_limited(
+      broker_.peer_lines, broker_.executor.now().time_since_epoch(), telemetry::Level::warn, "server",
+      "closing a connection",
+      {{"peer", peer_.address.to_string()}, {"listener", peer_.listener}, {"reason", error}});
 }
 
 }  // namespace moldau::server

@@ -1,7 +1,7 @@
-// Connection: one client's byte stream, from accept to close. Reads bounded frames, hands each to the dispatcher,
-// and lets answers leave in order. One request is served at a time up to the point where its effects are ordered
-// (a Produce: appended; everything else: answered), so requests of one connection act in the order they were sent.
-// Owned by the Server, lives on one shard.
+// Connection: one client's byte stream, from accept to close. Reads bounded frames, hands each to the
+// dispatcher, and lets answers leave in order. One request is served at a time up to the point where its
+// effects are ordered (a Produce: appended; everything else: answered), so requests of one connection act in
+// the order they were sent. Owned by the Server, lives on one shard.
 #pragma once
 
 #include <functional>
@@ -24,7 +24,9 @@ class Connection {
 
   // No byte came or went since `since`: for connections.max.idle.ms. Inside a frame less patience is due.
   bool idle_since(runtime::MonotonicTime since) const { return last_activity_ < since && pending() == 0; }
-  bool stalled_since(runtime::MonotonicTime since) const { return last_activity_ < since && reader_.inside_frame(); }
+  bool stalled_since(runtime::MonotonicTime since) const {
+    return last_activity_ < since && reader_.inside_frame();
+  }
   void note_activity(runtime::MonotonicTime now);
   std::size_t pending() const { return responses_.pending(); }
   const Peer& peer() const { return peer_; }

@@ -1,5 +1,5 @@
-// Dispatcher: from a request's API key to its handler. The table of handlers is what ApiVersions advertises, so an
-// API is told to clients exactly when it is served.
+// Dispatcher: from a request's API key to its handler. The table of handlers is what ApiVersions advertises,
+// so an API is told to clients exactly when it is served.
 #pragma once
 
 #include <span>
@@ -10,9 +10,10 @@
 
 namespace moldau::server {
 
-// Serves the request and completes the slot. May return before that only once the request's effects are ordered
-// against those of the connection's next request; what goes on by itself holds a pass of the connection's gate.
-// Dropping the slot ends the connection: for bodies that cannot be decoded, and for acks=0 with an error.
+// Serves the request and completes the slot. May return before that only once the request's effects are
+// ordered against those of the connection's next request; what goes on by itself holds a pass of the
+// connection's gate. Dropping the slot ends the connection: for bodies that cannot be decoded, and for acks=0
+// with an error.
 using Handler = runtime::Task<void> (*)(Broker& broker, Request request, ResponseQueue::Slot slot);
 
 // Null when the API is not served.

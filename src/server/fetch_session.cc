@@ -20,7 +20,8 @@ std::vector<FetchTarget> targets_of(const wire::FetchRequest& request) {
   for (const auto& topic : request.topics) {
     for (const auto& partition : topic.partitions) {
       targets.push_back({topic.topic_id, topic.topic, partition.partition, partition.current_leader_epoch,
-                         partition.fetch_offset, partition.last_fetched_epoch, partition.partition_max_bytes});
+                         partition.fetch_offset, partition.last_fetched_epoch,
+                         partition.partition_max_bytes});
     }
   }
   return targets;
@@ -96,7 +97,8 @@ std::expected<FetchContext, ErrorCode> FetchSessionCache::begin(const wire::Fetc
   }
   for (FetchTarget& target : targets_of(request)) session.upsert(std::move(target));
   for (const auto& topic : request.forgotten_topics_data) {
-    for (const PartitionIndex partition : topic.partitions) session.forget(topic.topic_id, topic.topic, partition);
+    for (const PartitionIndex partition : topic.partitions)
+      session.forget(topic.topic_id, topic.topic, partition);
   }
   FetchContext context{found->second, false, session.targets()};
   session.last_used_ = now;
@@ -141,7 +143,8 @@ wire::FetchResponse FetchSessionCache::finish(FetchContext context, std::vector<
   response.session_id = context.session ? context.session->id() : kNoSession;
   for (FetchOutcome& outcome : outcomes) {
     if (context.session && !context.session->note(outcome, context.full)) continue;
-    const bool same_topic = !response.responses.empty() && response.responses.back().topic_id == outcome.topic_id &&
+    const bool same_topic = !response.responses.empty() &&
+                            response.responses.back().topic_id == outcome.topic_id &&
                             response.responses.back().topic == outcome.topic;
     if (!same_topic) {
       response.responses.emplace_back();

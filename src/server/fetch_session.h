@@ -1,6 +1,7 @@
-// Fetch sessions (KIP-227): the broker remembers which partitions a client fetches and what it was told of each, so
-// that requests and responses carry only what changed. Pure but for the clock that is handed in. One cache per
-// shard; a session id carries its shard's number, and a client that comes back on another shard starts anew.
+// Fetch sessions (KIP-227): the broker remembers which partitions a client fetches and what it was told of
+// each, so that requests and responses carry only what changed. Pure but for the clock that is handed in. One
+// cache per shard; a session id carries its shard's number, and a client that comes back on another shard
+// starts anew.
 #pragma once
 
 #include <cstdint>
@@ -51,8 +52,8 @@ class FetchSession {
   void upsert(FetchTarget target);
   void forget(const TopicId& topic_id, const std::string& topic, PartitionIndex partition);
   void advance_epoch();
-  // Notes what is being sent; false when the client knows all of it already. With records the partition moves to
-  // the end, so that every partition gets its turn. `always`: the response is a full one.
+  // Notes what is being sent; false when the client knows all of it already. With records the partition moves
+  // to the end, so that every partition gets its turn. `always`: the response is a full one.
   bool note(const FetchOutcome& outcome, bool always);
 
  private:
@@ -72,7 +73,8 @@ class FetchSession {
   };
   struct KeyHash {
     std::size_t operator()(const Key& key) const {
-      return std::hash<TopicIdPartition>()({key.topic_id, key.partition}) ^ std::hash<std::string>()(key.topic);
+      return std::hash<TopicIdPartition>()({key.topic_id, key.partition}) ^
+             std::hash<std::string>()(key.topic);
     }
   };
 

@@ -56,7 +56,8 @@ Result<std::uint32_t> FrameReader::announced_size() const {
   if (bytes_received_ == available()) {
     const std::string_view protocol = foreign_protocol(word);
     if (!protocol.empty()) {
-      return fail(Errc::invalid_argument, "the peer speaks " + std::string(protocol) + ", not Kafka's protocol");
+      return fail(Errc::invalid_argument,
+                  "the peer speaks " + std::string(protocol) + ", not Kafka's protocol");
     }
   }
   if (word > limits_.max_frame_bytes) {
@@ -85,8 +86,8 @@ runtime::Task<Result<bool>> FrameReader::receive(std::size_t want) {
   co_return true;
 }
 
-// Makes the block writable at end_: fresh when frames that were handed out still use it, larger when the frame
-// needs it and the peer has sent enough to be believed.
+// Makes the block writable at end_: fresh when frames that were handed out still use it, larger when the
+// frame needs it and the peer has sent enough to be believed.
 runtime::Task<Status> FrameReader::make_room(std::size_t want) {
   const bool unshared = block_ && block_.use_count() == 1;
   if (unshared && begin_ == end_) begin_ = end_ = 0;
@@ -100,8 +101,9 @@ runtime::Task<Status> FrameReader::make_room(std::size_t want) {
     capacity = std::min(want, believed);
     const auto deadline = executor_.now() + limits_.budget_wait;
     if (!co_await budget_.raise(hold_, capacity, deadline)) {
-      co_return fail(Errc::unavailable, "no request memory: " + std::to_string(budget_.used_bytes()) + " of " +
-                                            std::to_string(budget_.total_bytes()) + " bytes are in use");
+      co_return fail(Errc::unavailable, "no request memory: " + std::to_string(budget_.used_bytes()) +
+                                            " of " + std::to_string(budget_.total_bytes()) +
+                                            " bytes are in use");
     }
   }
   auto block = std::make_shared_for_overwrite<std::byte[]>(capacity);

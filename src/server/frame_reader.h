@@ -1,6 +1,6 @@
-// FrameReader: cuts a connection's bytes into Kafka's size-prefixed frames (kafka-protocol.md 2.1). Believes no
-// announced size: memory grows with what has arrived, is counted against the shard's budget, and a frame over the
-// limit ends the connection. Owned by its Connection, lives on one shard.
+// FrameReader: cuts a connection's bytes into Kafka's size-prefixed frames (kafka-protocol.md 2.1). Believes
+// no announced size: memory grows with what has arrived, is counted against the shard's budget, and a frame
+// over the limit ends the connection. Owned by its Connection, lives on one shard.
 #pragma once
 
 #include <memory>

@@ -4,16 +4,20 @@ namespace moldau::server {
 
 ServerMetrics::ServerMetrics(telemetry::Registry& registry)
     : connections(registry.gauge("moldau_connections", "Client connections that are open.")),
-      connections_accepted(registry.counter("moldau_connections_accepted_total", "Client connections accepted.")),
-      connections_refused(
-          registry.counter("moldau_connections_refused_total", "Client connections closed at once: over a limit.")),
-      bad_frames(registry.counter("moldau_bad_frames_total",
-                                  "Connections closed because what came was no request of Kafka's protocol.")),
+      connections_accepted(
+          registry.counter("moldau_connections_accepted_total", "Client connections accepted.")),
+      connections_refused(registry.counter("moldau_connections_refused_total",
+                                           "Client connections closed at once: over a limit.")),
+      bad_frames(
+          registry.counter("moldau_bad_frames_total",
+                           "Connections closed because what came was no request of Kafka's protocol.")),
       bytes_in(registry.counter("moldau_request_bytes_total", "Bytes of requests received.")),
       bytes_out(registry.counter("moldau_response_bytes_total", "Bytes of responses sent.")),
-      produced_bytes(registry.counter("moldau_produced_bytes_total", "Bytes of record batches appended for clients.")),
+      produced_bytes(
+          registry.counter("moldau_produced_bytes_total", "Bytes of record batches appended for clients.")),
       produced_records(registry.counter("moldau_produced_records_total", "Records appended for clients.")),
-      fetched_bytes(registry.counter("moldau_fetched_bytes_total", "Bytes of record batches read for clients.")),
+      fetched_bytes(
+          registry.counter("moldau_fetched_bytes_total", "Bytes of record batches read for clients.")),
       registry_(registry) {}
 
 ServerMetrics::Api& ServerMetrics::api(wire::ApiKey key) {
@@ -37,9 +41,9 @@ void ServerMetrics::error(wire::ApiKey key, wire::ErrorCode code) {
   if (code == wire::ErrorCode::none) return;
   telemetry::Counter*& counter = errors_[{key, code}];
   if (counter == nullptr) {
-    counter = &registry_.counter("moldau_request_errors_total", "Error codes answered, per partition or item.",
-                                 {{"api", std::string(wire::name_of(key))},
-                                  {"error", std::string(wire::name_of(code))}});
+    counter = &registry_.counter(
+        "moldau_request_errors_total", "Error codes answered, per partition or item.",
+        {{"api", std::string(wire::name_of(key))}, {"error", std::string(wire::name_of(code))}});
   }
   counter->add();
 }

@@ -1,4 +1,5 @@
-// ServerMetrics: what one shard counts of its requests and connections. Lives as long as the shard's registry.
+// ServerMetrics: what one shard counts of its requests and connections. Lives as long as the shard's
+// registry.
 #pragma once
 
 #include <array>

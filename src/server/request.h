@@ -12,9 +12,9 @@ namespace moldau::server {
 
 // What stays the same for all requests of a connection. Outlives them.
 struct Peer {
-  std::string listener;         // name of the listener that it came in by
-  runtime::Endpoint address;    // of the client
-  std::string software_name;    // told by ApiVersions v3+, else empty
+  std::string listener;       // name of the listener that it came in by
+  runtime::Endpoint address;  // of the client
+  std::string software_name;  // told by ApiVersions v3+, else empty
   std::string software_version;
 };
 
@@ -22,7 +22,7 @@ struct Request {
   wire::RequestHeader header;
   Slice body;  // after the header; its owner is the frame
   Peer& peer;
-  runtime::Gate& gate;  // of the connection: what goes on after the handler returned holds a pass
+  runtime::Gate& gate;          // of the connection: what goes on after the handler returned holds a pass
   runtime::Watermark& closing;  // 1 once the connection is to end: what waits for something else ends as well
   runtime::MonotonicTime arrived;
   MemoryBudget::Hold hold;

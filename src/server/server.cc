@@ -32,9 +32,11 @@ runtime::Task<void> Server::accept_all(std::string listener, runtime::Listener& 
       continue;
     }
     if (stream.error().code == Errc::cancelled) co_return;
-    // Out of descriptors or memory: what is there goes on; new connections wait in the kernel's queue (ST-24).
-    telemetry::log_limited(broker_.peer_lines, broker_.executor.now().time_since_epoch(), telemetry::Level::error,
-                           "server", "cannot accept connections", {{"error", stream.error()}});
+    // Out of descriptors or memory: what is there goes on; new connections wait in the kernel's queue
+    // (ST-24).
+    telemetry::log_limited(broker_.peer_lines, broker_.executor.now().time_since_epoch(),
+                           telemetry::Level::error, "server", "cannot accept connections",
+                           {{"error", stream.error()}});
     co_await runtime::sleep_for(broker_.executor, kAcceptBackOff);
   }
 }
@@ -46,7 +48,8 @@ bool Server::over_limit(const std::string& host) {
   const auto shards = static_cast<std::int64_t>(broker_.shards.size());
   const std::int64_t total = config.int_of("max.connections", kUnlimited);
   const std::int64_t per_host = config.int_of("max.connections.per.ip", kUnlimited);
-  return static_cast<std::int64_t>(connections_.size()) * shards >= total || per_host_[host] * shards >= per_host;
+  return static_cast<std::int64_t>(connections_.size()) * shards >= total ||
+         per_host_[host] * shards >= per_host;
 }
 
 void Server::admit(const std::string& listener, std::unique_ptr<runtime::Stream> stream) {
@@ -79,10 +82,12 @@ runtime::Task<void> Server::watch_idle() {
 
 void Server::close_stale(runtime::MonotonicTime now) {
   const auto image = broker_.image();
-  const auto idle = runtime::milliseconds(broker_.broker_config(*image).int_of("connections.max.idle.ms", 600000));
+  const auto idle =
+      runtime::milliseconds(broker_.broker_config(*image).int_of("connections.max.idle.ms", 600000));
   for (const auto& connection : connections_) {
     connection->note_activity(now);
-    if (connection->idle_since(now - idle) || connection->stalled_since(now - kFrameStall)) connection->close();
+    if (connection->idle_since(now - idle) || connection->stalled_since(now - kFrameStall))
+      connection->close();
   }
 }
 

@@ -5,14 +5,14 @@ namespace moldau::server::handlers {
 
 using wire::ErrorCode;
 
-Task<wire::CreateTopicsResponse> create_topics(Broker& broker, const Request& request,
+Task<wire::CreateTopicsResponse> create_topics(Broker& broker, const Request&,
                                                wire::CreateTopicsRequest message) {
-  return broker.controller.create_topics(std::move(message), request.header.api_version);
+  return broker.controller.create_topics(std::move(message));
 }
 
-Task<wire::DeleteTopicsResponse> delete_topics(Broker& broker, const Request& request,
+Task<wire::DeleteTopicsResponse> delete_topics(Broker& broker, const Request&,
                                                wire::DeleteTopicsRequest message) {
-  return broker.controller.delete_topics(std::move(message), request.header.api_version);
+  return broker.controller.delete_topics(std::move(message));
 }
 
 Task<wire::CreatePartitionsResponse> create_partitions(Broker& broker, const Request&,
@@ -20,18 +20,19 @@ Task<wire::CreatePartitionsResponse> create_partitions(Broker& broker, const Req
   return broker.controller.create_partitions(std::move(message));
 }
 
-Task<wire::AlterConfigsResponse> alter_configs(Broker& broker, const Request&, wire::AlterConfigsRequest message) {
+Task<wire::AlterConfigsResponse> alter_configs(Broker& broker, const Request&,
+                                               wire::AlterConfigsRequest message) {
   return broker.controller.alter_configs(std::move(message));
 }
 
-Task<wire::IncrementalAlterConfigsResponse> incremental_alter_configs(Broker& broker, const Request&,
-                                                                      wire::IncrementalAlterConfigsRequest message) {
+Task<wire::IncrementalAlterConfigsResponse> incremental_alter_configs(
+    Broker& broker, const Request&, wire::IncrementalAlterConfigsRequest message) {
   return broker.controller.incremental_alter_configs(std::move(message));
 }
 
-Task<wire::UpdateFeaturesResponse> update_features(Broker& broker, const Request& request,
+Task<wire::UpdateFeaturesResponse> update_features(Broker& broker, const Request&,
                                                    wire::UpdateFeaturesRequest message) {
-  return broker.controller.update_features(std::move(message), request.header.api_version);
+  return broker.controller.update_features(std::move(message));
 }
 
 Task<wire::DescribeQuorumResponse> describe_quorum(Broker& broker, const Request&,
@@ -50,8 +51,8 @@ Task<wire::InitProducerIdResponse> init_producer_id(Broker& broker, const Reques
     response.error_code = ErrorCode::invalid_request;
   } else if (message.transactional_id) {
     // No transaction coordinator is served yet, as FindCoordinator says too.
-    response.error_code = message.transactional_id->empty() ? ErrorCode::invalid_request
-                                                            : ErrorCode::coordinator_not_available;
+    response.error_code =
+        message.transactional_id->empty() ? ErrorCode::invalid_request : ErrorCode::coordinator_not_available;
   } else if (const auto id = co_await broker.controller.next_producer_id()) {
     response.producer_id = *id;
     response.producer_epoch = 0;

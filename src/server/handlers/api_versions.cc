@@ -31,7 +31,8 @@ void add_features(const Broker& broker, wire::ApiVersion version, wire::ApiVersi
       response.supported_features.push_back({feature.name, feature.min_level, feature.max_level});
     }
   }
-  for (const auto& [name, level] : image->features()) response.finalized_features.push_back({name, level, level});
+  for (const auto& [name, level] : image->features())
+    response.finalized_features.push_back({name, level, level});
   response.finalized_features_epoch = image->end_offset();
 }
 
@@ -44,7 +45,8 @@ wire::ApiVersionsResponse respond(Broker& broker, const Request& request,
   const wire::ApiVersion version = request.header.api_version;
   wire::ApiVersionsResponse response;
   if (version >= 3) {
-    if (!is_software_text(message.client_software_name) || !is_software_text(message.client_software_version)) {
+    if (!is_software_text(message.client_software_name) ||
+        !is_software_text(message.client_software_version)) {
       response.error_code = ErrorCode::invalid_request;
       return response;
     }

@@ -34,7 +34,8 @@ DescribedTopic::Partition describe(const metadata::Image& image, const metadata:
   return answer;
 }
 
-// Adds the topic's partitions from `first` on while `room` lasts; the index at which to go on, if not all fit.
+// Adds the topic's partitions from `first` on while `room` lasts; the index at which to go on, if not all
+// fit.
 std::optional<PartitionIndex> add_topic(const metadata::Image& image, const metadata::Topic& topic,
                                         PartitionIndex first, std::int32_t& room,
                                         wire::DescribeTopicPartitionsResponse& response) {
@@ -73,9 +74,10 @@ Task<wire::DescribeClusterResponse> describe_cluster(Broker& broker, const Reque
   if (message.endpoint_type != kBrokers) {
     const bool known = message.endpoint_type == kControllers;
     response.error_code = known ? ErrorCode::mismatched_endpoint_type : ErrorCode::unsupported_endpoint_type;
-    response.error_message = known ? "The request was sent to an endpoint of type BROKER, but we wanted an endpoint "
-                                     "of type CONTROLLER"
-                                   : "Unsupported endpoint type " + std::to_string(message.endpoint_type);
+    response.error_message =
+        known ? "The request was sent to an endpoint of type BROKER, but we wanted an endpoint "
+                "of type CONTROLLER"
+              : "Unsupported endpoint type " + std::to_string(message.endpoint_type);
     co_return response;
   }
   const auto image = broker.image();
@@ -86,7 +88,8 @@ Task<wire::DescribeClusterResponse> describe_cluster(Broker& broker, const Reque
     response.brokers.push_back({id, endpoint->host, endpoint->port, known->rack, known->fenced});
   }
   response.controller_id = broker.node_id;
-  if (message.include_cluster_authorized_operations) response.cluster_authorized_operations = kAllClusterOperations;
+  if (message.include_cluster_authorized_operations)
+    response.cluster_authorized_operations = kAllClusterOperations;
   co_return response;
 }
 
@@ -94,7 +97,8 @@ Task<wire::DescribeTopicPartitionsResponse> describe_topic_partitions(
     Broker& broker, const Request&, wire::DescribeTopicPartitionsRequest message) {
   wire::DescribeTopicPartitionsResponse response;
   const auto image = broker.image();
-  const auto page = static_cast<std::int32_t>(broker.broker_config(*image).int_of("max.request.partition.size.limit", 2000));
+  const auto page = static_cast<std::int32_t>(
+      broker.broker_config(*image).int_of("max.request.partition.size.limit", 2000));
   std::int32_t room = std::clamp(message.response_partition_limit, 1, page);
   for (const std::string& name : sorted_names(*image, message)) {
     PartitionIndex first = 0;
@@ -107,7 +111,7 @@ Task<wire::DescribeTopicPartitionsResponse> describe_topic_partitions(
       auto& answer = response.topics.emplace_back();
       answer.name = name;
       answer.error_code = metadata::validate_topic_name(name) ? ErrorCode::unknown_topic_or_partition
-                                                           : ErrorCode::invalid_topic_exception;
+                                                              : ErrorCode::invalid_topic_exception;
       continue;
     }
     if (const auto rest = add_topic(*image, *topic, first, room, response)) {

@@ -1,5 +1,5 @@
-// DescribeConfigs and ListConfigResources. What resources there are and where their values come from is Kafka's;
-// the documentation lines are our own.
+// DescribeConfigs and ListConfigResources. What resources there are and where their values come from is
+// Kafka's; the documentation lines are our own.
 #include <algorithm>
 
 #include "metadata/topic_name.h"
@@ -72,8 +72,8 @@ void describe_broker(Broker& broker, const metadata::Image& image, const Resourc
   }
   if (resource.resource_name != std::to_string(broker.node_id)) {
     return refuse(answer, ErrorCode::invalid_request,
-                  "Unexpected broker id, expected " + std::to_string(broker.node_id) + " or empty string, but received " +
-                      resource.resource_name);
+                  "Unexpected broker id, expected " + std::to_string(broker.node_id) +
+                      " or empty string, but received " + resource.resource_name);
   }
   add_configs(config::describe_broker_config(layers), resource, message, answer);
 }
@@ -85,10 +85,15 @@ ResourceAnswer describe(Broker& broker, const metadata::Image& image, const Reso
   answer.resource_name = resource.resource_name;
   answer.error_message = "";
   switch (static_cast<ResourceType>(resource.resource_type)) {
-    case ResourceType::topic: describe_topic(broker, image, resource, message, answer); break;
-    case ResourceType::broker: describe_broker(broker, image, resource, message, answer); break;
+    case ResourceType::topic:
+      describe_topic(broker, image, resource, message, answer);
+      break;
+    case ResourceType::broker:
+      describe_broker(broker, image, resource, message, answer);
+      break;
     case ResourceType::broker_logger:
-      refuse(answer, ErrorCode::invalid_request, "loggers of this broker are set in its log section, not here");
+      refuse(answer, ErrorCode::invalid_request,
+             "loggers of this broker are set in its log section, not here");
       break;
     case ResourceType::client_metrics:
     case ResourceType::group:
@@ -103,7 +108,8 @@ ResourceAnswer describe(Broker& broker, const metadata::Image& image, const Reso
 
 bool is_wanted(const wire::ListConfigResourcesRequest& message, ResourceType type) {
   const auto code = static_cast<std::int8_t>(type);
-  return message.resource_types.empty() || std::ranges::find(message.resource_types, code) != message.resource_types.end();
+  return message.resource_types.empty() ||
+         std::ranges::find(message.resource_types, code) != message.resource_types.end();
 }
 
 }  // namespace

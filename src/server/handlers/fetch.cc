@@ -1,5 +1,5 @@
-// Fetch: session, reads in the session's order within the byte limits, and the long poll, which wakes up when one of
-// just these partitions has something new (kafka-protocol.md 6.3).
+// Fetch: session, reads in the session's order within the byte limits, and the long poll, which wakes up when
+// one of just these partitions has something new (kafka-protocol.md 6.3).
 #include <algorithm>
 #include <map>
 
@@ -57,8 +57,8 @@ void fill(FetchedPartition& answer, replication::Fetched fetched) {
   }
 }
 
-Task<void> read_target(Broker& broker, const metadata::Image& image, const FetchTarget& target, const Limits& limits,
-                       Round& round) {
+Task<void> read_target(Broker& broker, const metadata::Image& image, const FetchTarget& target,
+                       const Limits& limits, Round& round) {
   FetchOutcome outcome = outcome_of(target);
   FetchedPartition& answer = outcome.partition;
   const metadata::Topic* topic = find_topic(image, target.topic_id, target.topic);
@@ -67,8 +67,8 @@ Task<void> read_target(Broker& broker, const metadata::Image& image, const Fetch
     const TopicIdPartition key{topic->id, target.partition};
     const std::size_t left = limits.max_bytes > round.bytes ? limits.max_bytes - round.bytes : 0;
     const auto wanted = static_cast<std::size_t>(std::max(target.max_bytes, 0));
-    const replication::FetchLimits fetch_limits{std::min(left, wanted), round.bytes == 0 && limits.max_bytes > 0,
-                                                limits.isolation};
+    const replication::FetchLimits fetch_limits{std::min(left, wanted),
+                                                round.bytes == 0 && limits.max_bytes > 0, limits.isolation};
     const replication::FetchPosition position{target.fetch_offset, target.current_leader_epoch,
                                               target.last_fetched_epoch};
     auto fetched = co_await on_partition(broker, key, [&](replication::Partition& partition) {
@@ -124,8 +124,9 @@ Task<void> watch(std::span<const ShardData> shards, std::vector<Watched> watched
   co_await shot.wait(deadline);
 }
 
-Task<void> watch_far(std::span<const ShardData> shards, std::vector<Watched> watched, std::shared_ptr<Poll> poll,
-                     std::shared_ptr<runtime::OneShot> far_shot, runtime::MonotonicTime deadline) {
+Task<void> watch_far(std::span<const ShardData> shards, std::vector<Watched> watched,
+                     std::shared_ptr<Poll> poll, std::shared_ptr<runtime::OneShot> far_shot,
+                     runtime::MonotonicTime deadline) {
   co_await watch(shards, std::move(watched), *far_shot, deadline);
   runtime::Executor& home = poll->home;
   home.post_remote([poll = std::move(poll)] { poll->shot.fire(); });
@@ -148,9 +149,10 @@ Task<void> await_progress(Broker& broker, const std::vector<Watched>& watched, r
     }
     auto far_shot = std::make_shared<runtime::OneShot>(*executor);
     far.emplace_back(executor, far_shot);
-    executor->post_remote([shards = broker.shards, group = std::move(group), poll, far_shot, deadline]() mutable {
-      watch_far(shards, std::move(group), std::move(poll), std::move(far_shot), deadline).detach();
-    });
+    executor->post_remote(
+        [shards = broker.shards, group = std::move(group), poll, far_shot, deadline]() mutable {
+          watch_far(shards, std::move(group), std::move(poll), std::move(far_shot), deadline).detach();
+        });
   }
   co_await watch(broker.shards, std::move(here), poll->shot, deadline);
   for (auto& [executor, shot] : far) executor->post_remote([shot = std::move(shot)] { shot->fire(); });

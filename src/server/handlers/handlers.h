@@ -1,5 +1,5 @@
-// One function for each API, each in its own file: request in, response out. They run on the connection's shard.
-// A handler never fails: what goes wrong is an error code in its response.
+// One function for each API, each in its own file: request in, response out. They run on the connection's
+// shard. A handler never fails: what goes wrong is an error code in its response.
 #pragma once
 
 #include "server/broker.h"
@@ -51,11 +51,13 @@ Task<wire::AlterConfigsResponse> alter_configs(Broker&, const Request&, wire::Al
 Task<wire::IncrementalAlterConfigsResponse> incremental_alter_configs(Broker&, const Request&,
                                                                       wire::IncrementalAlterConfigsRequest);
 Task<wire::DescribeLogDirsResponse> describe_log_dirs(Broker&, const Request&, wire::DescribeLogDirsRequest);
-Task<wire::CreatePartitionsResponse> create_partitions(Broker&, const Request&, wire::CreatePartitionsRequest);
+Task<wire::CreatePartitionsResponse> create_partitions(Broker&, const Request&,
+                                                       wire::CreatePartitionsRequest);
 Task<wire::DescribeQuorumResponse> describe_quorum(Broker&, const Request&, wire::DescribeQuorumRequest);
 Task<wire::UpdateFeaturesResponse> update_features(Broker&, const Request&, wire::UpdateFeaturesRequest);
 Task<wire::DescribeClusterResponse> describe_cluster(Broker&, const Request&, wire::DescribeClusterRequest);
-Task<wire::DescribeProducersResponse> describe_producers(Broker&, const Request&, wire::DescribeProducersRequest);
+Task<wire::DescribeProducersResponse> describe_producers(Broker&, const Request&,
+                                                         wire::DescribeProducersRequest);
 Task<wire::ListConfigResourcesResponse> list_config_resources(Broker&, const Request&,
                                                               wire::ListConfigResourcesRequest);
 Task<wire::DescribeTopicPartitionsResponse> describe_topic_partitions(Broker&, const Request&,

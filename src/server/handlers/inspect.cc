@@ -13,7 +13,8 @@ namespace {
 
 using ActiveProducer = wire::DescribeProducersResponse::Topic::Partition::ActiveProducer;
 
-Task<replication::PartitionResult<std::vector<ActiveProducer>>> producers_here(replication::Partition& partition) {
+Task<replication::PartitionResult<std::vector<ActiveProducer>>> producers_here(
+    replication::Partition& partition) {
   if (partition.closed()) co_return replication::refuse(ErrorCode::unknown_topic_or_partition);
   std::vector<ActiveProducer> active;
   for (const auto& [id, state] : partition.log()->producers().producers()) {
@@ -42,7 +43,8 @@ std::vector<LogSize> sizes_here(const replication::PartitionSet& partitions) {
 bool is_wanted(const wire::DescribeLogDirsRequest& message, const TopicPartition& at) {
   if (!message.topics) return true;
   return std::ranges::any_of(*message.topics, [&](const auto& topic) {
-    return topic.topic == at.topic && std::ranges::find(topic.partitions, at.partition) != topic.partitions.end();
+    return topic.topic == at.topic &&
+           std::ranges::find(topic.partitions, at.partition) != topic.partitions.end();
   });
 }
 

@@ -13,14 +13,20 @@ namespace {
 using PartitionRequest = wire::ListOffsetsRequest::Topic::Partition;
 using PartitionAnswer = wire::ListOffsetsResponse::Topic::Partition;
 
-// Sentinels came one by one; a lower version that uses a later one gets UNSUPPORTED_VERSION for the partition.
+// Sentinels came one by one; a lower version that uses a later one gets UNSUPPORTED_VERSION for the
+// partition.
 wire::ApiVersion first_version_of(TimestampMs timestamp) {
   switch (timestamp) {
-    case sentinel::kMaxTimestamp: return 7;
-    case sentinel::kEarliestLocal: return 8;
-    case sentinel::kLatestTiered: return 9;
-    case sentinel::kEarliestPendingUpload: return 11;
-    default: return timestamp < sentinel::kEarliestPendingUpload ? wire::kNeverFlexible : wire::ApiVersion{0};
+    case sentinel::kMaxTimestamp:
+      return 7;
+    case sentinel::kEarliestLocal:
+      return 8;
+    case sentinel::kLatestTiered:
+      return 9;
+    case sentinel::kEarliestPendingUpload:
+      return 11;
+    default:
+      return timestamp < sentinel::kEarliestPendingUpload ? wire::kNeverFlexible : wire::ApiVersion{0};
   }
 }
 
@@ -28,8 +34,8 @@ Task<void> answer_partition(Broker& broker, const metadata::Topic* topic, const 
                             replication::Isolation isolation, PartitionAnswer& answer) {
   answer.error_code = check_leader(broker, topic, kZeroUuid, partition.partition_index);
   if (answer.error_code != ErrorCode::none) co_return;
-  const auto found = co_await on_partition(
-      broker, {topic->id, partition.partition_index}, [&](replication::Partition& at) {
+  const auto found =
+      co_await on_partition(broker, {topic->id, partition.partition_index}, [&](replication::Partition& at) {
         return at.list_offset(partition.timestamp, partition.current_leader_epoch, isolation);
       });
   if (!found) {

@@ -48,14 +48,14 @@ TopicAnswer::Partition describe(const metadata::Image& image, const Request& req
     answer.leader_id = kNoNode;
   } else if (endpoint_of(*leader, request.peer.listener) == nullptr) {
     answer.error_code = request.header.api_version >= kListenerNotFoundFrom ? ErrorCode::listener_not_found
-                                                                             : ErrorCode::leader_not_available;
+                                                                            : ErrorCode::leader_not_available;
     answer.leader_id = kNoNode;
   }
   return answer;
 }
 
-TopicAnswer describe(const metadata::Image& image, const Request& request, const wire::MetadataRequest& message,
-                     const metadata::Topic& topic) {
+TopicAnswer describe(const metadata::Image& image, const Request& request,
+                     const wire::MetadataRequest& message, const metadata::Topic& topic) {
   TopicAnswer answer;
   answer.name = topic.name;
   answer.topic_id = topic.id;
@@ -74,17 +74,20 @@ TopicAnswer refuse(const TopicRequest& asked, ErrorCode code) {
 }
 
 // Which of the topics asked for by name could be created now.
-std::vector<std::string> missing_names(const metadata::Image& image, const std::vector<TopicRequest>& topics) {
+std::vector<std::string> missing_names(const metadata::Image& image,
+                                       const std::vector<TopicRequest>& topics) {
   std::vector<std::string> names;
   for (const TopicRequest& topic : topics) {
     const bool creatable = topic.name && topic.topic_id.is_zero() && image.topic(*topic.name) == nullptr &&
-                           metadata::validate_topic_name(*topic.name) && !metadata::is_internal_topic(*topic.name);
+                           metadata::validate_topic_name(*topic.name) &&
+                           !metadata::is_internal_topic(*topic.name);
     if (creatable && std::ranges::find(names, *topic.name) == names.end()) names.push_back(*topic.name);
   }
   return names;
 }
 
-// Creates them with the broker's defaults. The answer then holds them at once, where Kafka has the client ask again.
+// Creates them with the broker's defaults. The answer then holds them at once, where Kafka has the client ask
+// again.
 Task<void> create_missing(Broker& broker, const Request& request, std::vector<std::string> names) {
   wire::CreateTopicsRequest create;
   create.timeout_ms = kCreateTimeoutMs;
@@ -94,17 +97,18 @@ Task<void> create_missing(Broker& broker, const Request& request, std::vector<st
     topic.num_partitions = -1;
     topic.replication_factor = -1;
   }
-  const auto created = co_await broker.controller.create_topics(std::move(create), wire::CreateTopicsRequest::kMaxVersion);
+  const auto created = co_await broker.controller.create_topics(std::move(create));
   for (const auto& topic : created.topics) {
     if (topic.error_code != ErrorCode::none) continue;
     telemetry::log_info("server", "topic created because a client asked for it",
-                        {{"topic", topic.name}, {"client_id", request.client_id()},
+                        {{"topic", topic.name},
+                         {"client_id", request.client_id()},
                          {"peer", request.peer.address.to_string()}});
   }
 }
 
-TopicAnswer answer_for(const metadata::Image& image, const Request& request, const wire::MetadataRequest& message,
-                       const TopicRequest& asked) {
+TopicAnswer answer_for(const metadata::Image& image, const Request& request,
+                       const wire::MetadataRequest& message, const TopicRequest& asked) {
   const bool by_id = !asked.topic_id.is_zero();
   if ((by_id || !asked.name) && request.header.api_version < kTopicIdsFrom) {
     return refuse(asked, ErrorCode::invalid_request);
@@ -114,7 +118,7 @@ TopicAnswer answer_for(const metadata::Image& image, const Request& request, con
   if (topic != nullptr) return describe(image, request, message, *topic);
   if (by_id) return refuse(asked, ErrorCode::unknown_topic_id);
   return refuse(asked, metadata::validate_topic_name(*asked.name) ? ErrorCode::unknown_topic_or_partition
-                                                               : ErrorCode::invalid_topic_exception);
+                                                                  : ErrorCode::invalid_topic_exception);
 }
 
 }  // namespace
@@ -146,7 +150,8 @@ Task<wire::MetadataResponse> metadata(Broker& broker, const Request& request, wi
       broker.metrics.error(wire::ApiKey::metadata, response.topics.back().error_code);
     }
   }
-  if (message.include_cluster_authorized_operations) response.cluster_authorized_operations = kAllClusterOperations;
+  if (message.include_cluster_authorized_operations)
+    response.cluster_authorized_operations = kAllClusterOperations;
   co_return response;
 }
 

@@ -19,7 +19,8 @@ Task<replication::PartitionResult<storage::LeaderEpochCache::EpochEnd>> epoch_en
 
 }  // namespace
 
-Task<wire::DeleteRecordsResponse> delete_records(Broker& broker, const Request&, wire::DeleteRecordsRequest message) {
+Task<wire::DeleteRecordsResponse> delete_records(Broker& broker, const Request&,
+                                                 wire::DeleteRecordsRequest message) {
   wire::DeleteRecordsResponse response;
   const auto image = broker.image();
   for (const auto& topic : message.topics) {
@@ -57,8 +58,8 @@ Task<wire::OffsetForLeaderEpochResponse> offset_for_leader_epoch(Broker& broker,
       answer.partition = partition.partition;
       answer.error_code = check_leader(broker, known, kZeroUuid, partition.partition);
       if (answer.error_code == ErrorCode::none) {
-        const auto end = co_await on_partition(
-            broker, {known->id, partition.partition}, [&](replication::Partition& at) {
+        const auto end =
+            co_await on_partition(broker, {known->id, partition.partition}, [&](replication::Partition& at) {
               return epoch_end_here(at, partition.current_leader_epoch, partition.leader_epoch);
             });
         answer.error_code = end ? ErrorCode::none : end.error().code;

@@ -1,5 +1,5 @@
-// Produce. As soon as every partition has appended, the connection may go on with its next request; the answer
-// waits for the high watermark in the response queue.
+// Produce. As soon as every partition has appended, the connection may go on with its next request; the
+// answer waits for the high watermark in the response queue.
 #include <algorithm>
 
 #include "metadata/topic_name.h"
@@ -17,7 +17,8 @@ using PartitionRequest = wire::ProduceRequest::TopicData::PartitionData;
 using PartitionAnswer = wire::ProduceResponse::TopicResponse::PartitionResponse;
 
 constexpr std::string_view kInternalClient = "__admin_client";
-constexpr std::int64_t kMaxWaitMs = 3'600'000;  // a time-out of a client's that is longer than this is cut to it
+constexpr std::int64_t kMaxWaitMs =
+    3'600'000;  // a time-out of a client's that is longer than this is cut to it
 
 // A partition whose records are appended and whose answer waits.
 struct Waiting {
@@ -85,15 +86,14 @@ Task<replication::PartitionResult<storage::AppendInfo>> append_here(replication:
   co_return partition.append(records, rules, now_ms);
 }
 
-Task<void> append_partition(Broker& broker, Produce& produce, TopicIdPartition key, const PartitionRequest& partition,
-                            Waiting place) {
+Task<void> append_partition(Broker& broker, Produce& produce, TopicIdPartition key,
+                            const PartitionRequest& partition, Waiting place) {
   const replication::ProduceRules rules{produce.message.acks, produce.request.header.api_version,
                                         produce.request.header.client_id == kInternalClient};
   const Slice records = records_of(partition);
   const TimestampMs now_ms = broker.wall_now_ms();
-  const auto appended = co_await on_partition(broker, key, [&](replication::Partition& at) {
-    return append_here(at, records, rules, now_ms);
-  });
+  const auto appended = co_await on_partition(
+      broker, key, [&](replication::Partition& at) { return append_here(at, records, rules, now_ms); });
   fill(produce.answer(place), appended);
   if (!appended) co_return;
   if (!appended->duplicate) {
@@ -113,24 +113,26 @@ Task<void> append_all(Broker& broker, Produce& produce) {
     topic_answer.name = topic_data.name;
     topic_answer.topic_id = topic_data.topic_id;
     const metadata::Topic* topic = find_topic(*image, topic_data.topic_id, topic_data.name);
-    const bool refused = topic && metadata::is_internal_topic(topic->name) && produce.request.header.client_id != kInternalClient;
+    const bool refused = topic && metadata::is_internal_topic(topic->name) &&
+                         produce.request.header.client_id != kInternalClient;
     for (const PartitionRequest& partition : topic_data.partition_data) {
       auto& answer = topic_answer.partition_responses.emplace_back();
       answer.index = partition.index;
       answer.base_offset = kNoOffset;
       answer.error_code = refusal != ErrorCode::none ? refusal
-                          : refused ? ErrorCode::invalid_topic_exception
+                          : refused                  ? ErrorCode::invalid_topic_exception
                                     : check_leader(broker, topic, topic_data.topic_id, partition.index);
       if (answer.error_code != ErrorCode::none) continue;
-      const Waiting place{{}, kNoOffset, produce.response.responses.size() - 1,
-                          topic_answer.partition_responses.size() - 1};
+      const Waiting place{
+          {}, kNoOffset, produce.response.responses.size() - 1, topic_answer.partition_responses.size() - 1};
       co_await append_partition(broker, produce, {topic->id, partition.index}, partition, place);
     }
   }
 }
 
-Task<replication::PartitionResult<bool>> wait_here(replication::Partition& partition, runtime::Executor& executor,
-                                                   Offset until, runtime::MonotonicTime deadline) {
+Task<replication::PartitionResult<bool>> wait_here(replication::Partition& partition,
+                                                   runtime::Executor& executor, Offset until,
+                                                   runtime::MonotonicTime deadline) {
   storage::Log* log = partition.log();
   if (log == nullptr) co_return replication::refuse(ErrorCode::unknown_topic_or_partition);
   if (co_await partition.high_watermark().reaches(executor, until, deadline)) co_return true;
@@ -169,7 +171,8 @@ void add_leader_hints(const Broker& broker, Produce& produce) {
       const metadata::Broker* leader = image->broker(state->leader);
       const auto* endpoint = leader ? endpoint_of(*leader, produce.request.peer.listener) : nullptr;
       if (endpoint == nullptr) continue;
-      produce.response.node_endpoints.push_back({state->leader, endpoint->host, endpoint->port, leader->rack});
+      produce.response.node_endpoints.push_back(
+          {state->leader, endpoint->host, endpoint->port, leader->rack});
     }
   }
 }
@@ -197,7 +200,8 @@ void finish(Broker& broker, Produce& produce, ResponseQueue::Slot slot) {
   }
   add_leader_hints(broker, produce);
   const wire::RequestHeader& header = produce.request.header;
-  std::move(slot).complete(wire::encode_response(header.correlation_id, header.api_version, produce.response));
+  std::move(slot).complete(
+      wire::encode_response(header.correlation_id, header.api_version, produce.response));
 }
 
 Task<void> answer_later(Broker& broker, Produce produce, ResponseQueue::Slot slot, runtime::Gate::Pass pass) {
@@ -232,7 +236,9 @@ Task<void> produce(Broker& broker, Request request, ResponseQueue::Slot slot) {
   // The records are in the log's own memory now: the frame's may go.
   for (auto& topic : produce.message.topic_data) topic.partition_data.clear();
   produce.request.body = Slice();
-  { const MemoryBudget::Hold released = std::move(produce.request.hold); }
+  {
+    const MemoryBudget::Hold released = std::move(produce.request.hold);
+  }
   answer_later(broker, std::move(produce), std::move(slot), std::move(pass)).detach();
 }
 

@@ -10,10 +10,10 @@
 
 namespace moldau::server::handlers {
 
-// Operation codes of the authorized-operations bit fields (kafka-protocol.md 2.2). Without an authorizer every
-// operation that a resource has is allowed.
-inline constexpr std::int32_t kAllTopicOperations = (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 7) | (1 << 8) |
-                                                    (1 << 10) | (1 << 11);
+// Operation codes of the authorized-operations bit fields (kafka-protocol.md 2.2). Without an authorizer
+// every operation that a resource has is allowed.
+inline constexpr std::int32_t kAllTopicOperations =
+    (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 7) | (1 << 8) | (1 << 10) | (1 << 11);
 inline constexpr std::int32_t kAllClusterOperations =
     (1 << 5) | (1 << 7) | (1 << 8) | (1 << 9) | (1 << 10) | (1 << 11) | (1 << 12);
 
@@ -42,9 +42,8 @@ template <class Body>
 auto on_partition(Broker& broker, TopicIdPartition key, Body body)
     -> runtime::Task<typename std::invoke_result_t<Body&, replication::Partition&>::value_type> {
   const ShardData& shard = broker.shard_of(key);
-  co_return co_await runtime::on_shard(broker.executor, shard.executor, [&] {
-    return run_on(shard.partitions, key, body);
-  });
+  co_return co_await runtime::on_shard(broker.executor, shard.executor,
+                                       [&] { return run_on(shard.partitions, key, body); });
 }
 
 }  // namespace moldau::server::handlers

@@ -1,0 +1,77 @@
+// LocalController: the controller that runs in this process, on shard 0, and LocalChannel: a shard's way to
+// it. An answer leaves once its records are committed and this broker has applied them on every shard.
+#pragma once
+
+#include <memory>
+
+#include "controller/controller.h"
+#include "quorum/metadata_quorum.h"
+#include "replication/partition_set.h"
+#include "server/controller_channel.h"
+
+namespace moldau::node {
+
+class LocalController {
+ public:
+  LocalController(runtime::World& world, quorum::MetadataQuorum& quorum, controller::Controller controller,
+                  NodeId node_id);
+
+  runtime::Executor& executor() { return executor_; }
+  // Where applied images appear last: shard 0's holder. Set once, before the first request.
+  void set_applied(replication::ImageHolder& applied) { applied_ = &applied; }
+
+  // Registers this broker under a new epoch, then unfences it once it has applied its registration.
+  runtime::Task<Status> register_broker(wire::BrokerRegistrationRequest request);
+  runtime::Task<Status> unfence();
+
+  // On shard 0.
+  runtime::Task<wire::CreateTopicsResponse> create_topics(wire::CreateTopicsRequest request);
+  runtime::Task<wire::DeleteTopicsResponse> delete_topics(wire::DeleteTopicsRequest request);
+  runtime::Task<wire::CreatePartitionsResponse> create_partitions(wire::CreatePartitionsRequest request);
+  runtime::Task<wire::AlterConfigsResponse> alter_configs(wire::AlterConfigsRequest request);
+  runtime::Task<wire::IncrementalAlterConfigsResponse> incremental_alter_configs(
+      wire::IncrementalAlterConfigsRequest request);
+  runtime::Task<wire::UpdateFeaturesResponse> update_features(wire::UpdateFeaturesRequest request);
+  runtime::Task<wire::DescribeQuorumResponse> describe_quorum(wire::DescribeQuorumRequest request);
+  runtime::Task<Result<ProducerId>> next_producer_id();
+
+ private:
+  const metadata::Image& judged() const;
+  // Records of an outcome: committed, then applied here. The error of the whole request otherwise.
+  runtime::Task<Status> commit(std::vector<metadata::Record> records);
+  runtime::Task<Status> allocate_producer_ids();
+
+  runtime::Executor& executor_;
+  quorum::MetadataQuorum& quorum_;
+  controller::Controller controller_;
+  Random random_;
+  NodeId node_id_;
+  replication::ImageHolder* applied_ = nullptr;
+  metadata::BrokerEpoch broker_epoch_ = metadata::kNoBrokerEpoch;
+  ProducerId next_producer_id_ = 0;  // of the block at hand
+  ProducerId block_end_ = 0;
+  runtime::Semaphore allocation_;  // one block is asked for at a time
+};
+
+// The requests of one shard.
+class LocalChannel final : public server::ControllerChannel {
+ public:
+  LocalChannel(runtime::Executor& here, LocalController& controller) : here_(here), controller_(controller) {}
+
+  runtime::Task<wire::CreateTopicsResponse> create_topics(wire::CreateTopicsRequest request) override;
+  runtime::Task<wire::DeleteTopicsResponse> delete_topics(wire::DeleteTopicsRequest request) override;
+  runtime::Task<wire::CreatePartitionsResponse> create_partitions(
+      wire::CreatePartitionsRequest request) override;
+  runtime::Task<wire::AlterConfigsResponse> alter_configs(wire::AlterConfigsRequest request) override;
+  runtime::Task<wire::IncrementalAlterConfigsResponse> incremental_alter_configs(
+      wire::IncrementalAlterConfigsRequest request) override;
+  runtime::Task<wire::UpdateFeaturesResponse> update_features(wire::UpdateFeaturesRequest request) override;
+  runtime::Task<wire::DescribeQuorumResponse> describe_quorum(wire::DescribeQuorumRequest request) override;
+  runtime::Task<Result<ProducerId>> next_producer_id() override;
+
+ private:
+  runtime::Executor& here_;
+  LocalController& controller_;
+};
+
+}  // namespace moldau::node

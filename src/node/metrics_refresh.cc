@@ -1,0 +1,46 @@
+#include "node/metrics_refresh.h"
+
+namespace moldau::node {
+namespace {
+
+void refresh_partition(storage::Log& log, Offset high_watermark, telemetry::Registry& registry) {
+  const auto& at = log.identity().topic_partition;
+  const telemetry::Labels labels{{"topic", at.topic}, {"partition", std::to_string(at.partition)}};
+  const auto set = [&](std::string_view name, std::string_view help, std::int64_t value) {
+    registry.gauge(name, help, labels).set(value);
+  };
+  set("moldau_partition_log_start_offset", "First offset of the log.", log.log_start_offset());
+  set("moldau_partition_log_end_offset", "Offset after the last record of the log.",
+      log.end_offset().value());
+  set("moldau_partition_high_watermark_offset", "Offset up to which records are acknowledged and seen.",
+      high_watermark);
+  set("moldau_log_size_bytes", "Bytes of the partition's log.", log.size_bytes());
+}
+
+}  // namespace
+
+void refresh_metrics(HostedLogs& hosted, const config::Settings& settings, telemetry::Registry& registry) {
+  std::int64_t bytes = 0;
+  for (const auto& [key, partition] : hosted.partitions.all()) {
+    if (partition->closed()) continue;
+    storage::Log& log = *partition->log();
+    bytes += log.size_bytes();
+    if (settings.partition_metrics == config::PartitionMetrics::off) continue;
+    refresh_partition(log, partition->high_watermark().value(), registry);
+  }
+  const auto gauge = [&](std::string_view name, std::string_view help) -> telemetry::Gauge& {
+    return registry.gauge(name, help);
+  };
+  gauge("moldau_partitions", "Partitions that this broker leads.")
+      .set(static_cast<std::int64_t>(hosted.partitions.all().size()));
+  gauge("moldau_offline_partitions", "Partitions whose logs cannot be used.")
+      .set(static_cast<std::int64_t>(hosted.partitions.offline_count()));
+  gauge("moldau_log_bytes", "Bytes of all logs.").set(bytes);
+  const auto stats = hosted.logs->commit_log().stats();
+  gauge("moldau_commit_log_used_bytes", "Bytes of the commit log that are not in synced segments yet.")
+      .set(static_cast<std::int64_t>(stats.used_bytes));
+  gauge("moldau_commit_log_capacity_bytes", "Size of the commit log.")
+      .set(static_cast<std::int64_t>(stats.capacity_bytes));
+}
+
+}  // namespace moldau::node

@@ -1,0 +1,71 @@
+// PartitionHost: makes the shards' partitions what the metadata says: opens and leads, configures, removes.
+// One per node, on shard 0; what belongs to another shard is done there.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/random.h"
+#include "config/settings.h"
+#include "metadata/image.h"
+#include "record/codec.h"
+#include "replication/partition_set.h"
+#include "runtime/world.h"
+#include "server/broker.h"
+#include "storage/log_manager.h"
+
+namespace moldau::node {
+
+// The logs of one commit log and the partitions on them. Lives on the shard of its executor.
+struct HostedLogs {
+  HostedLogs(runtime::Executor& at, std::uint64_t seed) : executor(at), random(seed) {}
+  runtime::Executor& executor;
+  record::Codecs codecs;
+  Random random;
+  std::unique_ptr<storage::LogManager> logs;
+  replication::PartitionSet partitions;
+};
+
+class PartitionHost {
+ public:
+  PartitionHost(runtime::World& world, const config::Settings& settings, storage::DataDirectory& directory);
+
+  // Loads and recovers what the data folder holds. Errors: as LogManager::open.
+  runtime::Task<Status> open();
+  // Opens, leads and configures what `image` has and `delta` names. Call in the order of images.
+  runtime::Task<void> apply(std::shared_ptr<const metadata::Image> image, metadata::Delta delta);
+  // The partitions of removed topics: closed, then deleted in the background. After the image without them
+  // was published.
+  runtime::Task<void> remove(metadata::Delta delta);
+  // Once, after the first apply(): puts aside what the metadata does not know.
+  runtime::Task<Status> reconcile(std::shared_ptr<const metadata::Image> image);
+  // Ends every wait on the partitions. Call when no request can come any more, before close().
+  runtime::Task<void> close_partitions();
+  // Flushes and closes the logs; success means that the folder may be marked clean.
+  runtime::Task<Status> close();
+
+  std::vector<server::ShardData> shard_data();
+  const std::vector<std::unique_ptr<HostedLogs>>& hosted() const { return hosted_; }
+
+ private:
+  runtime::Task<Status> open_manager(unsigned index, unsigned count);
+  runtime::Task<void> apply_here(HostedLogs& hosted, unsigned index,
+                                 std::shared_ptr<const metadata::Image> image, metadata::Delta delta);
+  runtime::Task<void> open_partition(HostedLogs& hosted, const metadata::Image& image, TopicIdPartition key);
+  void configure_here(HostedLogs& hosted, const metadata::Image& image, const metadata::Delta& delta);
+  runtime::Task<void> remove_here(HostedLogs& hosted, metadata::Delta delta);
+  config::TopicConfig config_of(const metadata::Image& image, const std::string& topic) const;
+  bool owns(const TopicIdPartition& key, unsigned index) const {
+    return replication::shard_of(key, hosted_.size()) == index;
+  }
+
+  runtime::World& world_;
+  const config::Settings& settings_;
+  storage::DataDirectory& directory_;
+  NodeId node_id_;
+  std::unique_ptr<storage::SharedCheckpoint> recovery_points_;
+  std::unique_ptr<storage::SharedCheckpoint> log_starts_;
+  std::vector<std::unique_ptr<HostedLogs>> hosted_;  // by commit log
+};
+
+}  // namespace moldau::node
