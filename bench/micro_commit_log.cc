@@ -91,12 +91,14 @@ Run make_run(RealWorld& world, CommitLog& log, const Case& shape, std::int64_t a
 }
 
 Task<Status> measure(RealWorld& world, std::string folder, Case shape, std::int64_t appends) {
+  const auto opened_at = Clock::now();
   CO_ASSIGN_OR_RETURN(
       auto log, co_await CommitLog::open(world.shard(0), world.pool(), world.disk(), folder + "/commit-log-0",
                                          {.capacity_bytes = 64 << 20, .file_id = world.entropy()}));
   const CommitLog::Visit nothing = [](const CommitLog::Entry&, const Slice&,
                                       CommitLog::Position) -> Task<Status> { co_return Status(); };
   CO_TRY(co_await log->replay(nothing));
+  const double open_ms = std::chrono::duration<double, std::milli>(Clock::now() - opened_at).count();
   const auto filled = static_cast<std::int64_t>(shape.laps) * (64 << 20);
   if (filled > 0) {
     Run warm = make_run(world, *log, {1, 32, 64 << 10}, filled / (64 << 10));
@@ -119,10 +121,10 @@ Task<Status> measure(RealWorld& world, std::string folder, Case shape, std::int6
   std::printf(
       "%4d partitions  depth %4d  %7zu B  %s lap: %9.0f acks/s  %7.1f MB/s  p50 %.2f  p99 %.2f  p99.9 %.2f "
       "ms  "
-      "%.1f appends/sync  %.0f acks/CPU-s\n",
+      "%.1f appends/sync  %.0f acks/CPU-s  new file open after %.1f ms\n",
       shape.partitions, shape.depth, shape.bytes, shape.laps > 0 ? "later" : "first", count / seconds,
       count * static_cast<double>(shape.bytes) / seconds / 1e6, quantile(0.5), quantile(0.99),
-      quantile(0.999), count / static_cast<double>(after.rounds - before.rounds), count / cpu);
+      quantile(0.999), count / static_cast<double>(after.rounds - before.rounds), count / cpu, open_ms);
   std::fflush(stdout);
   co_return co_await log->close();
 }
