@@ -23,6 +23,7 @@ Status create_file(runtime::Disk& disk, const std::string& path, const CommitLog
   const FileHeader header{
       .file_id = options.file_id,
       .capacity = std::max(options.capacity_bytes / kBlock * kBlock, kMinCapacity),
+      .closed = true,  // with nothing in it
   };
   ASSIGN_OR_RETURN(auto file, disk.open(temporary, runtime::OpenMode::create));
   TRY(file->truncate(0));

@@ -10,6 +10,7 @@ using commit_format::RecordHeader;
 namespace {
 
 constexpr std::uint64_t kWindow = 4ULL << 20;
+constexpr std::uint64_t kSearchWindow = 1ULL << 20;
 
 }  // namespace
 
@@ -29,6 +30,7 @@ bool CommitLogReader::belongs(const RecordHeader& header) const {
 
 Result<std::vector<CommitLogReader::Record>> CommitLogReader::read_some() {
   std::vector<Record> records;
+  if (ended_in_order()) return records;
   ASSIGN_OR_RETURN(Slice window, read_window(next_, kWindow));
   while (window.size() >= kBlock) {
     const auto header = RecordHeader::decode(window);
@@ -67,11 +69,11 @@ bool CommitLogReader::claims_durable(Position window_at, ByteView window) {
 // begins at most one round behind the end, so no more needs to be looked at.
 Status CommitLogReader::check_end() {
   if (next_ < header_.durable) return damaged();
-  if (header_.closed && next_ == header_.durable) return {};
-  const std::uint64_t longest = std::max<std::uint64_t>(commit_format::kMaxRoundBytes, ring_.capacity() / 2);
+  if (ended_in_order()) return {};
+  const std::uint64_t longest = std::max<std::uint64_t>(commit_format::kMaxRoundBytes, ring_.capacity() / 4);
   const auto limit = next_ + static_cast<Position>(std::min(longest + kBlock, ring_.capacity()));
   for (Position at = next_; at < limit;) {
-    const auto wanted = std::min<std::uint64_t>(kWindow, static_cast<std::uint64_t>(limit - at));
+    const auto wanted = std::min<std::uint64_t>(kSearchWindow, static_cast<std::uint64_t>(limit - at));
     ASSIGN_OR_RETURN(const Slice window, read_window(at, wanted));
     if (window.empty()) break;
     if (claims_durable(at, window)) return damaged();

@@ -31,6 +31,7 @@ class CommitLogReader {
   std::uint32_t last_session() const { return seen_session_; }
 
  private:
+  bool ended_in_order() const { return header_.closed && next_ == header_.durable; }
   bool belongs(const commit_format::RecordHeader& header) const;
   Result<Slice> read_window(Position at, std::uint64_t wanted) const;
   // Whether a record in the window behind the end says that the end was durable.
