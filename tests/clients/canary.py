@@ -1,0 +1,65 @@
+"""A well-behaved client that works all along while others misbehave: it produces and reads back a record every few
+milliseconds and remembers what went wrong and how long the slowest round took."""
+
+import threading
+import time
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+TOPIC = "canary"
+ROUND_SECONDS = 10.0
+
+
+class Canary:
+    def __init__(self, bootstrap, pause=0.01):
+        self.pause = pause
+        self.rounds = 0
+        self.slowest = 0.0
+        self.trouble = None
+        self.ending = threading.Event()
+        for answer in AdminClient({"bootstrap.servers": bootstrap}).create_topics([NewTopic(TOPIC, 1, 1)]).values():
+            answer.result(20)
+        self.producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 0})
+        self.consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "unused", "enable.auto.commit": False,
+                                  "auto.offset.reset": "error", "fetch.wait.max.ms": 100})
+        self.consumer.assign([TopicPartition(TOPIC, 0, 0)])
+        self.thread = threading.Thread(target=self._sing, daemon=True)
+        self.thread.start()
+
+    def _sing(self):
+        try:
+            while not self.ending.is_set():
+                began = time.monotonic()
+                self._round(str(self.rounds).encode())
+                self.slowest = max(self.slowest, time.monotonic() - began)
+                self.rounds += 1
+                time.sleep(self.pause)
+        except (KafkaException, AssertionError) as trouble:
+            self.trouble = trouble
+
+    def _round(self, value):
+        errors = []
+        self.producer.produce(TOPIC, value, on_delivery=lambda error, _: errors.append(error) if error else None)
+        assert self.producer.flush(ROUND_SECONDS) == 0, f"record {value} was not acknowledged in {ROUND_SECONDS} s"
+        assert not errors, f"record {value}: {errors}"
+        message = self.consumer.poll(ROUND_SECONDS)
+        assert message is not None, f"record {value} could not be read within {ROUND_SECONDS} s"
+        assert message.error() is None, message.error()
+        assert message.value() == value, f"{message.value()} was read instead of {value}"
+
+    def check(self):
+        """It is well and has done a whole round since the call. The slowest round so far; forgotten then."""
+        want = self.rounds + 2
+        deadline = time.monotonic() + ROUND_SECONDS
+        while self.rounds < want and self.trouble is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert self.trouble is None, f"another client was disturbed: {self.trouble}"
+        assert self.rounds >= want, "another client stands still"
+        slowest, self.slowest = self.slowest, 0.0
+        return slowest
+
+    def stop(self):
+        self.ending.set()
+        self.thread.join(3 * ROUND_SECONDS)
+        self.consumer.close()

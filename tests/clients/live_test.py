@@ -1,0 +1,39 @@
+"""What every test of this folder shares: a test case with a live node, and a main() with a time limit of its own."""
+
+import faulthandler
+import os
+import sys
+import unittest
+
+from broker import Broker
+
+
+class LiveTest(unittest.TestCase):
+    """One node for all tests of the class. A failure shows the end of the node's log."""
+
+    settings = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.broker = Broker(cls.settings).start()
+        cls.addClassCleanup(cls.broker.close)
+
+    def run(self, result=None):
+        before = self._troubles(result)
+        super().run(result)
+        if self._troubles(result) > before:
+            print(f"--- end of the node's log after {self.id()}\n{self.broker.log_tail()}\n---", file=sys.stderr)
+
+    @staticmethod
+    def _troubles(result):
+        return len(result.failures) + len(result.errors) if result else 0
+
+    def tearDown(self):
+        self.assertTrue(self.broker.running(), f"the node died: exit code {self.broker.process.poll()}")
+
+
+def main(seconds):
+    """Runs the tests of the calling file; words of the command line choose some by name. After `seconds` all threads'
+    stacks are printed and the process ends, its node with it."""
+    faulthandler.dump_traceback_later(seconds * float(os.environ.get("MOLDAU_TEST_PATIENCE", "1")), exit=True)
+    unittest.main(module="__main__", verbosity=2)
