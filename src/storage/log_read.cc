@@ -204,10 +204,10 @@ Task<LogResult<bool>> Log::read_file(ReadResult& result, Cursor& cursor, std::si
   co_return !found->complete && (skipped > 0 || found->whole_size > piece.capacity);
 }
 
-// How far behind an indexed position the wanted batch may start.
+// How far behind an indexed position the wanted batch may start, and its header.
 std::size_t Log::skip_allowance(const Segment& segment) const {
-  return static_cast<std::size_t>(segment.finish_written ? kClosedIndexInterval
-                                                         : config_.index_interval_bytes);
+  const std::int64_t interval = segment.finish_written ? kClosedIndexInterval : config_.index_interval_bytes;
+  return static_cast<std::size_t>(interval) + record::kHeaderSize;
 }
 
 // False at the last segment. Between two there may be a gap, as compaction leaves them.
