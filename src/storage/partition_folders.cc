@@ -47,7 +47,7 @@ Result<FolderScan> scan_partition_folders(runtime::Disk& disk, const std::string
   FolderScan scan;
   ASSIGN_OR_RETURN(const auto entries, disk.list(data_folder));
   for (const runtime::DirectoryEntry& entry : entries) {
-    if (!entry.is_directory) continue;
+    if (!entry.is_directory || entry.name == kClusterMetadataFolder) continue;
     if (ends_with(entry.name, kDeletedDirectorySuffix)) {
       scan.deleted.push_back(entry.name);
     } else if (ends_with(entry.name, kStrayDirectorySuffix)) {

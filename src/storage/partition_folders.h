@@ -14,6 +14,8 @@
 namespace moldau::storage {
 
 inline constexpr std::string_view kStrayDirectorySuffix = "-stray";
+// The metadata log's own folder: its quorum opens it, nobody else.
+inline constexpr std::string_view kClusterMetadataFolder = "__cluster_metadata-0";
 
 struct PartitionFolder {
   std::string name;  // "<topic>-<partition>"
