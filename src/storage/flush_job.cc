@@ -29,7 +29,9 @@ Status open_segment(runtime::Disk& disk, const std::string& directory, SegmentFl
   const std::string path = file_path(directory, segment.base_offset, kLogSuffix);
   ASSIGN_OR_RETURN(segment.file, disk.open(path, segment.create ? OpenMode::create : OpenMode::read_write));
   if (!segment.create) return {};
-  TRY(segment.file->truncate(0));  // of an attempt that failed
+  // What an attempt that failed has left. Without batches to write, an append may have come first: its bytes
+  // stay.
+  if (!segment.batches.empty()) TRY(segment.file->truncate(0));
   if (segment.preallocate_bytes > 0) TRY(segment.file->allocate(0, segment.preallocate_bytes));
   return {};
 }
