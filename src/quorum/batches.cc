@@ -58,13 +58,18 @@ Slice leader_change_batch(const raft::AppendLeaderChange& change, TimestampMs no
   return record::control_batch(record::ControlType::leader_change, value, change.epoch, now_ms);
 }
 
-Result<std::vector<metadata::Record>> records_of(ByteView batches) {
+Result<std::vector<metadata::Record>> records_of(ByteView batches, LeaderEpoch epoch_before) {
   std::vector<metadata::Record> out;
   record::Codecs codecs;
   record::BatchReader reader(batches);
   for (record::BatchView batch;;) {
     ASSIGN_OR_RETURN(const bool more, reader.next(batch));
     if (!more) break;
+    if (batch.partition_leader_epoch() < epoch_before)
+      return fail(Errc::corrupt, "the batch at offset " + std::to_string(batch.base_offset()) +
+                                     " has leader epoch " + std::to_string(batch.partition_leader_epoch()) +
+                                     " after " + std::to_string(epoch_before));
+    epoch_before = batch.partition_leader_epoch();
     TRY(add_records(batch, codecs, out));
   }
   if (!reader.rest().empty()) return fail(Errc::truncated, "a batch is cut off");

@@ -17,8 +17,9 @@ namespace moldau::quorum {
 Slice data_batch(std::span<const Slice> values, Offset base_offset, LeaderEpoch epoch, TimestampMs now_ms);
 Slice leader_change_batch(const raft::AppendLeaderChange& change, TimestampMs now_ms);
 
-// The metadata records of a run of whole batches, control records left out. Each batch's checksum is checked.
-// Errors: Errc::corrupt, and metadata::parse's.
-Result<std::vector<metadata::Record>> records_of(ByteView batches);
+// The metadata records of a run of whole batches, control records left out. Each batch's checksum is checked,
+// and that epochs, which no checksum covers, rise from `epoch_before` on. Errors: Errc::corrupt, and
+// metadata::parse's.
+Result<std::vector<metadata::Record>> records_of(ByteView batches, LeaderEpoch epoch_before);
 
 }  // namespace moldau::quorum

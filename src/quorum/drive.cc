@@ -122,6 +122,7 @@ Task<Status> MetadataQuorum::carry_out(raft::Effect effect) {
 void MetadataQuorum::fail_with(Error error) {
   if (failure_) return;
   failure_ = std::move(error);
+  fail_submissions(failure_->message);
   step_down();
   applied_.close();
   activity_changed_.notify_all();

@@ -131,7 +131,7 @@ Status MetadataQuorum::apply(ByteView batches, Offset end_offset, LeaderEpoch en
                                         std::to_string(image_->end_offset()) + " to " +
                                         std::to_string(end_offset)));
   };
-  auto records = records_of(batches);
+  auto records = records_of(batches, image_->end_epoch());
   if (!records) return in_log(std::move(records.error()));
   auto applied = metadata::apply_records(*image_, *records);
   if (!applied) return in_log(std::move(applied.error()));

@@ -23,6 +23,7 @@ storage::LogConfig log_config() {
   config.segment_ms = storage::LogConfig::kNever;
   config.retention_ms = -1;  // only snapshots let the log be cut
   config.retention_bytes = -1;
+  config.file_delete_delay_ms = 0;
   config.max_message_bytes = INT32_MAX;
   config.durability = storage::Durability::page_cache;  // flush() after each batch is the sync
   return config;
@@ -84,6 +85,10 @@ Task<Status> MetadataQuorum::load() {
   // The vote is durable before the first entry: without it this replica could vote twice in an epoch (RA-01).
   if (!state && (view_->end() != raft::OffsetAndEpoch{}))
     co_return fail(Errc::corrupt, path(kQuorumState) + " is missing although the log beside it is not empty");
+  if (state && view_->end().epoch > state->epoch)
+    co_return fail(Errc::corrupt, options_.directory + ": the log ends in leader epoch " +
+                                      std::to_string(view_->end().epoch) + ", but quorum-state knows only " +
+                                      std::to_string(state->epoch));
   start(state.value_or(raft::QuorumState{}));
   co_return Status();
 }

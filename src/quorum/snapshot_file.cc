@@ -86,7 +86,7 @@ std::unexpected<Error> damaged(std::string what) {
 }
 
 // The bytes between header and footer, once the frame has been found whole.
-Result<ByteView> unframed(ByteView bytes) {
+Result<ByteView> unframed(ByteView bytes, LeaderEpoch epoch) {
   const ByteView whole = bytes;
   record::BatchReader reader(bytes);
   record::BatchView batch;
@@ -99,6 +99,8 @@ Result<ByteView> unframed(ByteView bytes) {
     if (footer) return damaged("goes on after its footer");
     if (!batch.crc_matches())
       return damaged("has a batch with a wrong checksum at position " + std::to_string(at));
+    if (batch.partition_leader_epoch() != epoch)
+      return damaged("has a batch of another epoch at position " + std::to_string(at));
     if (batch.base_offset() != next)
       return damaged("has a batch out of turn at position " + std::to_string(at));
     next = batch.next_offset();
@@ -142,8 +144,8 @@ Slice encode_snapshot(const metadata::Image& image, TimestampMs now_ms) {
 }
 
 Result<metadata::Image> decode_snapshot(ByteView bytes, const raft::OffsetAndEpoch& id) {
-  ASSIGN_OR_RETURN(const ByteView batches, unframed(bytes));
-  ASSIGN_OR_RETURN(const std::vector<metadata::Record> records, records_of(batches));
+  ASSIGN_OR_RETURN(const ByteView batches, unframed(bytes, id.epoch));
+  ASSIGN_OR_RETURN(const std::vector<metadata::Record> records, records_of(batches, id.epoch));
   metadata::Image image;
   for (std::span<const metadata::Record> rest = records; !rest.empty();) {
     const std::size_t count = std::min(rest.size(), kRecordsApplied);
