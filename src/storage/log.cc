@@ -37,7 +37,7 @@ Task<Result<std::unique_ptr<Log>>> Log::open(LogContext& context, LogIdentity id
                          .recovery_point = options.recovery_point,
                          .log_start_offset = options.log_start_offset,
                          .clean_shutdown = options.clean_shutdown,
-                         .refilled = context.commit_log && context.save_recovery_points &&
+                         .refilled = options.refilled && context.commit_log && context.save_recovery_points &&
                                      config.durability == Durability::synced,
                          .compacted = config.cleanup_compact,
                          .index_interval_bytes = config.index_interval_bytes,

@@ -68,6 +68,9 @@ struct LogOpenOptions {
   Offset recovery_point = 0;  // from recovery-point-offset-checkpoint: everything below is synced in segments
   Offset log_start_offset = 0;  // from log-start-offset-checkpoint
   bool clean_shutdown = false;  // the data folder has the marker: files end where they should
+  // The commit log holds entries of this log that are replayed next: what they bring needs no explanation
+  // when it is damaged in the segments.
+  bool refilled = true;
   TimestampMs now_ms = 0;
 };
 

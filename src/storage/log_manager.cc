@@ -95,8 +95,9 @@ Task<Result<Log*>> LogManager::create(TopicPartition partition, TopicId topic_id
     forget_checkpoints(partition);
     CO_TRY(co_await save_checkpoints());
   }
-  auto log = co_await open_log(identity_of(partition, topic_id), std::move(config),
-                               remembered ? checkpointed(partition) : LogOpenOptions{});
+  const LogIdentity identity = identity_of(partition, topic_id);
+  auto log =
+      co_await open_log(identity, std::move(config), remembered ? known_of(identity) : LogOpenOptions{});
   if (log) {
     host(std::move(*log));
     co_return find(id);

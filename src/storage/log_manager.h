@@ -172,7 +172,8 @@ class LogManager {
   runtime::Task<Status> put_away(TopicPartition partition);
   runtime::Task<Result<std::unique_ptr<Log>>> open_log(LogIdentity identity, LogConfig config,
                                                        LogOpenOptions how);
-  LogOpenOptions checkpointed(const TopicPartition& partition) const;
+  LogOpenOptions known_of(const LogIdentity& identity) const;
+  Offset flushed_below(const TopicIdPartition& id) const;
   runtime::Task<Status> replay_into(Log& log);
   void unlink_in_background(std::string name);
   runtime::Task<void> unlink(std::string name);
@@ -203,6 +204,10 @@ class LogManager {
   runtime::Task<void> relieve(std::vector<TopicIdPartition> partitions);
   runtime::Task<Status> flush_logs(std::vector<TopicIdPartition> ids);
   runtime::Task<void> flush_log(TopicIdPartition id, Status& failure);
+  OffsetCheckpoint recovery_points() const;
+  OffsetCheckpoint log_starts() const;
+  void keep_failed(const SharedCheckpoint& checkpoint, OffsetCheckpoint& offsets) const;
+  runtime::Task<void> claim(SharedCheckpoint& checkpoint, OffsetCheckpoint offsets);
   runtime::Task<Status> save(SharedCheckpoint& checkpoint, OffsetCheckpoint offsets);
   Status noticed(Status status);  // goes offline when it says that the device failed
 

@@ -1,5 +1,7 @@
 // What happens before a log manager is open: the commit log is read, the folders are looked through, logs are
 // recovered side by side.
+#include <algorithm>
+
 #include "storage/log_files.h"
 #include "storage/log_manager.h"
 
@@ -28,6 +30,8 @@ Task<Status> LogManager::load() {
   }
   CO_TRY(co_await load_folders(std::move(scan.partitions)));
   CO_TRY(give_up_removed());
+  co_await claim(context_.recovery_points, recovery_points());
+  co_await claim(context_.log_starts, log_starts());
   report_.logs = logs_.size();
   loaded_ = true;
   co_return Status();
@@ -105,7 +109,7 @@ Task<void> LogManager::load_folder(PartitionFolder folder) {
   co_await recoveries_.acquire(1);
   const LogIdentity identity = identity_of(folder.partition, *folder.topic_id);
   const TopicIdPartition id = identity.id();
-  auto log = co_await open_log(identity, options_.default_config, checkpointed(folder.partition));
+  auto log = co_await open_log(identity, options_.default_config, known_of(identity));
   recoveries_.release(1);
   if (log) {
     host(std::move(*log));
@@ -116,14 +120,28 @@ Task<void> LogManager::load_folder(PartitionFolder folder) {
   stale_names_.erase(folder.partition);
 }
 
-LogOpenOptions LogManager::checkpointed(const TopicPartition& partition) const {
+LogOpenOptions LogManager::known_of(const LogIdentity& identity) const {
   const auto offset_in = [&](const SharedCheckpoint& checkpoint) {
-    const auto at = checkpoint.loaded().find(partition);
+    const auto at = checkpoint.loaded().find(identity.topic_partition);
     return at == checkpoint.loaded().end() ? 0 : at->second;
   };
-  return {.recovery_point = offset_in(context_.recovery_points),
+  const Offset recovery_point = offset_in(context_.recovery_points);
+  return {.recovery_point = std::max(recovery_point, flushed_below(identity.id())),
           .log_start_offset = offset_in(context_.log_starts),
-          .clean_shutdown = context_.directory.clean_shutdown().has_value()};
+          .clean_shutdown = context_.directory.clean_shutdown().has_value(),
+          .refilled = replays_.contains(identity.id())};
+}
+
+// What the commit log does not go back to is synced in segments, whatever a checkpoint that was lost said of
+// it. Nothing follows from it when the log was truncated since.
+Offset LogManager::flushed_below(const TopicIdPartition& id) const {
+  const auto replay = replays_.find(id);
+  if (replay == replays_.end() || replay->second.entries.empty()) return 0;
+  const auto truncates = [](const Replayed& replayed) {
+    return replayed.entry.kind == CommitLog::Entry::Kind::truncate;
+  };
+  const auto& entries = replay->second.entries;
+  return std::ranges::any_of(entries, truncates) ? 0 : entries.front().entry.offset;
 }
 
 // Opens the log and applies what the commit log holds for it.

@@ -109,20 +109,40 @@ Task<Status> LogManager::run_retention() {
   co_return failure;
 }
 
-Task<Status> LogManager::save_recovery_points() {
+OffsetCheckpoint LogManager::recovery_points() const {
   OffsetCheckpoint offsets;
   for (const auto& [id, hosted] : logs_) {
     offsets[hosted->log->identity().topic_partition] = hosted->log->recovery_point();
   }
-  return save(context_.recovery_points, std::move(offsets));
+  keep_failed(context_.recovery_points, offsets);
+  return offsets;
 }
 
-Task<Status> LogManager::save_log_starts() {
+OffsetCheckpoint LogManager::log_starts() const {
   OffsetCheckpoint offsets;
   for (const auto& [id, hosted] : logs_) {
     offsets[hosted->log->identity().topic_partition] = hosted->log->log_start_offset();
   }
-  return save(context_.log_starts, std::move(offsets));
+  keep_failed(context_.log_starts, offsets);
+  return offsets;
+}
+
+// Logs that could not be opened keep what the file said of them.
+void LogManager::keep_failed(const SharedCheckpoint& checkpoint, OffsetCheckpoint& offsets) const {
+  for (const auto& [partition, id] : names_) {
+    const auto before = checkpoint.loaded().find(partition);
+    if (failures_.contains(id) && before != checkpoint.loaded().end()) offsets.insert(*before);
+  }
+}
+
+Task<Status> LogManager::save_recovery_points() { return save(context_.recovery_points, recovery_points()); }
+
+Task<Status> LogManager::save_log_starts() { return save(context_.log_starts, log_starts()); }
+
+Task<void> LogManager::claim(SharedCheckpoint& checkpoint, OffsetCheckpoint offsets) {
+  const unsigned part = options_.commit_log_index;
+  co_await runtime::on_shard(context_.executor, checkpoint.home(),
+                             [&checkpoint, part, &offsets] { checkpoint.claim(part, std::move(offsets)); });
 }
 
 Task<Status> LogManager::save_checkpoints() {
@@ -136,13 +156,8 @@ Task<Status> LogManager::save_checkpoints() {
   co_return Status();
 }
 
-// Logs that could not be opened keep what the file said of them.
 Task<Status> LogManager::save(SharedCheckpoint& checkpoint, OffsetCheckpoint offsets) {
   if (offline_) co_return fail(*offline_);
-  for (const auto& [partition, id] : names_) {
-    const auto before = checkpoint.loaded().find(partition);
-    if (failures_.contains(id) && before != checkpoint.loaded().end()) offsets.insert(*before);
-  }
   std::set<TopicPartition> gone = gone_names_;
   const unsigned part = options_.commit_log_index;
   co_return noticed(

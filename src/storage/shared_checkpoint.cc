@@ -23,6 +23,11 @@ Task<Result<std::unique_ptr<SharedCheckpoint>>> SharedCheckpoint::load(runtime::
   co_return checkpoint;
 }
 
+void SharedCheckpoint::claim(unsigned part, OffsetCheckpoint offsets) {
+  for (const auto& [partition, offset] : offsets) unclaimed_.erase(partition);
+  parts_[part] = std::move(offsets);
+}
+
 OffsetCheckpoint SharedCheckpoint::merged() const {
   OffsetCheckpoint all = unclaimed_;
   for (const auto& [part, offsets] : parts_) {
@@ -34,8 +39,7 @@ OffsetCheckpoint SharedCheckpoint::merged() const {
 Task<Status> SharedCheckpoint::update(unsigned part, OffsetCheckpoint offsets,
                                       std::set<TopicPartition> gone) {
   for (const TopicPartition& partition : gone) unclaimed_.erase(partition);
-  for (const auto& [partition, offset] : offsets) unclaimed_.erase(partition);
-  parts_[part] = std::move(offsets);
+  claim(part, std::move(offsets));
   const std::uint64_t request = ++requested_;
   while (written_ < request) {
     if (writing_) {

@@ -34,6 +34,8 @@ class SharedCheckpoint {
   // Replaces the entries of one manager; durable when it returns. What nobody has claimed since load() is
   // kept, for managers that have not come so far, but for the names in `gone`. On `home`.
   runtime::Task<Status> update(unsigned part, OffsetCheckpoint offsets, std::set<TopicPartition> gone = {});
+  // The same without a write: these are the manager's, forget_unclaimed() spares them. On `home`.
+  void claim(unsigned part, OffsetCheckpoint offsets);
   // Every manager has its logs: what nobody claims belongs to partitions that are gone. On `home`.
   void forget_unclaimed() { unclaimed_.clear(); }
 

@@ -108,7 +108,7 @@ TEST_F(Manager, RetentionRunsByItself) {
   config.retention_bytes = 8192;
   Log& log = *harness_.log("a", kA, 0, config).value();
   harness_.append(log, 40, 1000);
-  world_.run_for(301s);
+  world_.run_for(370s);  // with file.delete.delay.ms
   EXPECT_GT(log.log_start_offset(), 20);
   harness_.expect_records(log, 40);
 }
@@ -324,6 +324,48 @@ TEST_F(Manager, ST_04_ADamagedPartitionIsReportedAndTheOthersServe) {
   EXPECT_EQ(harness_.log("a", kAnew).value()->end_offset().value(), 0);
 }
 
+// The checkpoint that would tell is gone too: nothing in the commit log explains the damage, so it is no torn
+// tail.
+TEST_F(Manager, ST_04_DamageIsReportedAlsoWithoutTheCheckpoint) {
+  ASSERT_TRUE(harness_.open());
+  harness_.append(*harness_.log("a", kA).value(), 10);
+  ASSERT_TRUE(harness_.close());
+  ASSERT_TRUE(world_.disk().remove_file(kManaged + "/.kafka_cleanshutdown"));
+  ASSERT_TRUE(world_.disk().remove_file(kManaged + "/recovery-point-offset-checkpoint"));
+  world_.drive().flip_bit(kManaged + "/a-0/00000000000000000000.log", 200, 1);
+  ASSERT_TRUE(harness_.open());
+  ASSERT_EQ(harness_.manager().failures().size(), 1U);
+  EXPECT_EQ(harness_.manager().failures().begin()->second.code, Errc::corrupt);
+}
+
+// The same while the commit log holds newer records, which must not close the gap.
+TEST_F(Manager, ST_04_DamageBelowWhatTheCommitLogHoldsIsReported) {
+  ASSERT_TRUE(harness_.open());
+  harness_.append(*harness_.log("a", kA).value(), 10);
+  ASSERT_TRUE(harness_.close());
+  ASSERT_TRUE(harness_.open());
+  harness_.append(*harness_.log("a", kA).value(), 3);
+  harness_.die(true);
+  ASSERT_TRUE(world_.disk().remove_file(kManaged + "/recovery-point-offset-checkpoint"));
+  world_.drive().flip_bit(kManaged + "/a-0/00000000000000000000.log", 200, 1);
+  ASSERT_TRUE(harness_.open());
+  ASSERT_EQ(harness_.manager().failures().size(), 1U);
+  EXPECT_EQ(harness_.manager().failures().begin()->second.code, Errc::corrupt);
+}
+
+// A commit log whose entries cover the damage mends it.
+TEST_F(Manager, ST_04_DamageThatTheCommitLogCoversIsMended) {
+  ASSERT_TRUE(harness_.open());
+  harness_.append(*harness_.log("a", kA).value(), 10);
+  ASSERT_TRUE(world_.run(harness_.manager().flush_all()));
+  harness_.die(false);
+  ASSERT_TRUE(world_.disk().remove_file(kManaged + "/recovery-point-offset-checkpoint"));
+  world_.drive().flip_bit(kManaged + "/a-0/00000000000000000000.log", 200, 1);
+  ASSERT_TRUE(harness_.open());
+  EXPECT_TRUE(harness_.manager().failures().empty());
+  harness_.expect_records(*harness_.log("a", kA).value(), 10);
+}
+
 TEST_F(Manager, ST_05_ADamagedCommitLogIsRefusedByName) {
   ASSERT_TRUE(harness_.open());
   harness_.append(*harness_.log("a", kA).value(), 1);
@@ -408,6 +450,21 @@ TEST_F(Manager, FoldersThatNameNoTopicIdAreNotAdopted) {
   EXPECT_TRUE(folders[0].starts_with("full-3.") && folders[0].ends_with("-stray")) << folders[0];
   EXPECT_EQ(folders[1], "lost+found");
   EXPECT_EQ(harness_.log("full", kA, 3).value()->end_offset().value(), 0);
+}
+
+// The node forgets what nobody claims right after every manager has loaded.
+TEST_F(Manager, WhatWasLoadedIsClaimedBeforeTheFirstCheckpoint) {
+  ASSERT_TRUE(harness_.open());
+  Log& log = *harness_.log("a", kA).value();
+  harness_.append(log, 10);
+  ASSERT_TRUE(log.set_log_start_offset(4));
+  ASSERT_TRUE(harness_.close());
+  ASSERT_TRUE(harness_.open());
+  harness_.log_starts().forget_unclaimed();
+  ASSERT_TRUE(world_.run(harness_.log_starts().update(1, {{{"of-another-manager", 0}, 1}})));
+  harness_.die(true);
+  ASSERT_TRUE(harness_.open());
+  EXPECT_EQ(harness_.log("a", kA).value()->log_start_offset(), 4);
 }
 
 TEST_F(Manager, ACommitLogWithOtherPartitionsIsRefused) {
