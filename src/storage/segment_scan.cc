@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kWindow = 1 << 20;
 constexpr std::int64_t kSector = 512;
 
+bool is_zero(std::byte byte) { return byte == std::byte{0}; }
+
 // A part of a file in memory that moves forward and grows to hold one whole batch.
 class Window {
  public:
@@ -80,12 +82,30 @@ Result<bool> lost_sector_between(Window& window, std::int64_t from, std::int64_t
 Result<bool> begins_lost(Window& window, std::int64_t position, Offset next_offset) {
   ASSIGN_OR_RETURN(const ByteView bytes, window.at(position, record::kPeekSize));
   const auto zero = [&](std::size_t from, std::size_t to) {
-    return bytes.size() >= to && std::all_of(bytes.begin() + static_cast<std::ptrdiff_t>(from),
-                                             bytes.begin() + static_cast<std::ptrdiff_t>(to),
-                                             [](std::byte byte) { return byte == std::byte{0}; });
+    return bytes.size() >= to && std::ranges::all_of(bytes.subspan(from, to - from), is_zero);
   };
   return zero(record::kLengthAt, record::kPeekSize) ||
          (next_offset != 0 && zero(record::kBaseOffsetAt, record::kLengthAt));
+}
+
+// A sector that was written several times can be torn twice, with a hole in its middle. More zeros in a row
+// than a header has.
+Result<bool> hole_between(Window& window, std::int64_t from, std::int64_t to) {
+  constexpr int kLongerThanAnyHeaders = 24;
+  int zeros = 0;
+  for (std::int64_t at = from; at < to; ++at) {
+    ASSIGN_OR_RETURN(const ByteView bytes, window.at(at, 1));
+    zeros = !bytes.empty() && is_zero(bytes.front()) ? zeros + 1 : 0;
+    if (zeros >= kLongerThanAnyHeaders) return true;
+  }
+  return false;
+}
+
+Result<bool> looks_torn(Window& window, std::int64_t from, std::int64_t to, Offset next_offset) {
+  ASSIGN_OR_RETURN(const bool lost, lost_sector_between(window, from, to));
+  ASSIGN_OR_RETURN(const bool begins, begins_lost(window, from, next_offset));
+  ASSIGN_OR_RETURN(const bool hole, hole_between(window, from, to));
+  return lost || begins || hole;
 }
 
 }  // namespace
@@ -113,7 +133,7 @@ Result<bool> is_padding(runtime::File& file, std::int64_t position, std::int64_t
   while (position < end) {
     ASSIGN_OR_RETURN(const ByteView bytes, window.at(position, 1));
     if (bytes.empty()) return true;
-    if (!std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; })) return false;
+    if (!std::ranges::all_of(bytes, is_zero)) return false;
     position += static_cast<std::int64_t>(bytes.size());
   }
   return true;
@@ -132,9 +152,8 @@ Result<bool> damage_is_inside(runtime::File& file, std::int64_t position, std::i
     const auto batch = batch_at(window, at);
     if (!batch && !is_damage(batch.error())) return fail(batch.error());
     if (!batch || !batch->crc_matches()) continue;
-    ASSIGN_OR_RETURN(const bool lost, lost_sector_between(window, position, at));
-    ASSIGN_OR_RETURN(const bool begins, begins_lost(window, position, next_offset));
-    return !lost && !begins;
+    ASSIGN_OR_RETURN(const bool torn, looks_torn(window, position, at, next_offset));
+    return !torn;
   }
   return false;
 }
