@@ -11,7 +11,7 @@ namespace {
 constexpr std::int16_t kVersion = 1;
 constexpr std::size_t kCountAt = 6;
 constexpr std::size_t kEntriesAt = 10;
-constexpr std::size_t kEntrySize = 50;
+constexpr std::size_t kEntrySize = 46;
 
 void encode_entry(const ProducerState& state, Buffer& out) {
   const AppendedBatch last = state.batch_count == 0 ? AppendedBatch{} : state.batches[state.batch_count - 1];
