@@ -32,8 +32,8 @@ Result<std::vector<Endpoint>> parse_bootstrap(std::string_view text) {
   return endpoints;
 }
 
-Duration Backoff::next() {
-  const Duration full = std::min(most_, first_ * (std::int64_t{1} << std::min(tries_++, kMaxDoublings)));
+Duration Backoff::nth(unsigned tries) {
+  const Duration full = std::min(most_, first_ * (std::int64_t{1} << std::min(tries, kMaxDoublings)));
   return full * random_.between(80, 120) / 100;
 }
 
@@ -210,8 +210,9 @@ Task<Outcome<BrokerConnection::Ptr>> ClusterClient::any_connection() {
   co_return fail(std::move(last));
 }
 
-Task<Outcome<wire::MetadataResponse>> ClusterClient::ask_metadata(wire::MetadataRequest request) {
-  auto response = co_await call_any<wire::MetadataResponse>(std::move(request), {.min_version = 1});
+Task<Outcome<wire::MetadataResponse>> ClusterClient::ask_metadata(wire::MetadataRequest request,
+                                                                  CallOptions options) {
+  auto response = co_await call_any<wire::MetadataResponse>(std::move(request), options);
   if (!response) co_return response;
   if (response->error_code == wire::ErrorCode::rebootstrap_required) {
     metadata_ = MetadataCache();
@@ -247,7 +248,7 @@ Task<Outcome<std::vector<TopicInfo>>> ClusterClient::topics(TopicQuery query) {
     for (std::string& name : *query.names) request.topics->push_back({.name = std::move(name)});
   }
   request.allow_auto_topic_creation = query.auto_create;
-  auto response = co_await ask_metadata(std::move(request));
+  auto response = co_await ask_metadata(std::move(request), {.min_version = 1});
   if (!response) co_return fail(std::move(response).error());
   std::vector<TopicInfo> topics;
   for (const auto& topic : response->topics) topics.push_back(topic_from(topic));
@@ -256,7 +257,8 @@ Task<Outcome<std::vector<TopicInfo>>> ClusterClient::topics(TopicQuery query) {
 }
 
 Task<Outcome<ClusterInfo>> ClusterClient::cluster() {
-  if (auto asked = co_await refresh({}); !asked) co_return fail(std::move(asked).error());
+  auto asked = co_await topics({.names = std::vector<std::string>()});
+  if (!asked) co_return fail(std::move(asked).error());
   co_return metadata_.cluster();
 }
 
@@ -265,7 +267,8 @@ Task<Outcome<void>> ClusterClient::ask_for(std::vector<std::string> topics, bool
   request.topics.emplace();
   for (std::string& name : topics) request.topics->push_back({.name = std::move(name)});
   request.allow_auto_topic_creation = auto_create;
-  auto response = co_await ask_metadata(std::move(request));
+  auto response =
+      co_await ask_metadata(std::move(request), {.min_version = 1, .repeat_for = Duration::zero()});
   if (!response) co_return fail(std::move(response).error());
   for (const auto& topic : response->topics) {
     if (topic.error_code == wire::ErrorCode::none) continue;

@@ -35,7 +35,9 @@ Result<std::vector<Endpoint>> parse_bootstrap(std::string_view text);
 class Backoff {
  public:
   Backoff(Duration first, Duration most, Random& random) : first_(first), most_(most), random_(random) {}
-  Duration next();
+  Duration next() { return nth(tries_++); }
+  // Before the try after `tries` tries and one more.
+  Duration nth(unsigned tries);
   void reset() { tries_ = 0; }
 
  private:
@@ -93,12 +95,12 @@ class ClusterClient {
     if (!opened) co_return fail(std::move(opened).error());
     co_return co_await (*opened)->template call<Response>(std::move(request), options);
   }
-  // One request to any broker, repeated on others while the network fails, within api_timeout.
+  // One request to any broker, repeated while the network fails, for `repeat_for` or else api_timeout.
   template <class Response, class Request>
   Task<Outcome<Response>> call_any(Request request, CallOptions options = {}) {
     const runtime::Gate::Pass pass(gate_);
     if (!pass) co_return fail(closed());
-    const MonotonicTime deadline = executor_.now() + options_.api_timeout;
+    const MonotonicTime deadline = executor_.now() + options.repeat_for.value_or(options_.api_timeout);
     Backoff backoff = new_backoff();
     for (;;) {
       Failure failure;
@@ -132,7 +134,7 @@ class ClusterClient {
   BrokerPtr broker_at(const Endpoint& endpoint);
   BrokerConnection::Ptr any_open() const;
   std::vector<Endpoint> candidates();
-  Task<Outcome<wire::MetadataResponse>> ask_metadata(wire::MetadataRequest request);
+  Task<Outcome<wire::MetadataResponse>> ask_metadata(wire::MetadataRequest request, CallOptions options);
   Task<Outcome<void>> ask_for(std::vector<std::string> topics, bool auto_create);
   void drop_unused();
 

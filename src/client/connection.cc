@@ -15,6 +15,10 @@ bool says_unsupported(const Slice& body) {
                                  static_cast<std::int16_t>(wire::ErrorCode::unsupported_version);
 }
 
+Failure cancelled() {
+  return {.code = Errc::cancelled, .phase = Phase::request, .cause = "the call was cancelled"};
+}
+
 wire::ApiVersion highest_common(const wire::ApiVersionsResponse& response) {
   for (const auto& range : response.api_keys) {
     if (range.api_key == static_cast<std::int16_t>(wire::ApiKey::api_versions)) {
@@ -96,7 +100,7 @@ Task<Outcome<wire::ApiVersionsResponse>> BrokerConnection::ask_versions(wire::Ap
   request.client_software_name = kSoftwareName;
   request.client_software_version = kSoftwareVersion;
   const wire::RequestHeader header = next_header(wire::ApiKey::api_versions, version);
-  auto body = co_await exchange(header, wire::encode_request(header, request), std::nullopt);
+  auto body = co_await exchange(header, wire::encode_request(header, request), CallOptions());
   if (!body) co_return fail(std::move(body).error());
   auto response = wire::ApiVersionsResponse::decode(*body, says_unsupported(*body) ? 0 : version);
   if (!response) co_return fail(garbled(std::move(response).error(), wire::ApiKey::api_versions));
@@ -139,9 +143,9 @@ wire::RequestHeader BrokerConnection::next_header(wire::ApiKey key, wire::ApiVer
 }
 
 Task<Outcome<Slice>> BrokerConnection::exchange(wire::RequestHeader header, SliceList frame,
-                                                std::optional<Duration> timeout) {
+                                                CallOptions options) {
   Pending pending(executor_, std::move(header), std::move(frame), /*is_answered=*/true);
-  if (auto done = co_await wait_for(pending, timeout); !done) co_return fail(std::move(done).error());
+  if (auto done = co_await wait_for(pending, options); !done) co_return fail(std::move(done).error());
   auto response =
       wire::decode_response_frame(pending.body, pending.header.api_key, pending.header.api_version);
   if (!response) {
@@ -153,13 +157,15 @@ Task<Outcome<Slice>> BrokerConnection::exchange(wire::RequestHeader header, Slic
 }
 
 Task<Outcome<void>> BrokerConnection::send_frame(wire::RequestHeader header, SliceList frame,
-                                                 std::optional<Duration> timeout) {
+                                                 CallOptions options) {
   Pending pending(executor_, std::move(header), std::move(frame), /*is_answered=*/false);
-  co_return co_await wait_for(pending, timeout);
+  co_return co_await wait_for(pending, options);
 }
 
-Task<Outcome<void>> BrokerConnection::wait_for(Pending& pending, std::optional<Duration> timeout) {
+Task<Outcome<void>> BrokerConnection::wait_for(Pending& pending, CallOptions options) {
   if (closed_) co_return fail(why_closed_);
+  Cancellation* const cancellation = options.cancellation;
+  if (cancellation != nullptr && cancellation->cancelled_) co_return fail(cancelled());
   if (waiting_.size() >= options_.max_waiting) {
     co_return fail(Failure{.code = Errc::unavailable,
                            .address = address_,
@@ -167,8 +173,12 @@ Task<Outcome<void>> BrokerConnection::wait_for(Pending& pending, std::optional<D
                            .cause = "too many requests wait for this connection",
                            .retriable = true});
   }
-  const Duration patience = timeout.value_or(options_.request_timeout);
+  const Duration patience = options.timeout.value_or(options_.request_timeout);
   waiting_.push_back(&pending);
+  if (cancellation != nullptr) {
+    cancellation->connection_ = this;
+    cancellation->pending_ = &pending;
+  }
   write_what_waits();
   if (!co_await pending.done.wait(executor_.now() + patience)) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
@@ -176,7 +186,23 @@ Task<Outcome<void>> BrokerConnection::wait_for(Pending& pending, std::optional<D
                                                " was not answered within " + std::to_string(ms) + " ms"},
                          phase_, address_));
   }
+  if (cancellation != nullptr) cancellation->pending_ = nullptr;
   co_return std::move(pending.outcome);
+}
+
+// Nobody waits for it any more. What is being written goes out whole.
+void BrokerConnection::abandon(Pending& pending) {
+  std::erase(waiting_, &pending);
+  std::erase(unanswered_, &pending);
+  for (InFlight& one : in_flight_) {
+    if (one.pending == &pending) one.pending = nullptr;
+  }
+  pending.finish(fail(cancelled()));
+}
+
+void Cancellation::cancel() {
+  cancelled_ = true;
+  if (pending_ != nullptr) connection_->abandon(*std::exchange(pending_, nullptr));
 }
 
 void BrokerConnection::write_what_waits() {
@@ -196,7 +222,7 @@ SliceList BrokerConnection::next_frames() {
     for (Slice& slice : next.frame) frames.push_back(std::move(slice));
     next.frame.clear();
     if (next.answered) {
-      in_flight_.push_back(&next);
+      in_flight_.push_back({next.header.correlation_id, &next});
     } else {
       unanswered_.push_back(&next);
     }
@@ -245,14 +271,15 @@ Task<Status> BrokerConnection::read_frames() {
 
 Status BrokerConnection::accept_frame(Slice frame) {
   const auto correlation_id = load_be<std::int32_t>(frame.data());
-  if (in_flight_.empty() || in_flight_.front()->header.correlation_id != correlation_id) {
+  if (in_flight_.empty() || in_flight_.front().correlation_id != correlation_id) {
     return fail(Errc::corrupt, "a response that no request waits for (correlation id " +
                                    std::to_string(correlation_id) + ")");
   }
-  Pending& pending = *in_flight_.front();
+  Pending* pending = in_flight_.front().pending;
   in_flight_.pop_front();
-  pending.body = std::move(frame);
-  pending.finish({});
+  if (pending == nullptr) return {};
+  pending->body = std::move(frame);
+  pending->finish({});
   return {};
 }
 
@@ -274,7 +301,9 @@ void BrokerConnection::shut(Failure why) {
   why_closed_ = std::move(why);
   stream_->close();
   for (Pending* pending : std::exchange(waiting_, {})) pending->finish(fail(why_closed_));
-  for (Pending* pending : std::exchange(in_flight_, {})) pending->finish(fail(why_closed_));
+  for (const InFlight& one : std::exchange(in_flight_, {})) {
+    if (one.pending != nullptr) one.pending->finish(fail(why_closed_));
+  }
   for (Pending* pending : std::exchange(unanswered_, {})) pending->finish(fail(why_closed_));
 }
 

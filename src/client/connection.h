@@ -37,10 +37,14 @@ struct ConnectionOptions {
   std::uint32_t max_response_bytes = 256u << 20;        // a larger answer ends the connection
 };
 
+class Cancellation;
+
 struct CallOptions {
   wire::ApiVersion max_version = std::numeric_limits<wire::ApiVersion>::max();
   wire::ApiVersion min_version = 0;
-  std::optional<Duration> timeout;  // request_timeout when empty; a long poll adds its own wait
+  std::optional<Duration> timeout;       // request_timeout when empty; a long poll adds its own wait
+  std::optional<Duration> repeat_for;    // of calls that are repeated
+  Cancellation* cancellation = nullptr;  // outlives the call
 };
 
 class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
@@ -90,7 +94,12 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
   Task<void> ended();
 
  private:
+  friend class Cancellation;
   struct Pending;
+  struct InFlight {
+    std::int32_t correlation_id;
+    Pending* pending;  // null: nobody waits for the answer any more
+  };
 
   Task<Outcome<void>> negotiate();
   Task<Outcome<wire::ApiVersionsResponse>> ask_versions(wire::ApiVersion version);
@@ -98,14 +107,14 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
   Failure garbled(Error error, wire::ApiKey key) const;
   wire::RequestHeader next_header(wire::ApiKey key, wire::ApiVersion version);
   // Writes the frame and waits for the body of its answer.
-  Task<Outcome<Slice>> exchange(wire::RequestHeader header, SliceList frame, std::optional<Duration> timeout);
-  Task<Outcome<void>> send_frame(wire::RequestHeader header, SliceList frame,
-                                 std::optional<Duration> timeout);
-  Task<Outcome<void>> wait_for(Pending& pending, std::optional<Duration> timeout);
+  Task<Outcome<Slice>> exchange(wire::RequestHeader header, SliceList frame, CallOptions options);
+  Task<Outcome<void>> send_frame(wire::RequestHeader header, SliceList frame, CallOptions options);
+  Task<Outcome<void>> wait_for(Pending& pending, CallOptions options);
 
   void write_what_waits();
   Task<void> write_loop(Ptr self);
   SliceList next_frames();
+  void abandon(Pending& pending);
   Task<void> read_loop(Ptr self);
   Task<Status> read_frames();
   Status accept_frame(Slice frame);
@@ -122,13 +131,26 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
 
   std::int32_t next_correlation_id_ = 0;
   std::deque<Pending*> waiting_;      // for their turn
-  std::deque<Pending*> in_flight_;    // written, in the order of sending
+  std::deque<InFlight> in_flight_;    // written, in the order of sending
   std::vector<Pending*> unanswered_;  // being written and not to be answered
   bool writing_ = false;
   bool closed_ = false;
   Failure why_closed_;
   unsigned tasks_ = 0;
   runtime::Signal ended_;
+};
+
+// Ends one call under way, or the next one at its start, with Errc::cancelled; the connection goes on and
+// drops the answer when it comes. Of one call at a time.
+class Cancellation {
+ public:
+  void cancel();
+
+ private:
+  friend class BrokerConnection;
+  bool cancelled_ = false;
+  BrokerConnection* connection_ = nullptr;
+  BrokerConnection::Pending* pending_ = nullptr;
 };
 
 template <class Response, class Request>
@@ -138,7 +160,7 @@ Task<Outcome<Response>> BrokerConnection::call(Request request, CallOptions opti
   const auto version = version_for<Request>(options);
   if (!version) co_return fail(unsupported(Request::kKey));
   const wire::RequestHeader header = next_header(Request::kKey, *version);
-  auto body = co_await exchange(header, wire::encode_request(header, request), options.timeout);
+  auto body = co_await exchange(header, wire::encode_request(header, request), options);
   if (!body) co_return fail(std::move(body).error());
   auto response = Response::decode(*body, *version);
   if (!response) co_return fail(garbled(std::move(response).error(), Request::kKey));
@@ -151,7 +173,7 @@ Task<Outcome<void>> BrokerConnection::send(Request request, CallOptions options)
   const auto version = version_for<Request>(options);
   if (!version) co_return fail(unsupported(Request::kKey));
   const wire::RequestHeader header = next_header(Request::kKey, *version);
-  co_return co_await send_frame(header, wire::encode_request(header, request), options.timeout);
+  co_return co_await send_frame(header, wire::encode_request(header, request), options);
 }
 
 }  // namespace moldau::client

@@ -14,6 +14,7 @@
 
 #include "client/cluster.h"
 #include "record/record.h"
+#include "wire/messages/fetch.h"
 
 namespace moldau::client {
 
@@ -54,7 +55,7 @@ struct FetchedRecords {
   std::string topic;
   PartitionIndex partition = 0;
   std::vector<record::RecordView> records;
-  Slice memory;
+  SliceList memory;
   LeaderEpoch leader_epoch = kNoEpoch;  // of the records
   record::TimestampType timestamp_type = record::TimestampType::create_time;
 };
@@ -95,36 +96,51 @@ class ConsumerCore {
 
  private:
   struct Partition;
-  struct Session;
-  struct Node;
   struct Fetched;
+  struct Node;
   using PartitionPtr = std::shared_ptr<Partition>;
+  using NodePtr = std::shared_ptr<Node>;
 
   PartitionPtr find(const std::string& topic, PartitionIndex partition) const;
-  void wake();
-  Task<void> run();
-  Task<bool> look_up_positions();
-  Task<void> look_up(NodeId node, std::vector<PartitionPtr> partitions,
-                     std::vector<std::uint64_t> generations);
-  bool assign_leaders();
-  void start_fetches();
-  bool wants_fetch(const Partition& partition) const;
-  Task<void> fetch_from(std::shared_ptr<Node> node);
-  Task<bool> fetch_once(Node& node);
-  Outcome<FetchedRecords> decode(Partition& partition, const Fetched& fetched);
+  // Looks what is to be done and starts it: positions to look up, leaders to find, fetches to send.
+  void schedule_step();
+  void wake_at(MonotonicTime when);
+  void step();
+  Task<void> refresh(std::vector<std::string> topics);
+  void note_missing(const std::string& topic, const Outcome<void>& asked);
+  Task<void> look_up(NodeId node, std::vector<PartitionPtr> partitions);
+  void looked_up(const PartitionPtr& partition, wire::ErrorCode error, Offset offset);
+
+  bool wants_fetch(const Partition& partition, NodeId node) const;
+  Task<void> fetch_from(NodePtr node);
+  Task<bool> fetch_once(NodePtr node);
+  void take_partition(const PartitionPtr& partition, Offset fetched_from,
+                      wire::FetchResponse::TopicResponse::PartitionResponse& response);
+  void fetch_failed(Partition& partition, const Failure& failure);
+  void handle_error(const PartitionPtr& partition, wire::ErrorCode error);
+  void back_off(Partition& partition);
   void refuse(Partition& partition, Failure failure);
-  Task<void> refresh();
+
+  void collect(std::vector<FetchedRecords>& out, std::size_t max_records);
+  Outcome<FetchedRecords> decode(Fetched& fetched, std::size_t max_records);
+  Outcome<bool> decode_batch(Fetched& fetched, FetchedRecords& out);
 
   ClusterClient& cluster_;
   runtime::Executor& executor_;
   ConsumerOptions options_;
   record::Codecs codecs_;
   std::map<TopicPartition, PartitionPtr> partitions_;
-  std::map<NodeId, std::shared_ptr<Node>> nodes_;
-  std::deque<PartitionPtr> ready_;
+  std::map<NodeId, NodePtr> nodes_;
+  std::deque<Fetched> ready_;
   std::deque<Failure> failures_;
+  std::uint64_t next_generation_ = 1;
+  bool step_posted_ = false;
+  bool refreshing_ = false;
+  MonotonicTime refresh_not_before_{};
+  unsigned refreshes_failed_ = 0;
+  runtime::TimerId timer_ = runtime::TimerId::none;
+  MonotonicTime timer_at_ = runtime::kForever;
   runtime::Signal arrived_;
-  runtime::Signal changed_;
   bool closing_ = false;
   runtime::Gate gate_;
 };

@@ -13,10 +13,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "client/cluster.h"
@@ -94,7 +94,7 @@ class ProducerCore {
   Task<void> close(MonotonicTime deadline = runtime::kForever);
 
   const ProducerCounters& counters() const { return counters_; }
-  std::uint64_t buffered_bytes() const { return options_.buffer_memory - memory_.available(); }
+  std::uint64_t buffered_bytes() const { return options_.buffer_memory - memory_left_; }
   const ProducerOptions& options() const { return options_; }
   ClusterClient& cluster() { return cluster_; }
 
@@ -103,74 +103,81 @@ class ProducerCore {
   struct Partition;
   struct Topic;
   struct Node;
-  struct Request;
+  struct Waiting;
+  struct Answer;
+  using BatchPtr = std::unique_ptr<Batch>;
   ProducerCore(ClusterClient& cluster, ProducerOptions options);
 
-  // Choosing the place of a record.
+  // Choosing the place of a record (producer.cc).
   Topic* find_topic(std::string_view name);
-  Outcome<Topic*> topic_of(std::string_view name);
-  Outcome<Partition*> partition_of(Topic& topic, const NewRecord& record, std::size_t size_bytes);
-  Partition& sticky(Topic& topic, std::size_t size_bytes);
-  void sync_partitions(Topic& topic, const TopicInfo& info);
-  Task<Outcome<void>> await_topic(std::string topic, MonotonicTime deadline);
-  // Adds it to the partition's last batch; the memory is accounted for.
-  void append(Partition& partition, const NewRecord& record, std::size_t size_bytes,
-              DeliveryCallback& callback);
+  Partition* partition_for(Topic& topic, const NewRecord& record, std::size_t size_bytes);
+  Partition& sticky_partition(Topic& topic, std::size_t size_bytes);
+  void sync_topic(Topic& topic, const TopicInfo& info);
+  Outcome<void> check(const NewRecord& record, std::size_t size_bytes) const;
+  Outcome<void> append(Topic& topic, const NewRecord& record, std::size_t size_bytes,
+                       DeliveryCallback& callback);
+  Batch& batch_with_room(Partition& partition, std::size_t size_bytes);
+  void serve_waiting();
+  void ask_for_topic(const std::string& name);
+  Task<void> find_out(std::string topic);
 
-  // Sending. A pass goes over the partitions that have batches, and sends what is due.
+  // Sending: a pass goes over the partitions that have batches and sends what is due (producer_send.cc).
   void schedule_pass();
   void wake_at(MonotonicTime when);
   void pass();
-  void pass_over(Partition& partition, MonotonicTime now);
-  void activate(Partition& partition);
-  bool is_due(const Partition& partition, MonotonicTime now);
-  bool may_send_next(const Partition& partition) const;
-  void expire(Partition& partition, MonotonicTime now);
-  void send_from(Node& node);
-  Result<void> seal(Batch& batch);
-  void assign_sequence(Partition& partition, Batch& batch);
-  Task<void> run_request(Node& node, std::vector<std::unique_ptr<Batch>> batches);
-  Task<Outcome<void>> ask(NodeId node, std::vector<std::unique_ptr<Batch>>& batches);
-  Task<void> ensure_producer_id();
-  void refresh_metadata();
+  void look_at_metadata();
+  void consider(Partition& partition);
+  bool is_due(const Batch& batch) const;
+  bool may_send(const Partition& partition) const;
+  void send_to(Node& node);
+  BatchPtr take_front(Partition& partition);
+  Status seal(Partition& partition, Batch& batch);
+  Task<void> run_request(Node& node, BrokerConnection::Ptr connection, std::vector<BatchPtr> batches);
+  Task<void> open(Node& node);
+  void ask_for_producer_id();
+  Task<void> obtain_producer_id();
+  void refresh_leaders();
   Task<void> run_refresh(std::vector<std::string> topics);
 
-  // What became of a batch.
-  struct Verdict;
-  void settle(std::unique_ptr<Batch> batch, const Verdict& verdict);
-  void succeed(Batch& batch, const Verdict& verdict);
-  void requeue(std::unique_ptr<Batch> batch, const Verdict& verdict);
+  // What became of a batch (producer_settle.cc).
+  void settle(BatchPtr batch, const Answer& answer);
+  void succeed(Batch& batch, const Answer& answer);
+  void requeue(BatchPtr batch, const Failure& failure);
   void fail_batch(Batch& batch, const Failure& failure);
-  void release(Batch& batch);
+  void finish(Batch& batch);
+  void expire(Partition& partition);
+  void resolve_sequences(Partition& partition);
   void restart_sequences(Partition& partition);
   bool is_lowest(const Partition& partition, const Batch& batch) const;
-  void fail_all(const Failure& failure);
+  void fail_queued(const Failure& failure);
 
   ClusterClient& cluster_;
   runtime::Executor& executor_;
   ProducerOptions options_;
   record::Codecs codecs_;
-  runtime::Semaphore memory_;
+  std::uint64_t memory_left_;
   std::map<std::string, std::unique_ptr<Topic>, std::less<>> topics_;
   Topic* last_topic_ = nullptr;
   std::map<NodeId, std::unique_ptr<Node>> nodes_;
-  std::vector<Partition*> active_;  // those with batches
+  std::vector<Partition*> active_;  // those with queued batches
+  std::deque<Waiting*> waiting_;    // calls of send() that wait for metadata or memory, in order
 
   ProducerId producer_id_ = kNoProducerId;
   ProducerEpoch producer_epoch_ = kNoProducerEpoch;
   bool asking_producer_id_ = false;
   bool refreshing_ = false;
   MonotonicTime refresh_not_before_{};
+  MonotonicTime refreshed_at_{};
+  std::uint64_t metadata_version_ = 0;
 
   bool pass_posted_ = false;
   runtime::TimerId timer_ = runtime::TimerId::none;
   MonotonicTime timer_at_ = runtime::kForever;
   std::uint64_t next_batch_ = 0;   // numbers batches in the order of their creation
   std::uint64_t flush_below_ = 0;  // batches below are sent without linger
-  std::map<std::uint64_t, unsigned> unsettled_;
+  std::set<std::uint64_t> unsettled_;
   runtime::Signal settled_;
   ProducerCounters counters_;
-  std::uint64_t open_records_ = 0;
   bool closing_ = false;
   runtime::Gate gate_;
 };
