@@ -105,6 +105,15 @@ void add_process_metrics(telemetry::Snapshot& page) {
   }
 }
 
+// Threads inherit the mask: none of them, the log's writer included, may take the signals that ask the node to stop.
+void leave_signals_to_the_world() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
 void say(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
@@ -193,6 +202,7 @@ StartExit run_here(const cli::StartRequest& request, Launcher launcher) {
   complete(settings);
   raise_descriptor_limit();
   keep_large_blocks();
+  leave_signals_to_the_world();
   std::signal(SIGPIPE, SIG_IGN);
   auto sink = telemetry::open_log_sink(settings.log);
   if (!sink) {
