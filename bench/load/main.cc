@@ -20,6 +20,7 @@ struct Options {
   int partitions = 1000;
   int topics = 1;
   std::string folder = ".";
+  int touch_megabytes = 0;
   std::string output = "/dev/null";
   std::vector<std::string> command;
 };
@@ -92,7 +93,9 @@ void add_other_modes(CLI::App& app, Options& o) {
 
   mode = add_mode(app, o, "machine", "the machine's own limits");
   mode->add_option("--folder", o.folder, "for files")->capture_default_str();
-  mode->callback([&] { machine(o.folder); });
+  mode->add_option("--touch-megabytes", o.touch_megabytes, "memory to be touched first")
+      ->capture_default_str();
+  mode->callback([&] { machine(o.folder, o.touch_megabytes); });
 }
 
 }  // namespace

@@ -62,7 +62,8 @@ void density(const Broker& broker, const std::string& row, int partitions, int t
 void start(std::uint16_t port, const std::string& row, const std::string& output_path,
            const std::vector<std::string>& command);
 
-// The machine's own limits: sync, memory, checksum, bare round trip. Files go to `folder`.
-void machine(const std::string& folder);
+// The machine's own limits: sync, memory, checksum, bare round trip. Files go to `folder`. First
+// touches so much memory that the host has given it to this machine (at most 45 s).
+void machine(const std::string& folder, int touch_megabytes);
 
 }  // namespace moldau::load
