@@ -177,6 +177,29 @@ TEST(CommitLogFaults, ST_05_AnEmptiedOrTruncatedFileIsRefused) {
   }
 }
 
+// Whatever is overwritten, the older copy still leads to everything that is needed.
+TEST(CommitLogFaults, ST_05_EitherCopyIsEnoughAtEveryPointOfALap) {
+  for (int groups = 20; groups < 60; ++groups) {
+    simulation::World world(30);
+    Model model;
+    CommitLogHarness harness(world, tiny_options());
+    ASSERT_TRUE(harness.open_and_replay(model));
+    write_some(harness, model, groups);
+    harness.kill();
+    for (std::uint64_t copy = 0; copy < 2; ++copy) {
+      const simulation::DiskTree before = world.drive().dump();
+      world.drive().flip_bit(kCommitLogPath, copy * kBlock + 20, 1);
+      const auto seen = harness.open_and_replay(model);
+      ASSERT_TRUE(seen) << "copy " << copy << " after " << groups << " groups: " << seen.error().message;
+      model.check(*seen);
+      harness.close();
+      world.kill();
+      world.drive().copy_from(before);
+      world.restart();
+    }
+  }
+}
+
 void expect_poisoned(simulation::World& world, CommitLogHarness& harness, Model& model) {
   EXPECT_FALSE(harness.sync(model));
   ASSERT_NE(harness.log().poisoned(), nullptr);
@@ -269,7 +292,9 @@ TEST(CommitLogFaults, ST_07_AFolderWithoutSpaceIsRefusedAtTheStart) {
 TEST(CommitLogFaults, ST_22_ASlowDeviceGivesNoFalseAcknowledgement) {
   simulation::World world(29);
   Model model;
-  CommitLogHarness harness(world);
+  CommitLogOptions options = small_options();
+  options.reserve_step_bytes = options.capacity_bytes;
+  CommitLogHarness harness(world, options);
   ASSERT_TRUE(harness.open_and_replay(model));
   world.run_for(1s);
   world.pool().options().slow_io = 1;

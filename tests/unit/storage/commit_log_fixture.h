@@ -166,6 +166,7 @@ class CommitLogHarness {
   void kill() {
     world_.kill();
     log_->leave(listener_);
+    listener_.durable_up_to = 0;
     static_cast<void>(world_.run(log_->close()));
     log_.reset();
     world_.restart();
