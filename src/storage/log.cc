@@ -39,6 +39,7 @@ Task<Result<std::unique_ptr<Log>>> Log::open(LogContext& context, LogIdentity id
                          .clean_shutdown = options.clean_shutdown,
                          .refilled = options.refilled && context.commit_log && context.save_recovery_points &&
                                      config.durability == Durability::synced,
+                         .rewrite_unsynced = config.durability == Durability::synced,
                          .compacted = config.cleanup_compact,
                          .index_interval_bytes = config.index_interval_bytes,
                          .now_ms = options.now_ms};
@@ -88,7 +89,10 @@ Status Log::replay_append(const ReplayQueue::Operation& operation) {
   // A log without files that starts within this batch: deleted records, not missing ones.
   if (segments_.empty() && operation.base_offset < end_offset_.value())
     end_offset_.reset(operation.base_offset);
-  if (operation.base_offset != end_offset_.value()) return missing_before(operation.base_offset);
+  if (operation.base_offset < end_offset_.value() ||
+      (operation.base_offset > end_offset_.value() && !config_.cleanup_compact)) {
+    return missing_before(operation.base_offset);
+  }
   const auto view = record::BatchView::trusted(operation.batch);
   Batch batch{.header = {}, .bytes = operation.batch};
   std::ranges::copy(view.header_bytes(), batch.header.begin());

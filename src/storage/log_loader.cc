@@ -13,6 +13,7 @@ using runtime::OpenMode;
 
 constexpr std::uint64_t kMaxSnapshotBytes = 1ULL << 30;
 constexpr std::uint64_t kMaxIndexBytes = 1ULL << 30;
+constexpr std::int64_t kRewriteBytes = 1 << 20;
 constexpr std::uint64_t kMaxMetadataBytes = 4096;
 
 class Loader {
@@ -195,24 +196,44 @@ class Loader {
     const std::string name = path(segment.base_offset, kLogSuffix);
     ASSIGN_OR_RETURN(std::shared_ptr<runtime::File> file, disk_.open(name, OpenMode::read_write));
     SegmentIndexes indexes;
+    std::int64_t unsynced_from = segment.size_bytes;
     const VisitBatch visit = [&](const record::BatchView& batch, std::int64_t position) {
+      if (batch.base_offset() >= options_.recovery_point) unsynced_from = std::min(unsynced_from, position);
       indexes.note(batch, segment.base_offset, position, options_.index_interval_bytes);
       epochs_.assign(batch.partition_leader_epoch(), batch.base_offset());
       if (auto aborted = batch.has_producer_id() ? note_producer(log_.producers, batch, batch) : std::nullopt)
         indexes.aborted.push_back(*aborted);
     };
     ASSIGN_OR_RETURN(SegmentScan scan, scan_segment(*file, 0, segment.size_bytes, segment.base_offset,
-                                                    options_.recovery_point, visit));
+                                                    contiguous_from(), visit));
     log_.end_offset = scan.next_offset;
     const bool shortened = scan.damage.has_value();
     if (scan.damage) TRY(drop_padding(segment, *file, scan));
     if (scan.damage) TRY(cut(segment, *file, scan));
+    if (options_.rewrite_unsynced) TRY(rewrite(*file, unsynced_from, segment.size_bytes));
     if (log_.end_offset > options_.recovery_point || shortened) TRY(file->sync_data());
     adopt(segment, std::move(file), std::move(indexes));
     segment.finished = index + 1 < log_.segments.size() && !cut_;
     if (segment.finished) segment.indexes.finish();
     return {};
   }
+
+  static Status rewrite(runtime::File& file, std::int64_t position, std::int64_t end) {
+    std::vector<std::byte> piece(
+        static_cast<std::size_t>(std::clamp<std::int64_t>(end - position, 0, kRewriteBytes)));
+    while (position < end) {
+      const auto at = static_cast<std::uint64_t>(position);
+      const auto left = static_cast<std::size_t>(end - position);
+      const MutableBytes bytes = MutableBytes(piece).first(std::min(piece.size(), left));
+      ASSIGN_OR_RETURN(const std::size_t read, file.read_at(at, bytes));
+      TRY(file.write_at(at, bytes.first(read)));
+      if (read == 0) return {};
+      position += static_cast<std::int64_t>(read);
+    }
+    return {};
+  }
+
+  Offset contiguous_from() const { return options_.compacted ? kNoLimit : options_.recovery_point; }
 
   // Between two segments nothing may be missing below the recovery point but what compaction took; above it,
   // a file that ends early is a torn tail.

@@ -169,7 +169,11 @@ Task<LogResult<bool>> Log::read_file(ReadResult& result, Cursor& cursor, std::si
   if (!cursor.segment) CO_TRY(co_await find(cursor, wanted.from));
   const std::shared_ptr<Segment> segment = cursor.segment;
   const std::int64_t left = segment->file_bytes - cursor.position;
-  if (left <= 0) co_return move_to_next_segment(cursor);
+  if (left <= 0) {
+    const bool moved = move_to_next_segment(cursor);
+    if (!moved) read_tail(result, max_bytes, end, at_least_one_batch);  // behind a gap
+    co_return moved;
+  }
   auto file = co_await file_of(segment);
   if (!file) co_return refuse(std::move(file).error());
 
