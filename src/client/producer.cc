@@ -51,7 +51,8 @@ ProducerCore::~ProducerCore() {
 }
 
 ProducerCore::Topic* ProducerCore::find_topic(std::string_view name) {
-  if (last_topic_ != nullptr && last_topic_->name == name) return last_topic_;
+  const bool same = last_topic_ != nullptr && last_topic_->name == name;
+  if (same && !last_topic_->partitions.empty()) return last_topic_;
   auto at = topics_.find(name);
   if (at == topics_.end()) {
     at = topics_.emplace(name, std::make_unique<Topic>()).first;

@@ -39,11 +39,9 @@ void ProducerCore::settle(BatchPtr batch, const Answer& answer) {
     if (is_lowest(partition, *batch)) partition.gap = true;
     requeue(std::move(batch), *answer.failure);
   } else if (answer.failure->retriable) {
-    if (wire::needs_metadata_refresh(answer.failure->broker) ||
-        answer.failure->broker == wire::ErrorCode::none) {
-      refresh_leaders();
-    }
     requeue(std::move(batch), *answer.failure);
+    const wire::ErrorCode code = answer.failure->broker;
+    if (code == wire::ErrorCode::none || wire::needs_metadata_refresh(code)) refresh_leaders();
   } else {
     fail_batch(*batch, *answer.failure);
   }
