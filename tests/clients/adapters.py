@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from records import Record
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
-EVERYTHING = {"create topic", "delete topic", "delete records", "timestamps", "empty values", "idempotence",
-              "max.request", *CODECS}
+EVERYTHING = {"create topic", "delete topic", "delete records", "timestamps", "empty values", "null headers",
+              "records without key and value", "idempotence", *CODECS}
 COMMAND_SECONDS = 120
 MAX_REQUEST_BYTES = 8 << 20
 
@@ -99,12 +99,12 @@ class Kcat:
     """kcat has no admin commands, stamps records by itself and cannot tell an empty value from null."""
 
     name = "kcat"
-    can = {"idempotence", "max.request", *CODECS}
+    can = {"idempotence", "null headers", "records without key and value", *CODECS}
     KEY_END, RECORD_END = b"\x1f", b"\x1e"
     FORMAT = "%p %o %T %K %S %h\\n%k%s\\n"
 
     def __init__(self, bootstrap):
-        self.command = ["kcat", "-b", bootstrap, "-q", "-m", "20"]
+        self.command = ["kcat", "-b", bootstrap, "-m", "20"]
 
     def produce(self, topic, records, codec="none", acks="all", idempotent=False, partition=0):
         """One run for each stretch of records with the same headers: kcat has headers for a run only."""
@@ -127,7 +127,7 @@ class Kcat:
 
     def read(self, topic, start=0, partition=0):
         at = f"s@{start.timestamp}" if isinstance(start, At) else str(start)
-        out = run([*self.command, "-C", "-t", topic, "-p", str(partition), "-o", at, "-e", "-f", self.FORMAT,
+        out = run([*self.command, "-C", "-t", topic, "-p", str(partition), "-o", at, "-e", "-q", "-f", self.FORMAT,
                    "-X", "check.crcs=true", "-X", "topic.auto.offset.reset=error"])
         return list(self._parse(out))
 
@@ -152,10 +152,10 @@ class Kcat:
 
 
 class KafkaPython:
-    """python3-kafka 2.0.2 knows neither idempotence nor DeleteRecords."""
+    """python3-kafka 2.0.2 knows neither idempotence nor DeleteRecords, and refuses to send some nulls."""
 
     name = "kafka-python"
-    can = EVERYTHING - {"idempotence", "delete records"}
+    can = EVERYTHING - {"idempotence", "delete records", "null headers", "records without key and value"}
 
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
@@ -245,8 +245,9 @@ class ConfluentKafka:
     def _admin(self, call):
         from confluent_kafka import KafkaException
         from confluent_kafka.admin import AdminClient
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})  # answers do not outlive it
         try:
-            for answer in call(AdminClient({"bootstrap.servers": self.bootstrap})).values():
+            for answer in call(admin).values():
                 answer.result(30)
         except KafkaException as error:
             raise Refused(repr(error)) from error

@@ -18,7 +18,8 @@ class Canary:
         self.slowest = 0.0
         self.trouble = None
         self.ending = threading.Event()
-        for answer in AdminClient({"bootstrap.servers": bootstrap}).create_topics([NewTopic(TOPIC, 1, 1)]).values():
+        admin = AdminClient({"bootstrap.servers": bootstrap})
+        for answer in admin.create_topics([NewTopic(TOPIC, 1, 1)]).values():
             answer.result(20)
         self.producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 0})
         self.consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "unused", "enable.auto.commit": False,

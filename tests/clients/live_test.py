@@ -7,9 +7,11 @@ import unittest
 
 from broker import Broker
 
+MOST_LOG_LINES = 30
+
 
 class LiveTest(unittest.TestCase):
-    """One node for all tests of the class. A failure shows the end of the node's log."""
+    """One node for all tests of the class. A failure shows what the node logged meanwhile."""
 
     settings = ()
 
@@ -19,14 +21,18 @@ class LiveTest(unittest.TestCase):
         cls.addClassCleanup(cls.broker.close)
 
     def run(self, result=None):
-        before = self._troubles(result)
+        before, mark = self._troubles(result), self.broker.log_mark()
         super().run(result)
         if self._troubles(result) > before:
-            print(f"--- end of the node's log after {self.id()}\n{self.broker.log_tail()}\n---", file=sys.stderr)
+            lines = self.broker.log(mark).splitlines()[-MOST_LOG_LINES:]
+            print("\n".join([f"--- the node's log during {self.id()}", *lines, "---"]), file=sys.stderr)
 
     @staticmethod
     def _troubles(result):
         return len(result.failures) + len(result.errors) if result else 0
+
+    def setUp(self):
+        self.assertTrue(self.broker.running(), "the node is not running: see the tests before this one")
 
     def tearDown(self):
         self.assertTrue(self.broker.running(), f"the node died: exit code {self.broker.process.poll()}")

@@ -16,7 +16,6 @@ from records import Record, differences, with_offsets
 
 MIB = 1 << 20
 CLOCK_SLACK_MS = 5
-MUST = ("create topic", "delete topic", "delete records", "timestamps", "empty values", "idempotence")
 
 
 def some_records(count, seed=1, value_size=120):
@@ -109,15 +108,17 @@ def idempotent(s):
 
 def headers(s):
     s.create()
-    sets = ((), (("one", b"1"),), (("trace", b"a"), ("trace", b"b"), ("empty", b""), ("null", None)),
+    sets = ((), (("one", b"1"),), (("trace", b"a"), ("trace", b"b"), ("empty", b"")),
             (("long", b"x" * 3000), ("n" * 300, b"y")))
     s.produce([Record(b"value %d" % i, b"key", sets[i // 3]) for i in range(12)])
+    s.produce([Record(b"value", b"key", (("null", None), ("one", b"1")))], by=s.able("null headers"))
     s.check_all()
 
 
 def null_keys_and_values(s):
     s.create()
-    s.produce([Record(b"value", None), Record(None, b"key"), Record(None, None), Record(b"value", b"key")])
+    s.produce([Record(b"value", None), Record(None, b"key"), Record(b"value", b"key")])
+    s.produce([Record(None, None), Record(b"value", b"key")], by=s.able("records without key and value"))
     s.produce([Record(b"", b""), Record(b"", None), Record(None, b"")], by=s.able("empty values"))
     s.check_all()
 
@@ -133,7 +134,7 @@ def records_of_one_mib(s):
 
 def record_over_max_message_bytes(s):
     s.create()
-    with s.test.assertRaisesRegex(Refused, re.compile("MSG_SIZE_TOO_LARGE|MESSAGE_?TOO_?LARGE|size too large", re.I)):
+    with s.test.assertRaisesRegex(Refused, re.compile("Size.?Too.?Large", re.I)):
         s.produce([Record(random.Random(3).randbytes(3 * MIB // 2).replace(b"\x1e", b".").replace(b"\x1f", b"."), b"key")])
     s.produce([Record(b"small", b"key")])
     s.check_all()
