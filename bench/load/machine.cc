@@ -100,25 +100,10 @@ double measure_cache_write(const std::string& folder, std::size_t chunk_bytes) {
   return best;
 }
 
-// A virtual machine is given memory by its host when it touches it for the first time, at a tenth of the
-// speed of a page cache that has it: what is measured afterwards is not that.
-double touch_memory(std::int64_t megabytes) {
-  const auto bytes = static_cast<std::size_t>(megabytes) << 20;
-  void* memory =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) die("cannot map memory");
-  const std::int64_t deadline = now_ns() + 45 * kSecondNs;
-  std::size_t touched = 0;
-  for (; touched < bytes && now_ns() < deadline; touched += 4096) static_cast<char*>(memory)[touched] = 1;
-  ::munmap(memory, bytes);
-  return static_cast<double>(touched >> 20);
-}
-
 }  // namespace
 
-void machine(const std::string& folder, int touch_megabytes) {
+void machine(const std::string& folder) {
   JsonLine("machine")
-      .number("touched_mib", touch_memory(touch_megabytes))
       .latency(measure_sync(folder), "sync_4k_")
       .latency(measure_echo(), "echo_200b_")
       .number("memcpy_1mib_gb_per_s", measure_memcpy(1 << 20))
@@ -128,6 +113,18 @@ void machine(const std::string& folder, int touch_megabytes) {
       .number("crc32c_16kib_gb_per_s", measure_crc(16 << 10))
       .number("crc32c_1mib_gb_per_s", measure_crc(1 << 20))
       .print();
+}
+
+void touch(int megabytes) {
+  const auto bytes = static_cast<std::size_t>(megabytes) << 20;
+  void* memory =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) die("cannot map memory");
+  const std::int64_t deadline = now_ns() + 20 * kSecondNs;
+  std::size_t touched = 0;
+  for (; touched < bytes && now_ns() < deadline; touched += 4096) static_cast<char*>(memory)[touched] = 1;
+  ::munmap(memory, bytes);
+  JsonLine("touch").number("mib", static_cast<double>(touched >> 20)).print();
 }
 
 }  // namespace moldau::load

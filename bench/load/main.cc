@@ -20,7 +20,7 @@ struct Options {
   int partitions = 1000;
   int topics = 1;
   std::string folder = ".";
-  int touch_megabytes = 0;
+  int touch_megabytes = 1000;
   std::string output = "/dev/null";
   std::vector<std::string> command;
 };
@@ -93,9 +93,11 @@ void add_other_modes(CLI::App& app, Options& o) {
 
   mode = add_mode(app, o, "machine", "the machine's own limits");
   mode->add_option("--folder", o.folder, "for files")->capture_default_str();
-  mode->add_option("--touch-megabytes", o.touch_megabytes, "memory to be touched first")
-      ->capture_default_str();
-  mode->callback([&] { machine(o.folder, o.touch_megabytes); });
+  mode->callback([&] { machine(o.folder); });
+
+  mode = add_mode(app, o, "touch", "takes memory and gives it back");
+  mode->add_option("--megabytes", o.touch_megabytes)->capture_default_str();
+  mode->callback([&] { touch(o.touch_megabytes); });
 }
 
 }  // namespace

@@ -62,8 +62,13 @@ void density(const Broker& broker, const std::string& row, int partitions, int t
 void start(std::uint16_t port, const std::string& row, const std::string& output_path,
            const std::vector<std::string>& command);
 
-// The machine's own limits: sync, memory, checksum, bare round trip. Files go to `folder`. First
-// touches so much memory that the host has given it to this machine (at most 45 s).
-void machine(const std::string& folder, int touch_megabytes);
+// The machine's own limits: sync, memory, checksum, bare round trip. Files go to `folder`.
+void machine(const std::string& folder);
+
+// Takes so much memory and gives it back. A virtual machine gets memory from its host when it touches it, and
+// a balloon may give back what lies free: new pages of a file then cost ten times as much as from memory that
+// the host has provided. Called right before a row that writes much, so that the row measures the broker.
+// Ends after 20 s at most.
+void touch(int megabytes);
 
 }  // namespace moldau::load
