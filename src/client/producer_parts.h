@@ -52,6 +52,9 @@ struct ProducerCore::Partition {
   ProducerId producer_id = kNoProducerId;
   ProducerEpoch producer_epoch = kNoProducerEpoch;
   Sequence next_sequence = 0;
+  // The leader has a batch of this producer. Before, it would take any sequence (kafka-protocol.md 3.3), so a
+  // second batch could overtake a refused first one.
+  bool established = false;
   // The broker misses something before the lowest batch: a new epoch begins once nothing is under way.
   bool gap = false;
   // A batch with a sequence was given up: the next new one needs a new epoch.

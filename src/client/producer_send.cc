@@ -71,6 +71,7 @@ bool ProducerCore::may_send(const Partition& partition) const {
   if (next.not_before > executor_.now()) return false;
   if (!options_.idempotent) return true;
   if (producer_id_ == kNoProducerId || partition.gap) return false;
+  if (!partition.established && !partition.flying.empty()) return false;
   // A retried batch goes alone, and when all before it are through.
   if (next.has_sequence()) return is_lowest(partition, next);
   return !partition.unresolved;

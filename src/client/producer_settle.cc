@@ -49,6 +49,7 @@ void ProducerCore::settle(BatchPtr batch, const Answer& answer) {
 }
 
 void ProducerCore::succeed(Batch& batch, const Answer& answer) {
+  batch.partition.established = true;
   counters_.records_delivered += static_cast<std::uint64_t>(batch.record_count);
   for (Batch::Ack& ack : batch.acks) {
     RecordMetadata metadata{.partition = batch.partition.index, .timestamp = ack.timestamp};
@@ -125,6 +126,7 @@ void ProducerCore::restart_sequences(Partition& partition) {
     if (producer_id_ == kNoProducerId) return ask_for_producer_id();
     partition.producer_id = producer_id_;
     partition.producer_epoch = producer_epoch_;
+    partition.established = false;
   }
   partition.gap = partition.unresolved = false;
   partition.next_sequence = 0;
