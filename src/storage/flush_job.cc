@@ -54,7 +54,11 @@ Status write_all(runtime::Disk& disk, FlushJob& job) {
   if (job.partition_metadata) {
     TRY(create_partition_directory(disk, job.directory, *job.partition_metadata));
   }
+  bool name_unsynced = job.sync_directory_first;
   for (SegmentFlush& segment : job.segments) {
+    // The name of one segment is durable before the next one has any: a crash leaves no gap.
+    if (segment.create && name_unsynced) TRY(disk.sync_directory(job.directory));
+    name_unsynced |= segment.create;
     TRY(open_segment(disk, job.directory, segment));
     TRY(write_batches(segment));
     TRY(cut_preallocated(segment));

@@ -42,7 +42,8 @@ struct FlushJob {
   std::vector<SegmentFlush> segments;
   std::vector<std::pair<Offset, Slice>> snapshots;
   std::optional<std::vector<EpochEntry>> epochs;
-  bool sync_directory = false;
+  bool sync_directory_first = false;  // before a segment is created
+  bool sync_directory = false;        // at the end
 
   bool empty() const { return segments.empty() && snapshots.empty() && !epochs && !sync_directory; }
 };

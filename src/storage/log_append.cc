@@ -260,6 +260,10 @@ Status Log::ensure_file(Segment& segment) {
   }
   const std::string path = file_path(identity_.directory, segment.base_offset, kLogSuffix);
   const bool exists = segment.in_directory;
+  if (!exists && directory_dirty_) {  // seldom: the roll before this one has started a flush
+    TRY(context_.disk.sync_directory(identity_.directory));
+    directory_dirty_ = false;
+  }
   ASSIGN_OR_RETURN(
       std::shared_ptr<runtime::File> file,
       context_.disk.open(path, exists ? runtime::OpenMode::read_write : runtime::OpenMode::create));

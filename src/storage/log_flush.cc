@@ -127,6 +127,7 @@ void Log::plan_companions(FlushPlan& plan, bool closing) {
   }
   if (epochs_dirty_) plan.job.epochs = epochs_.entries();
   const bool creates = std::ranges::any_of(plan.job.segments, &SegmentFlush::create);
+  plan.job.sync_directory_first = directory_dirty_;
   plan.job.sync_directory = creates || directory_dirty_;
 }
 
