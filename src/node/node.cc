@@ -59,7 +59,7 @@ Task<Status> Node::open() {
   CO_TRY(co_await partitions_->reconcile(image()));
   CO_TRY(co_await create_bootstrap_topics());
   CO_TRY(start_admin());
-  open_doors();
+  co_await open_doors();
   co_return Status();
 }
 
@@ -230,15 +230,13 @@ Status Node::start_admin() {
   return {};
 }
 
-void Node::open_doors() {
+Task<void> Node::open_doors() {
   for (Bound& bound : bound_) {
     for (unsigned index = 0; index < shards_.size(); ++index) {
       Shard& shard = *shards_[index];
       // Listeners belong to the shard that will accept with them.
-      shard.executor().post_remote(
-          [&shard, name = bound.name, socket = std::move(bound.sockets[index])]() mutable {
-            shard.server().serve(std::move(name), std::move(socket));
-          });
+      co_await runtime::on_shard(executor_, shard.executor(),
+                                 [&] { shard.server().serve(bound.name, std::move(bound.sockets[index])); });
     }
   }
   bound_.clear();

@@ -64,7 +64,7 @@ class Node {
   void make_shards();
   runtime::Task<Status> join_cluster();
   Status start_admin();
-  void open_doors();
+  runtime::Task<void> open_doors();
 
   // The images of the quorum, applied one after another.
   void enqueue(std::shared_ptr<const metadata::Image> image, metadata::Delta delta);

@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace moldau::server {
 namespace {
@@ -11,9 +12,7 @@ constexpr runtime::Duration kFrameStall = std::chrono::seconds(30);
 
 }  // namespace
 
-Server::Server(Broker& broker) : broker_(broker), gate_(broker.executor), stopping_(broker.executor) {
-  watch_idle().detach();
-}
+Server::Server(Broker& broker) : broker_(broker), gate_(broker.executor), stopping_(broker.executor) {}
 
 Server::~Server() { MOLDAU_ASSERT(connections_.empty(), "stop() has ended before"); }
 
@@ -21,6 +20,8 @@ void Server::serve(std::string listener, std::unique_ptr<runtime::Listener> sock
   runtime::Listener& at = *socket;
   listeners_.push_back(std::move(socket));
   accept_all(std::move(listener), at).detach();
+  // The constructor may have run on another shard.
+  if (!std::exchange(watching_, true)) watch_idle().detach();
 }
 
 runtime::Task<void> Server::accept_all(std::string listener, runtime::Listener& socket) {

@@ -37,6 +37,7 @@ class Server {
   std::unordered_map<std::string, std::int64_t> per_host_;
   runtime::Gate gate_;
   runtime::OneShot stopping_;
+  bool watching_ = false;
 };
 
 }  // namespace moldau::server
