@@ -55,8 +55,6 @@ Task<Status> PartitionHost::open() {
     CO_TRY(co_await runtime::on_shard(home, hosted_[index]->executor,
                                       [this, index, count] { return open_manager(index, count); }));
   }
-  recovery_points_->forget_unclaimed();
-  log_starts_->forget_unclaimed();
   co_return Status();
 }
 
@@ -133,7 +131,8 @@ Task<void> PartitionHost::open_partition(HostedLogs& hosted, const metadata::Ima
     hosted.partitions.set_offline(key);
     co_return;
   }
-  auto partition = std::make_shared<replication::Partition>(**log, config.min_insync_replicas);
+  auto partition =
+      std::make_shared<replication::Partition>(**log, hosted.logs->commit_log(), config.min_insync_replicas);
   partition->lead(*state);
   hosted.partitions.clear_offline(key);
   hosted.partitions.add(key, std::move(partition));

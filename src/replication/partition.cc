@@ -15,8 +15,8 @@ constexpr Offset kHighWatermarkSentinel = -1;  // of DeleteRecords
 
 }  // namespace
 
-Partition::Partition(storage::Log& log, std::int32_t min_insync_replicas)
-    : log_(&log), min_insync_replicas_(min_insync_replicas) {}
+Partition::Partition(storage::Log& log, storage::CommitLog& commit_log, std::int32_t min_insync_replicas)
+    : log_(&log), commit_log_(&commit_log), min_insync_replicas_(min_insync_replicas) {}
 
 void Partition::lead(const metadata::Partition& state) {
   leader_ = state.leader;
@@ -63,6 +63,10 @@ PartitionResult<storage::AppendInfo> Partition::append(const Slice& records, con
   auto appended = log_->append_as_leader(records, options);
   if (!appended) return refuse(std::move(appended).error());
   return *appended;
+}
+
+runtime::Task<void> Partition::wait_for_space() {
+  if (log_ != nullptr && commit_log_->poisoned() == nullptr) co_await commit_log_->wait_for_space();
 }
 
 Offset Partition::visible_end(Isolation isolation) {

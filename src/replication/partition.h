@@ -63,8 +63,8 @@ struct OffsetAnswer {
 
 class Partition {
  public:
-  // REQUIRES: `log` outlives every use but those after close().
-  Partition(storage::Log& log, std::int32_t min_insync_replicas);
+  // REQUIRES: `log` and the commit log that it appends to outlive every use but those after close().
+  Partition(storage::Log& log, storage::CommitLog& commit_log, std::int32_t min_insync_replicas);
 
   // Takes over leadership as the metadata says, or learns of its changes.
   void lead(const metadata::Partition& state);
@@ -75,6 +75,8 @@ class Partition {
 
   PartitionResult<storage::AppendInfo> append(const Slice& records, const ProduceRules& rules,
                                               TimestampMs now_ms);
+  // After an append was refused with PartitionError::passes: until it may succeed, or never will.
+  runtime::Task<void> wait_for_space();
   // What acks=1 and acks=all wait for: at this watermark a record may be acknowledged and seen. With one
   // replica it is the durable end of the log.
   runtime::Watermark& high_watermark();
@@ -104,6 +106,7 @@ class Partition {
   runtime::Task<PartitionResult<OffsetAnswer>> by_timestamp(TimestampMs timestamp, Offset visible_end);
 
   storage::Log* log_;
+  storage::CommitLog* commit_log_;
   NodeId leader_ = kNoNode;
   LeaderEpoch leader_epoch_ = kNoEpoch;
   std::size_t in_sync_count_ = 0;

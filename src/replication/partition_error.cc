@@ -39,12 +39,14 @@ wire::ErrorCode error_code_of(storage::LogErrorCode code) {
 }
 
 std::unexpected<PartitionError> refuse(wire::ErrorCode code, std::string message) {
-  return std::unexpected(PartitionError{code, std::move(message), {}});
+  return std::unexpected(PartitionError{code, std::move(message), {}, false});
 }
 
 std::unexpected<PartitionError> refuse(storage::LogError error) {
-  return std::unexpected(
-      PartitionError{error_code_of(error.code), std::move(error.message), std::move(error.record_errors)});
+  const bool passes =
+      error.code == storage::LogErrorCode::kafka_storage_error && error.cause == Errc::unavailable;
+  return std::unexpected(PartitionError{error_code_of(error.code), std::move(error.message),
+                                        std::move(error.record_errors), passes});
 }
 
 }  // namespace moldau::replication

@@ -14,6 +14,8 @@ struct PartitionError {
   wire::ErrorCode code = wire::ErrorCode::unknown_server_error;
   std::string message;  // may be empty: the code says it all
   std::vector<storage::RecordError> record_errors;
+  // Only the commit log's space was missing: Partition::wait_for_space(), then try again.
+  bool passes = false;
 };
 
 template <class T>

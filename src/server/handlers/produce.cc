@@ -79,11 +79,21 @@ void fill(PartitionAnswer& answer, const replication::PartitionResult<storage::A
   }
 }
 
-Task<replication::PartitionResult<storage::AppendInfo>> append_here(replication::Partition& partition,
-                                                                    const Slice& records,
-                                                                    replication::ProduceRules rules,
-                                                                    TimestampMs now_ms) {
-  co_return partition.append(records, rules, now_ms);
+// A full commit log is no error of the client's: its request waits for the segments to be written, and with
+// it the connection.
+Task<replication::PartitionResult<storage::AppendInfo>> append_here(
+    replication::Partition& partition, const Slice& records, replication::ProduceRules rules,
+    TimestampMs now_ms, runtime::Executor& executor, runtime::MonotonicTime deadline) {
+  for (;;) {
+    auto appended = partition.append(records, rules, now_ms);
+    if (appended || !appended.error().passes || executor.now() >= deadline) co_return appended;
+    co_await partition.wait_for_space();
+  }
+}
+
+runtime::MonotonicTime deadline_of(const Produce& produce) {
+  const std::int64_t timeout_ms = std::clamp<std::int64_t>(produce.message.timeout_ms, 0, kMaxWaitMs);
+  return produce.request.arrived + runtime::milliseconds(timeout_ms);
 }
 
 Task<void> append_partition(Broker& broker, Produce& produce, TopicIdPartition key,
@@ -92,8 +102,9 @@ Task<void> append_partition(Broker& broker, Produce& produce, TopicIdPartition k
                                         produce.request.header.client_id == kInternalClient};
   const Slice records = records_of(partition);
   const TimestampMs now_ms = broker.wall_now_ms();
-  const auto appended = co_await on_partition(
-      broker, key, [&](replication::Partition& at) { return append_here(at, records, rules, now_ms); });
+  const auto appended = co_await on_partition(broker, key, [&](replication::Partition& at) {
+    return append_here(at, records, rules, now_ms, broker.shard_of(key).executor, deadline_of(produce));
+  });
   fill(produce.answer(place), appended);
   if (!appended) co_return;
   if (!appended->duplicate) {
@@ -145,8 +156,7 @@ Task<replication::PartitionResult<bool>> wait_here(replication::Partition& parti
 
 // The partitions wait one after another: each one's wait also covers those behind it.
 Task<void> await_watermarks(Broker& broker, Produce& produce) {
-  const std::int64_t timeout_ms = std::clamp<std::int64_t>(produce.message.timeout_ms, 0, kMaxWaitMs);
-  const auto deadline = produce.request.arrived + runtime::milliseconds(timeout_ms);
+  const auto deadline = deadline_of(produce);
   for (const Waiting& waiting : produce.waiting) {
     const auto reached = co_await on_partition(broker, waiting.key, [&](replication::Partition& at) {
       return wait_here(at, broker.shard_of(waiting.key).executor, waiting.until, deadline);
@@ -222,10 +232,7 @@ bool all_reached(Broker& broker, const Produce& produce) {
 
 Task<void> produce(Broker& broker, Request request, ResponseQueue::Slot slot) {
   auto message = wire::ProduceRequest::decode(request.body, request.header.api_version);
-  if (!message) {
-    broker.metrics.bad_frames.add();
-    co_return;
-  }
+  if (!message) co_return report_undecodable(broker, request, message.error());
   runtime::Gate::Pass pass(request.gate);
   Produce produce{std::move(request), std::move(*message)};
   co_await append_all(broker, produce);
