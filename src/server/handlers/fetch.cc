@@ -117,6 +117,8 @@ Task<void> watch(std::span<const ShardData> shards, std::vector<Watched> watched
       shot.fire();
       break;
     }
+    // The device has failed: nothing more comes, and a watcher would fire again and again.
+    if (partition->high_watermark().closed()) continue;
     watchers.push_back(std::make_unique<runtime::Watermark::Watcher>(partition->high_watermark(),
                                                                      at.high_watermark + 1, shot));
     kept.push_back(std::move(partition));
