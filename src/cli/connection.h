@@ -1,0 +1,25 @@
+// Which cluster, and how to reach it: flags, -X, environment, project file, profile and defaults, in this
+// order (ecosystem.md 2.2); for Kafka's names: flags and their client.properties.
+#pragma once
+
+#include "cli/session.h"
+#include "client/consumer.h"
+#include "client/producer.h"
+
+namespace moldau::cli {
+
+// Reads a Java properties file.
+Answer<Properties> read_properties_file(const Invocation& invocation, const std::string& path);
+
+// Fills session.properties and session.defaults_used.
+Answer<void> resolve_properties(Session& session);
+// For Kafka's names: --bootstrap-server, --command-config, --command-property.
+Answer<void> resolve_kafka_properties(Session& session);
+
+// Options of the client from properties. A value that cannot be used, and security that the client does not
+// have yet, is a usage error.
+Answer<client::ClusterOptions> cluster_options(const Properties& properties);
+Answer<client::ProducerOptions> producer_options(const Properties& properties);
+Answer<client::ConsumerOptions> consumer_options(const Properties& properties);
+
+}  // namespace moldau::cli

@@ -1,0 +1,175 @@
+#include <re2/re2.h>
+
+#include "cli/connection.h"
+#include "cli/field_form.h"
+#include "cli/handlers.h"
+#include "cli/reading.h"
+#include "cli/topic_names.h"
+
+namespace moldau::cli {
+namespace {
+
+using runtime::Task;
+using Print = std::function<void(std::string&, const PrintedRecord&, std::int64_t)>;
+
+Answer<FieldForm> field_form(const Arguments& arguments, std::string_view flag) {
+  const std::string text = arguments.text(flag, "utf8");
+  if (const auto form = parse_field_form(text)) return *form;
+  return usage_trouble("--" + std::string(flag) + ": unknown form \"" + text + "\"",
+                       "one of: " + std::string(kFieldForms));
+}
+
+void set(Json& object, std::string_view name, Json value) {
+  Json::Object changed;
+  for (const auto& [key, old] : *object.as_object()) {
+    if (key == std::string(name) + "_encoding") continue;
+    changed.emplace_back(key, key == name ? value : old);
+  }
+  object = std::move(changed);
+}
+
+Answer<Print> json_print(const Arguments& arguments, bool pretty) {
+  const auto key_form = field_form(arguments, "key-format");
+  if (!key_form) return std::unexpected(key_form.error());
+  const auto value_form = field_form(arguments, "value-format");
+  if (!value_form) return std::unexpected(value_form.error());
+  return [=, meta_only = arguments.has("meta-only")](std::string& out, const PrintedRecord& printed,
+                                                     std::int64_t) {
+    Json object = json_of(printed, meta_only);
+    if (!meta_only && *key_form != FieldForm::utf8)
+      set(object, "key", json_of_field(printed.record.key, *key_form));
+    if (!meta_only && *value_form != FieldForm::utf8)
+      set(object, "value", json_of_field(printed.record.value, *value_form));
+    out += (pretty ? object.to_pretty() : object.to_line()) + "\n";
+  };
+}
+
+void print_raw(std::string& out, const PrintedRecord& printed, std::int64_t) {
+  if (printed.record.value) out += as_text(*printed.record.value);
+}
+
+void print_hex(std::string& out, const PrintedRecord& printed, std::int64_t) {
+  if (printed.record.value) out += hex_of(as_text(*printed.record.value));
+  out += '\n';
+}
+
+Answer<Print> print_of(const Session& session) {
+  const Arguments& arguments = session.arguments;
+  const auto format = arguments.find("format");
+  if (!format) return json_print(arguments, session.invocation.out_is_terminal);
+  if (*format == "json") return json_print(arguments, true);
+  if (*format == "jsonl") return json_print(arguments, false);
+  if (*format == "raw") return print_raw;
+  if (*format == "hex") return print_hex;
+  auto writer = RecordWriter::parse(*format);
+  if (!writer) return std::unexpected(std::move(writer).error());
+  return [writer = std::move(*writer)](std::string& out, const PrintedRecord& printed, std::int64_t count) {
+    writer.append(out, printed, count);
+  };
+}
+
+using Filter = std::function<bool(const PrintedRecord&)>;
+
+Answer<Filter> filter_of(const Arguments& arguments) {
+  const auto pattern = arguments.find("grep");
+  if (!pattern) return [](const PrintedRecord&) { return true; };
+  auto expression = std::make_shared<RE2>(*pattern, RE2::Quiet);
+  if (!expression->ok()) return usage_trouble("--grep: bad pattern: " + expression->error());
+  return [expression](const PrintedRecord& printed) {
+    if (!printed.record.value) return false;
+    const std::string_view value = as_text(*printed.record.value);
+    return RE2::PartialMatch(re2::StringPiece(value.data(), value.size()), *expression);
+  };
+}
+
+Answer<OffsetRange> range_of(const ClusterSession& session) {
+  auto range =
+      parse_offset_range(session.arguments().text("offset", "start"), session.world.wall_clock().now_ms());
+  if (range && session.arguments().has("exit-at-end") && !range->until)
+    range->until = OffsetBound{OffsetBound::Kind::end, 0};
+  return range;
+}
+
+Answer<ReadLimits> limits_of(const Arguments& arguments) {
+  ReadLimits limits;
+  const auto idle = arguments.find("idle-exit");
+  if (!idle) return limits;
+  limits.idle = parse_duration(*idle);
+  if (!limits.idle) return usage_trouble("--idle-exit: \"" + *idle + "\" is no duration", "for example 5s");
+  return limits;
+}
+
+Answer<client::ConsumerOptions> options_of(const Session& session) {
+  Properties properties = session.properties;
+  if (session.arguments.has("read-committed")) properties["isolation.level"] = "read_committed";
+  if (const auto rack = session.arguments.find("rack")) properties["client.rack"] = *rack;
+  properties.try_emplace("auto.offset.reset", "earliest");
+  return consumer_options(properties);
+}
+
+struct Plan {
+  Print print;
+  Filter filter;
+  OffsetRange range;
+  ReadLimits limits;
+  client::ConsumerOptions options;
+  std::int64_t count = INT64_MAX;
+  std::vector<PartitionIndex> partitions;
+};
+
+template <class T>
+bool take(Answer<T> from, T& into, Trouble& why) {
+  if (from)
+    into = std::move(*from);
+  else
+    why = std::move(from).error();
+  return from.has_value();
+}
+
+Answer<Plan> plan_of(const ClusterSession& session) {
+  const Arguments& arguments = session.arguments();
+  if (arguments.has("group"))
+    return trouble(Exit::failed, "consumer groups are not available", "this version reads without a group",
+                   "leave -g away: every partition is read, from -o on");
+  Plan plan;
+  Trouble why;
+  if (take(print_of(session.session), plan.print, why) && take(filter_of(arguments), plan.filter, why) &&
+      take(range_of(session), plan.range, why) && take(limits_of(arguments), plan.limits, why) &&
+      take(options_of(session.session), plan.options, why) &&
+      take(arguments.number_or("num", INT64_MAX, 1), plan.count, why) &&
+      take(parse_partitions(arguments.text("partitions")), plan.partitions, why))
+    return plan;
+  return trouble(std::move(why));
+}
+
+}  // namespace
+
+ClusterAnswer consume(ClusterSession& session) {
+  session.session.handles_interrupt = true;
+  auto plan = plan_of(session);
+  if (!plan) co_return trouble(std::move(plan).error());
+  const auto topics = co_await topics_of_words(session);
+  if (!topics) co_return trouble(topics.error());
+  const auto partitions = co_await partitions_of(session, *topics, plan->partitions);
+  if (!partitions) co_return trouble(partitions.error());
+  auto spans = co_await spans_of(session, *partitions, plan->range);
+  if (!spans) co_return trouble(std::move(spans).error());
+
+  std::int64_t count = 0;
+  std::string text;
+  const auto visit = [&](const PrintedRecord& printed) {
+    if (!plan->filter(printed)) return true;
+    plan->print(text, printed, ++count);
+    session.out().put(text);
+    text.clear();
+    return count < plan->count && !session.out().broken();
+  };
+  const auto end = co_await read_records(session, plan->options, std::move(*spans), plan->limits, visit,
+                                         [&] { session.out().flush(); });
+  if (!end) co_return trouble(end.error());
+  if (*end == ReadEnd::interrupted)
+    co_return session.interrupt.signal() == 15 ? Exit::terminated : Exit::interrupted;
+  co_return Exit::done;
+}
+
+}  // namespace moldau::cli

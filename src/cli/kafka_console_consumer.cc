@@ -1,0 +1,164 @@
+#include <algorithm>
+
+#include "cli/connection.h"
+#include "cli/handlers.h"
+#include "cli/message_formatter.h"
+#include "cli/reading.h"
+#include "cli/topic_names.h"
+
+namespace moldau::cli {
+namespace {
+
+using runtime::Task;
+
+Answer<MessageFormatter> formatter_of(Session& session) {
+  const Arguments& arguments = session.arguments;
+  Properties properties;
+  for (const std::string& text : arguments.all("property")) {
+    auto pair = key_value(text, "--formatter-property");
+    if (!pair) return std::unexpected(std::move(pair).error());
+    properties.insert_or_assign(std::move(pair->first), std::move(pair->second));
+  }
+  if (const auto path = arguments.find("formatter-config")) {
+    auto file = read_properties_file(session.invocation, *path);
+    if (!file) return std::unexpected(std::move(file).error());
+    properties.merge(std::move(*file));
+  }
+  if (const auto name = arguments.find("key-deserializer")) properties["key.deserializer"] = *name;
+  if (const auto name = arguments.find("value-deserializer")) properties["value.deserializer"] = *name;
+  return MessageFormatter::create(arguments.text("formatter"), properties);
+}
+
+Answer<OffsetRange> range_of(const Session& session) {
+  const Arguments& arguments = session.arguments;
+  if (arguments.has("from-beginning") && arguments.has("offset"))
+    return usage_trouble("Options from-beginning and offset cannot be specified together.");
+  if (arguments.has("offset") && !arguments.has("partition"))
+    return usage_trouble("The partition is required when offset is specified.");
+  if (arguments.has("from-beginning")) return OffsetRange{};
+  const auto reset = session.properties.find("auto.offset.reset");
+  const bool from_start = reset != session.properties.end() && reset->second == "earliest";
+  const std::string offset = arguments.text("offset", from_start ? "earliest" : "latest");
+  if (offset == "earliest") return OffsetRange{};
+  if (offset == "latest") return OffsetRange{{OffsetBound::Kind::end, 0}, {}};
+  const auto value = whole_number(offset);
+  if (!value || *value < 0)
+    return usage_trouble("The provided offset value '" + offset +
+                         "' is incorrect. Valid values are 'earliest', 'latest', or a non-negative long");
+  return OffsetRange{{OffsetBound::Kind::offset, *value}, {}};
+}
+
+struct Plan {
+  MessageFormatter formatter;
+  OffsetRange range;
+  client::ConsumerOptions options;
+  ReadLimits limits;
+  std::int64_t most = INT64_MAX;
+  std::vector<PartitionIndex> partitions;
+};
+
+Answer<client::ConsumerOptions> options_of(const Session& session) {
+  Properties properties = session.properties;
+  if (const auto level = session.arguments.find("isolation-level")) properties["isolation.level"] = *level;
+  properties["auto.offset.reset"] = "earliest";
+  return consumer_options(properties);
+}
+
+Answer<Plan> plan_of(Session& session) {
+  const Arguments& arguments = session.arguments;
+  if (arguments.has("topic") == arguments.has("include"))
+    return usage_trouble("Exactly one of --include/--topic is required.");
+  if (arguments.has("group"))
+    return trouble(Exit::failed, "consumer groups are not available in this version", {},
+                   "leave --group away: every partition is read");
+  auto formatter = formatter_of(session);
+  if (!formatter) return std::unexpected(std::move(formatter).error());
+  const auto range = range_of(session);
+  if (!range) return std::unexpected(range.error());
+  auto options = options_of(session);
+  if (!options) return std::unexpected(std::move(options).error());
+  const auto most = arguments.number_or("max-messages", -1, -1);
+  if (!most) return std::unexpected(most.error());
+  const auto timeout = arguments.number_or("timeout-ms", -1, -1);
+  if (!timeout) return std::unexpected(timeout.error());
+  const auto partition = arguments.number("partition", 0, INT32_MAX);
+  if (!partition) return std::unexpected(partition.error());
+  Plan plan{.formatter = std::move(*formatter), .range = *range, .options = std::move(*options)};
+  if (*timeout >= 0) plan.limits.idle = runtime::milliseconds(*timeout);
+  if (*most >= 0) plan.most = *most;
+  if (*partition) plan.partitions.push_back(static_cast<PartitionIndex>(**partition));
+  return plan;
+}
+
+Task<Answer<std::vector<std::string>>> topics_now(ClusterSession& session) {
+  const Arguments& arguments = session.arguments();
+  const auto topics = co_await session.admin.list_topics();
+  if (!topics) co_return trouble(trouble_of(topics.error(), "cannot list topics"));
+  std::vector<std::string> names;
+  for (const client::TopicInfo& topic : *topics) {
+    if (!arguments.has("topic") || topic.name == arguments.text("topic")) names.push_back(topic.name);
+  }
+  if (arguments.has("topic")) co_return names;
+  std::string pattern = arguments.text("include");
+  std::ranges::replace(pattern, ',', '|');
+  co_return matching(pattern, names);
+}
+
+// Like Kafka's: a topic that is not there is waited for.
+Task<Answer<std::vector<std::string>>> awaited_topics(ClusterSession& session, const ReadLimits& limits) {
+  const auto started = session.executor().now();
+  for (bool told = false;; told = true) {
+    auto names = co_await topics_now(session);
+    if (!names || !names->empty() || session.interrupt.raised()) co_return names;
+    if (limits.idle && session.executor().now() - started >= *limits.idle) co_return names;
+    if (!told)
+      session.session.note("WARN there is no topic " + session.arguments().text("topic", "that matches") +
+                           " (UNKNOWN_TOPIC_OR_PARTITION); waiting for it");
+    co_await session.cluster.pause(std::chrono::milliseconds(200), runtime::kForever);
+  }
+}
+
+Task<Answer<ReadEnd>> print_all(ClusterSession& session, Plan& plan, std::int64_t& count) {
+  auto topics = co_await awaited_topics(session, plan.limits);
+  if (!topics) co_return trouble(std::move(topics).error());
+  if (topics->empty()) co_return session.interrupt.raised() ? ReadEnd::interrupted : ReadEnd::idle;
+  auto partitions = co_await partitions_of(session, *topics, plan.partitions);
+  if (!partitions) co_return trouble(std::move(partitions).error());
+  auto spans = co_await spans_of(session, *partitions, plan.range);
+  if (!spans) co_return trouble(std::move(spans).error());
+  if (plan.most == 0) co_return ReadEnd::stopped;
+  bool undecodable = false;
+  const auto visit = [&](const PrintedRecord& printed) {
+    std::string text;
+    if (!plan.formatter.append(text, printed)) {
+      if (session.arguments().has("skip-message-on-error")) return true;
+      undecodable = true;
+      return false;
+    }
+    session.out().put(text);
+    return ++count < plan.most && !session.out().broken();
+  };
+  auto end = co_await read_records(session, plan.options, std::move(*spans), plan.limits, visit,
+                                   [&] { session.out().flush(); });
+  if (undecodable)
+    co_return trouble(Exit::failed, "Error processing message, terminating consumer process",
+                      "a key or value does not have the size that its deserializer reads");
+  co_return end;
+}
+
+}  // namespace
+
+ClusterAnswer kafka_console_consumer(ClusterSession& session) {
+  session.session.handles_interrupt = true;
+  auto plan = plan_of(session.session);
+  if (!plan) co_return trouble(std::move(plan).error());
+  std::int64_t count = 0;
+  const auto end = co_await print_all(session, *plan, count);
+  session.session.note("Processed a total of " + std::to_string(count) + " messages");
+  if (!end) co_return trouble(end.error());
+  if (*end == ReadEnd::interrupted)
+    co_return session.interrupt.signal() == 15 ? Exit::terminated : Exit::interrupted;
+  co_return Exit::done;
+}
+
+}  // namespace moldau::cli

@@ -1,0 +1,245 @@
+#include <algorithm>
+
+#include "cli/handlers.h"
+#include "cli/topic_names.h"
+
+namespace moldau::cli {
+namespace {
+
+using runtime::Task;
+
+// Kafka's tool tells failures on stdout, in this form, and ends with 1.
+Answer<Exit> failed(ClusterSession& session, const std::string& message) {
+  session.out().line("Error while executing topic command : " + message);
+  return Exit::failed;
+}
+Answer<Exit> failed(ClusterSession& session, const client::Failure& failure) {
+  return failed(session, failure.cause);
+}
+
+std::string joined(const std::vector<NodeId>& nodes) {
+  std::string out;
+  for (const NodeId node : nodes) out += (out.empty() ? "" : ",") + std::to_string(node);
+  return out;
+}
+
+std::string pattern_of(const Arguments& arguments) {
+  std::string pattern = arguments.text("topic", ".*");
+  std::ranges::replace(pattern, ',', '|');
+  return pattern;
+}
+
+Task<Answer<std::vector<std::string>>> selected(ClusterSession& session, bool must_exist) {
+  const Arguments& arguments = session.arguments();
+  const auto topics = co_await session.admin.list_topics();
+  if (!topics) co_return trouble(trouble_of(topics.error(), "cannot list topics"));
+  std::vector<std::string> names;
+  for (const client::TopicInfo& topic : *topics) {
+    if (const auto id = arguments.find("topic-id"); id && topic.id.to_string() != *id) continue;
+    if (!topic.internal || !arguments.has("exclude-internal")) names.push_back(topic.name);
+  }
+  auto found = matching(pattern_of(arguments), names);
+  if (!found || !found->empty() || !must_exist || arguments.has("if-exists")) co_return found;
+  const bool by_id = arguments.has("topic-id");
+  co_return trouble(Exit::not_found,
+                    by_id ? "TopicId '" + arguments.text("topic-id") + "' does not exist as expected"
+                          : "Topic '" + arguments.text("topic") + "' does not exist as expected");
+}
+
+Answer<client::NewTopic> new_topic(const Arguments& arguments) {
+  client::NewTopic topic{.name = arguments.text("topic")};
+  const auto partitions = arguments.number_or("partitions", -1, 1, INT32_MAX);
+  if (!partitions) return std::unexpected(partitions.error());
+  const auto replicas = arguments.number_or("replication-factor", -1, 1, INT16_MAX);
+  if (!replicas) return std::unexpected(replicas.error());
+  topic.partitions = static_cast<std::int32_t>(*partitions);
+  topic.replication_factor = static_cast<std::int16_t>(*replicas);
+  if (const auto assignment = arguments.find("replica-assignment")) {
+    auto parsed = parse_assignment(*assignment);
+    if (!parsed) return std::unexpected(parsed.error());
+    topic.assignment = std::move(*parsed);
+  }
+  for (const std::string& config : arguments.all("config")) {
+    auto pair = key_value(config, "--config");
+    if (!pair) return std::unexpected(std::move(pair).error());
+    topic.configs.emplace_back(std::move(pair->first), std::move(pair->second));
+  }
+  return topic;
+}
+
+Task<Answer<Exit>> create(ClusterSession& session) {
+  const Arguments& arguments = session.arguments();
+  if (!arguments.has("topic")) co_return usage_trouble("Missing required argument \"[topic]\"");
+  auto topic = new_topic(arguments);
+  if (!topic) co_return trouble(topic.error());
+  const std::string name = topic->name;
+  if (name.find_first_of("._") != std::string::npos)
+    session.out().line(
+        "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') could "
+        "collide. "
+        "To avoid issues it is best to use either, but not both.");
+  const auto results = co_await session.admin.create_topics({std::move(*topic)});
+  if (!results) co_return trouble(trouble_of(results.error(), "cannot create topic " + name));
+  const auto& result = results->front().second;
+  if (result) {
+    session.out().line("Created topic " + name + ".");
+    co_return Exit::done;
+  }
+  if (result.error().broker == wire::ErrorCode::topic_already_exists) {
+    if (arguments.has("if-not-exists")) co_return Exit::done;
+    co_return failed(session, "Topic '" + name + "' already exists.");
+  }
+  co_return failed(session, result.error());
+}
+
+Task<Answer<Exit>> list(ClusterSession& session) {
+  const auto names = co_await selected(session, false);
+  if (!names) co_return trouble(names.error());
+  for (const std::string& name : *names) session.out().line(name);
+  co_return Exit::done;
+}
+
+struct TopicConfigs {
+  std::string text;  // "a=b,c=d": what differs from the default
+  bool overridden = false;
+  std::int64_t min_isr = 1;
+};
+
+Task<Answer<std::map<std::string, TopicConfigs>>> configs_of(ClusterSession& session,
+                                                             const std::vector<std::string>& names) {
+  std::map<std::string, TopicConfigs> found;
+  client::ConfigQuery query;
+  for (const std::string& name : names) query.resources.push_back({client::ConfigResourceType::topic, name});
+  const auto results = co_await session.admin.describe_configs(std::move(query));
+  if (!results) co_return trouble(trouble_of(results.error(), "cannot describe configs"));
+  for (const auto& [resource, entries] : *results) {
+    if (!entries) continue;
+    TopicConfigs& configs = found[resource.name];
+    for (const client::ConfigEntry& entry : *entries) {
+      if (entry.name == "min.insync.replicas")
+        configs.min_isr = whole_number(entry.value.value_or("1")).value_or(1);
+      if (entry.source == client::ConfigSource::built_in || entry.source == client::ConfigSource::unknown)
+        continue;
+      configs.text += (configs.text.empty() ? "" : ",") + entry.name + "=" + entry.value.value_or("");
+      configs.overridden |= entry.source == client::ConfigSource::topic;
+    }
+  }
+  co_return found;
+}
+
+bool filters_partitions(const Arguments& arguments) {
+  return arguments.has("under-replicated-partitions") || arguments.has("unavailable-partitions") ||
+         arguments.has("under-min-isr-partitions") || arguments.has("at-min-isr-partitions");
+}
+
+bool wanted(const Arguments& arguments, const client::PartitionInfo& partition, std::int64_t min_isr) {
+  if (!filters_partitions(arguments)) return true;
+  const auto in_sync = static_cast<std::int64_t>(partition.isr.size());
+  return (arguments.has("under-replicated-partitions") && partition.isr.size() < partition.replicas.size()) ||
+         (arguments.has("unavailable-partitions") && partition.leader < 0) ||
+         (arguments.has("under-min-isr-partitions") && in_sync < min_isr) ||
+         (arguments.has("at-min-isr-partitions") && in_sync == min_isr);
+}
+
+std::string elr_text(const std::optional<std::vector<NodeId>>& nodes) {
+  return nodes ? joined(*nodes) : "N/A";
+}
+
+void print_partition(Printer& out, const std::string& topic, const client::PartitionInfo& partition) {
+  out.line("\tTopic: " + topic + "\tPartition: " + std::to_string(partition.index) +
+           "\tLeader: " + (partition.leader < 0 ? "none" : std::to_string(partition.leader)) +
+           "\tReplicas: " + joined(partition.replicas) + "\tIsr: " + joined(partition.isr) +
+           "\tElr: " + elr_text(partition.eligible_leader_replicas) +
+           "\tLastKnownElr: " + elr_text(partition.last_known_elr));
+}
+
+void print_topic(ClusterSession& session, const client::TopicInfo& topic, const TopicConfigs& configs) {
+  const Arguments& arguments = session.arguments();
+  if (arguments.has("topics-with-overrides") && !configs.overridden) return;
+  if (!filters_partitions(arguments))
+    session.out().line(
+        "Topic: " + topic.name + "\tTopicId: " + topic.id.to_string() +
+        "\tPartitionCount: " + std::to_string(topic.partitions.size()) + "\tReplicationFactor: " +
+        std::to_string(topic.partitions.empty() ? 0 : topic.partitions.front().replicas.size()) +
+        "\tConfigs: " + configs.text);
+  if (arguments.has("topics-with-overrides")) return;
+  for (const client::PartitionInfo& partition : topic.partitions) {
+    if (wanted(arguments, partition, configs.min_isr)) print_partition(session.out(), topic.name, partition);
+  }
+}
+
+Task<Answer<Exit>> describe(ClusterSession& session) {
+  const Arguments& arguments = session.arguments();
+  const auto names = co_await selected(session, arguments.has("topic") || arguments.has("topic-id"));
+  if (!names)
+    co_return names.error().exit == Exit::not_found ? failed(session, names.error().what)
+                                                    : trouble(names.error());
+  if (names->empty()) co_return Exit::done;
+  const auto topics = co_await session.admin.describe_topics(*names);
+  if (!topics) co_return trouble(trouble_of(topics.error(), "cannot describe topics"));
+  auto configs = co_await configs_of(session, *names);
+  if (!configs) co_return trouble(configs.error());
+  for (const auto& [name, topic] : *topics) {
+    if (!topic) co_return failed(session, topic.error());
+    print_topic(session, *topic, (*configs)[name]);
+  }
+  co_return Exit::done;
+}
+
+Task<Answer<Exit>> alter(ClusterSession& session) {
+  const Arguments& arguments = session.arguments();
+  if (!arguments.has("topic")) co_return usage_trouble("Missing required argument \"[topic]\"");
+  const auto count = arguments.number("partitions", 1, INT32_MAX);
+  if (!count) co_return trouble(count.error());
+  if (!*count) co_return usage_trouble("--alter needs --partitions; configs are changed by kafka-configs");
+  const auto names = co_await selected(session, true);
+  if (!names) co_return failed(session, names.error().what);
+  std::vector<client::NewPartitions> changes;
+  for (const std::string& name : *names) {
+    changes.push_back({name, static_cast<std::int32_t>(**count), {}});
+    if (const auto assignment = arguments.find("replica-assignment")) {
+      auto parsed = parse_assignment(*assignment);
+      if (!parsed) co_return trouble(parsed.error());
+      changes.back().assignment = std::move(*parsed);
+    }
+  }
+  const auto results = co_await session.admin.create_partitions(std::move(changes));
+  if (!results) co_return trouble(trouble_of(results.error(), "cannot alter topics"));
+  for (const auto& [name, result] : *results) {
+    if (!result) co_return failed(session, result.error());
+  }
+  co_return Exit::done;
+}
+
+Task<Answer<Exit>> remove(ClusterSession& session) {
+  if (!session.arguments().has("topic")) co_return usage_trouble("Missing required argument \"[topic]\"");
+  const auto names = co_await selected(session, true);
+  if (!names) co_return failed(session, names.error().what);
+  if (names->empty()) co_return Exit::done;
+  const auto results = co_await session.admin.delete_topics(*names);
+  if (!results) co_return trouble(trouble_of(results.error(), "cannot delete topics"));
+  for (const auto& [name, result] : *results) {
+    if (!result) co_return failed(session, result.error());
+  }
+  co_return Exit::done;
+}
+
+}  // namespace
+
+ClusterAnswer kafka_topics(ClusterSession& session) {
+  const Arguments& arguments = session.arguments();
+  using Action = Task<Answer<Exit>> (*)(ClusterSession&);
+  constexpr std::pair<std::string_view, Action> kActions[] = {
+      {"create", create}, {"list", list}, {"describe", describe}, {"alter", alter}, {"delete", remove}};
+  Action action = nullptr;
+  int count = 0;
+  for (const auto& [flag, task] : kActions) {
+    if (arguments.has(flag)) action = task, ++count;
+  }
+  if (count != 1)
+    co_return usage_trouble(
+        "Command must include exactly one action: --list, --describe, --create, --alter or --delete");
+  co_return co_await action(session);
+}
+
+}  // namespace moldau::cli

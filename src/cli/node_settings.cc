@@ -1,0 +1,102 @@
+#include "cli/node_settings.h"
+
+#include <algorithm>
+
+#include "cli/arguments.h"
+
+namespace moldau::cli {
+namespace {
+
+// "[name://]host:port,…": the name in the key, the address as its value.
+std::vector<std::string> listener_settings(const std::string& text, std::string_view key) {
+  std::vector<std::string> out;
+  for (const std::string& one : split(text, ',')) {
+    const std::size_t scheme = one.find("://");
+    const std::string name = scheme == std::string::npos ? "plaintext" : one.substr(0, scheme);
+    const std::string address = scheme == std::string::npos ? one : one.substr(scheme + 3);
+    out.push_back("listeners." + name + "." + std::string(key) + "=" + address);
+  }
+  return out;
+}
+
+std::vector<std::string> settings_of_flags(const Arguments& arguments) {
+  std::vector<std::string> set = arguments.all("set");
+  constexpr std::pair<std::string_view, std::string_view> kFlags[] = {
+      {"node-id", "node.id"}, {"data-dir", "node.data_dir"}, {"admin-addr", "admin.bind"}};
+  for (const auto& [flag, key] : kFlags) {
+    if (const auto value = arguments.find(flag)) set.push_back(std::string(key) + "=" + *value);
+  }
+  for (const auto& [flag, key] :
+       {std::pair{"kafka-addr", "bind"}, std::pair{"advertise-kafka-addr", "advertise"}}) {
+    for (std::string& setting : listener_settings(arguments.text(flag), key))
+      set.push_back(std::move(setting));
+  }
+  return set;
+}
+
+}  // namespace
+
+std::string absolute_path(const Invocation& invocation, const std::string& path) {
+  return path.starts_with('/') ? path : invocation.process.working_directory + "/" + path;
+}
+
+config::Loaded load_settings(const Session& session, std::optional<std::string> file,
+                             std::vector<std::string> set, std::optional<config::FileKind> file_kind) {
+  config::Sources sources = session.invocation.process;
+  if (file) sources.file = absolute_path(session.invocation, *file);
+  sources.file_kind = file_kind;
+  sources.set = std::move(set);
+  return config::load(sources);
+}
+
+Answer<config::Loaded> load_settings_of_flags(const Session& session) {
+  return load_settings(session, session.arguments.find("config"), settings_of_flags(session.arguments));
+}
+
+Answer<config::Settings> usable_settings(Session& session, config::Loaded loaded) {
+  if (loaded.usable()) return std::move(loaded.settings);
+  const auto errors = loaded.errors();
+  for (std::size_t i = 1; i < errors.size(); ++i) session.note("error: " + errors[i].to_string());
+  return trouble(static_cast<Exit>(StartExit::bad_config), "the configuration cannot be used",
+                 errors.front().to_string(), "moldau config explain KEY tells what a key takes");
+}
+
+Result<std::int64_t> read_pid(const Invocation& invocation, const std::string& data_dir) {
+  const std::string path = data_dir + "/" + std::string(kPidFile);
+  ASSIGN_OR_RETURN(const std::string text, invocation.process.read_file(path));
+  const auto pid = whole_number(std::string_view(text).substr(0, text.find('\n')));
+  if (!pid || *pid <= 0) return fail(Errc::corrupt, path + " holds no process id");
+  return *pid;
+}
+
+bool is_running_node(Environment& environment, std::int64_t pid) {
+  if (const Status there = environment.send_signal(pid, 0); !there && there.error().code == Errc::not_found)
+    return false;
+  const auto processes = environment.processes();
+  if (processes.empty()) return true;
+  return std::ranges::any_of(processes, [&](const Environment::Process& process) {
+    return process.pid == pid && std::ranges::any_of(process.words, [](const std::string& word) {
+             return word == "start" || word.contains("kafka-server-start");
+           });
+  });
+}
+
+std::optional<config::FileKind> kafka_file_kind(const std::string& path) {
+  if (path.ends_with(".yaml") || path.ends_with(".yml")) return config::FileKind::yaml;
+  return config::FileKind::properties;
+}
+
+Answer<Exit> start_with(Session& session, config::Loaded loaded, bool daemon) {
+  StartRequest request;
+  request.warnings = loaded.problems;
+  auto settings = usable_settings(session, std::move(loaded));
+  if (!settings) return std::unexpected(std::move(settings).error());
+  request.settings = std::move(*settings);
+  request.daemon = daemon;
+  request.pid_file = request.settings.data_dir + "/" + std::string(kPidFile);
+  request.log_file = request.settings.data_dir + "/moldau.out";
+  session.out.flush();
+  return static_cast<Exit>(session.environment.start_node(request));
+}
+
+}  // namespace moldau::cli

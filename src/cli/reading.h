@@ -1,0 +1,54 @@
+// Reading: records of assigned partitions, each from one offset up to another or for ever, handed out one by
+// one. What consume, the console consumer and the perf tools read with. No consumer group.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "cli/offset_range.h"
+#include "cli/record_writer.h"
+#include "cli/session.h"
+#include "client/consumer.h"
+
+namespace moldau::cli {
+
+struct ReadSpan {
+  TopicPartition partition;
+  Offset from = 0;
+  std::optional<Offset> until;  // exclusive
+};
+
+// The spans of `range` in these partitions, as of now. An offset outside of what a partition holds is moved
+// to the nearest end of it.
+runtime::Task<Answer<std::vector<ReadSpan>>> spans_of(ClusterSession& session,
+                                                      std::vector<TopicPartition> partitions,
+                                                      OffsetRange range);
+
+// All partitions of the topics, or those of `only`. Not found when a topic or partition is not there.
+runtime::Task<Answer<std::vector<TopicPartition>>> partitions_of(ClusterSession& session,
+                                                                 std::vector<std::string> topics,
+                                                                 std::vector<PartitionIndex> only);
+
+enum class ReadEnd {
+  complete,     // every span has been read
+  stopped,      // the visitor said so, or the reader of the output has gone
+  idle,         // nothing came for `idle`
+  interrupted,  // a signal
+};
+
+struct ReadLimits {
+  std::optional<runtime::Duration> idle;
+};
+
+// False stops the reading.
+using VisitRecord = std::function<bool(const PrintedRecord&)>;
+// Called after each lot of records, before waiting for more.
+using AfterLot = std::function<void()>;
+
+runtime::Task<Answer<ReadEnd>> read_records(ClusterSession& session, client::ConsumerOptions options,
+                                            std::vector<ReadSpan> spans, ReadLimits limits, VisitRecord visit,
+                                            AfterLot after_lot);
+
+}  // namespace moldau::cli

@@ -1,0 +1,53 @@
+// Table: rows of named, typed cells, printed in the form that --format asks for. One table prints the same
+// data in every form; the machine forms are stable.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/json.h"
+#include "cli/trouble.h"
+
+namespace moldau::cli {
+
+enum class Format { table, wide, json, jsonl, yaml, csv, tsv, name };
+// "table,wide,json,jsonl,yaml,csv,tsv,name"
+inline constexpr std::string_view kFormats = "table,wide,json,jsonl,yaml,csv,tsv,name";
+std::optional<Format> parse_format(std::string_view text);
+
+struct Column {
+  std::string name;        // of the field: "log_end_offset"; a table heads it LOG-END-OFFSET
+  bool right = false;      // numbers
+  bool wide_only = false;  // not shown by `table`
+};
+
+class Table {
+ public:
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  // REQUIRES: as many cells as columns.
+  void add(std::vector<Json> cells);
+  bool empty() const { return rows_.empty(); }
+  std::size_t size() const { return rows_.size(); }
+
+  // Keeps and orders these columns (--fields a,b); sorts by a column (--sort f[:desc]). Usage errors name the
+  // columns that there are.
+  Answer<void> project(std::string_view fields);
+  Answer<void> sort(std::string_view by);
+
+  // `heading`: the line of column names in table, csv and tsv.
+  std::string render(Format format, bool heading = true) const;
+  Json to_json() const;
+
+ private:
+  Answer<std::size_t> index_of(std::string_view name) const;
+  std::string render_columns(bool wide, bool heading) const;
+  std::string render_separated(char separator, bool heading) const;
+  Json::Object object_of(const std::vector<Json>& row) const;
+
+  std::vector<Column> columns_;
+  std::vector<std::vector<Json>> rows_;
+};
+
+}  // namespace moldau::cli
