@@ -1,12 +1,15 @@
 #include "simulation/scenarios.h"
 
 #include "simulation/self_check.h"
+#include "simulation/single_node.h"
 
 namespace moldau::simulation {
 namespace {
 
 constexpr Scenario kScenarios[] = {
     {"self-check", "a write-ahead counter, its client, crashes and restarts", self_check_options, self_check},
+    {"single-node", "one whole broker, its clients and an auditor, every fault there is", single_node_options,
+     single_node},
 };
 
 }  // namespace
