@@ -126,9 +126,6 @@ Outcome<bool> ConsumerCore::decode_batch(Fetched& fetched, FetchedRecords& out) 
   const bool held = !out.memory.empty() && memory.owner() == out.memory.back().owner();
   if (!held) out.memory.push_back(batch.is_compressed() ? memory : fetched.records);
   record::RecordReader records(batch, memory);
-  // The header's count is a claim; a record takes at least a few bytes.
-  const std::size_t claimed = static_cast<std::size_t>(std::max(0, batch.record_count()));
-  out.records.reserve(out.records.size() + std::min(claimed, memory.size() / 6));
   for (record::RecordView record;;) {
     const Result<bool> next = records.next(record);
     if (!next) return fail(corrupt(next.error(), where));
