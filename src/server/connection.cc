@@ -5,8 +5,10 @@
 namespace moldau::server {
 namespace {
 
-// Answers that may wait to be written; a peer that does not read its answers is not read from.
-constexpr std::size_t kMaxPending = 256;
+// What may wait to be written; a peer that does not read its answers is not read from.
+constexpr ResponseQueue::Limits kMaxPending{.answers = 256, .bytes = std::size_t{1} << 20};
+// For the answers to a peer that has ended its side of the connection.
+constexpr runtime::Duration kFarewell = std::chrono::seconds(10);
 
 FrameLimits frame_limits(const Broker& broker) {
   FrameLimits limits;
@@ -23,7 +25,7 @@ Connection::Connection(Broker& broker, std::unique_ptr<runtime::Stream> stream, 
       stream_(std::move(stream)),
       peer_{std::move(listener), stream_->peer(), {}, {}},
       reader_(broker.executor, *stream_, broker.request_memory, frame_limits(broker)),
-      responses_(broker.executor, *stream_),
+      responses_(broker.executor, *stream_, broker.request_memory),
       gate_(broker.executor),
       last_activity_(broker.executor.now()) {}
 
@@ -43,7 +45,7 @@ runtime::Task<void> Connection::serve() {
   for (;;) {
     auto frame = co_await reader_.next();
     if (!frame) co_return report(frame.error());
-    if (!*frame) co_return;
+    if (!*frame) co_return co_await responses_.drain(broker_.executor.now() + kFarewell);
     if (!co_await serve_frame(std::move(**frame))) co_return;
     co_await responses_.room(kMaxPending);
   }

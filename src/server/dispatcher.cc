@@ -19,16 +19,6 @@ struct HandlerTraits<Task<Response_> (*)(Broker&, const Request&, Request_)> {
   using Response = Response_;
 };
 
-void report_undecodable(Broker& broker, const Request& request, const Error& error) {
-  broker.metrics.bad_frames.add();
-  telemetry::log_limited(broker.peer_lines, broker.executor.now().time_since_epoch(), telemetry::Level::warn,
-                         "server", "request cannot be decoded, closing the connection",
-                         {{"peer", request.peer.address.to_string()},
-                          {"api", wire::name_of(request.header.api_key)},
-                          {"version", request.header.api_version},
-                          {"error", error}});
-}
-
 // Decodes the body, lets `handle` answer, encodes the answer.
 template <auto handle>
 Task<void> serve(Broker& broker, Request request, ResponseQueue::Slot slot) {
@@ -36,7 +26,7 @@ Task<void> serve(Broker& broker, Request request, ResponseQueue::Slot slot) {
   const wire::ApiVersion version = request.header.api_version;
   auto message = Message::decode(request.body, version);
   if (!message) {
-    report_undecodable(broker, request, message.error());
+    handlers::report_undecodable(broker, request, message.error());
     co_return;
   }
   auto response = co_await handle(broker, request, std::move(*message));
@@ -76,6 +66,16 @@ constexpr Served kServed[] = {
 };
 
 }  // namespace
+
+void handlers::report_undecodable(Broker& broker, const Request& request, const Error& error) {
+  broker.metrics.bad_frames.add();
+  telemetry::log_limited(broker.peer_lines, broker.executor.now().time_since_epoch(), telemetry::Level::warn,
+                         "server", "request cannot be decoded, closing the connection",
+                         {{"peer", request.peer.address.to_string()},
+                          {"api", wire::name_of(request.header.api_key)},
+                          {"version", request.header.api_version},
+                          {"error", error}});
+}
 
 Handler find_handler(wire::ApiKey key) {
   const auto* found = std::ranges::find(kServed, key, &Served::key);

@@ -38,6 +38,15 @@ runtime::Task<bool> MemoryBudget::raise(Hold& hold, std::uint64_t bytes, runtime
   co_return true;
 }
 
+MemoryBudget::Hold MemoryBudget::note(std::uint64_t bytes) {
+  Hold hold;
+  const std::uint64_t free = std::min(bytes, free_.available());
+  if (free == 0 || !free_.try_acquire(free)) return hold;
+  hold.budget_ = this;
+  hold.bytes_ = free;
+  return hold;
+}
+
 FrameReader::FrameReader(runtime::Executor& executor, runtime::Stream& stream, MemoryBudget& budget,
                          FrameLimits limits)
     : executor_(executor), stream_(stream), budget_(budget), limits_(limits) {}

@@ -12,7 +12,8 @@
 
 namespace moldau::server {
 
-// Bytes of request memory that one shard may hold for frames that are still arriving or being served.
+// Bytes of memory that one shard may hold for frames that are still arriving or being served, and for answers
+// that their readers have not taken yet.
 class MemoryBudget {
  public:
   MemoryBudget(runtime::Executor& executor, std::uint64_t total_bytes)
@@ -41,6 +42,8 @@ class MemoryBudget {
 
   // Raises `hold` to `bytes`; false when the deadline passed before so much was free.
   runtime::Task<bool> raise(Hold& hold, std::uint64_t bytes, runtime::MonotonicTime deadline);
+  // As much of `bytes` as is free, at once: for memory that is there already.
+  Hold note(std::uint64_t bytes);
   std::uint64_t total_bytes() const { return total_bytes_; }
   std::uint64_t used_bytes() const { return total_bytes_ - free_.available(); }
 

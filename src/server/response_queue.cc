@@ -14,16 +14,23 @@ void ResponseQueue::Slot::complete(SliceList frame) && {
   std::exchange(queue_, nullptr)->finish(sequence_, std::move(frame));
 }
 
-ResponseQueue::ResponseQueue(runtime::Executor& executor, runtime::Stream& stream)
-    : executor_(executor), stream_(stream), progress_(executor) {}
+ResponseQueue::ResponseQueue(runtime::Executor& executor, runtime::Stream& stream, MemoryBudget& budget)
+    : executor_(executor), stream_(stream), budget_(budget), progress_(executor) {}
 
 ResponseQueue::Slot ResponseQueue::reserve() {
   entries_.emplace_back();
   return Slot(*this, first_ + entries_.size() - 1);
 }
 
-runtime::Task<void> ResponseQueue::room(std::size_t max_pending) {
-  while (entries_.size() >= max_pending && !broken_) co_await progress_.wait();
+runtime::Task<void> ResponseQueue::room(Limits limits) {
+  while ((entries_.size() >= limits.answers || unwritten_bytes_ >= limits.bytes) && !broken_) {
+    co_await progress_.wait();
+  }
+}
+
+runtime::Task<void> ResponseQueue::drain(runtime::MonotonicTime deadline) {
+  while ((!entries_.empty() || writing_) && !broken_ && co_await progress_.wait(deadline)) {
+  }
 }
 
 void ResponseQueue::finish(std::uint64_t sequence, SliceList frame) {
@@ -31,6 +38,9 @@ void ResponseQueue::finish(std::uint64_t sequence, SliceList frame) {
   MOLDAU_ASSERT(!entry.ready);
   entry.ready = true;
   entry.frame = std::move(frame);
+  const std::size_t bytes = size_of(entry.frame);
+  entry.hold = budget_.note(bytes);
+  unwritten_bytes_ += bytes;
   if (sequence == first_) schedule();
 }
 
@@ -43,31 +53,36 @@ void ResponseQueue::schedule() {
 
 runtime::Task<void> ResponseQueue::write_ready() {
   while (!entries_.empty() && entries_.front().ready) {
-    SliceList slices = take_ready();
-    if (!broken_ && !slices.empty()) {
-      const std::size_t bytes = size_of(slices);
-      if (const Status written = co_await stream_.write(std::move(slices)); written) {
-        bytes_sent_ += bytes;
+    Departure departure = take_ready();
+    if (!broken_ && departure.bytes > 0) {
+      if (const Status written = co_await stream_.write(std::move(departure.slices)); written) {
+        bytes_sent_ += departure.bytes;
       } else {
         broken_ = true;
         stream_.close();
       }
     }
+    unwritten_bytes_ -= departure.bytes;
+    departure.holds.clear();
     progress_.notify_all();
   }
   writing_ = false;
   progress_.notify_all();
 }
 
-SliceList ResponseQueue::take_ready() {
-  SliceList slices;
+ResponseQueue::Departure ResponseQueue::take_ready() {
+  Departure departure;
+  SliceList& slices = departure.slices;
   while (!entries_.empty() && entries_.front().ready) {
-    SliceList& frame = entries_.front().frame;
-    slices.insert(slices.end(), std::make_move_iterator(frame.begin()), std::make_move_iterator(frame.end()));
+    Entry& entry = entries_.front();
+    departure.bytes += size_of(entry.frame);
+    slices.insert(slices.end(), std::make_move_iterator(entry.frame.begin()),
+                  std::make_move_iterator(entry.frame.end()));
+    if (entry.hold.bytes() > 0) departure.holds.push_back(std::move(entry.hold));
     entries_.pop_front();
     ++first_;
   }
-  return slices;
+  return departure;
 }
 
 runtime::Task<void> ResponseQueue::close() {

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "runtime/network.h"
 #include "runtime/wait.h"
+#include "server/frame_reader.h"
 
 namespace moldau::server {
 
@@ -30,11 +31,18 @@ class ResponseQueue {
     std::uint64_t sequence_;
   };
 
-  ResponseQueue(runtime::Executor& executor, runtime::Stream& stream);
+  ResponseQueue(runtime::Executor& executor, runtime::Stream& stream, MemoryBudget& budget);
 
   Slot reserve();
-  // Waits while `max_pending` answers or more are not written yet: a slow reader is not read from.
-  runtime::Task<void> room(std::size_t max_pending);
+  // Waits while this many answers, or bytes of finished ones, are not written yet: a slow reader is not read
+  // from.
+  struct Limits {
+    std::size_t answers;
+    std::size_t bytes;
+  };
+  runtime::Task<void> room(Limits limits);
+  // Until all answers are written, the connection is broken, or the deadline.
+  runtime::Task<void> drain(runtime::MonotonicTime deadline);
   std::size_t pending() const { return entries_.size(); }
   // Waits for the write under way. REQUIRES: every slot is completed or dropped.
   runtime::Task<void> close();
@@ -44,19 +52,28 @@ class ResponseQueue {
   struct Entry {
     bool ready = false;
     SliceList frame;
+    MemoryBudget::Hold hold = {};
+  };
+  // Answers that leave in one write.
+  struct Departure {
+    SliceList slices;
+    std::size_t bytes = 0;
+    std::vector<MemoryBudget::Hold> holds;
   };
   void finish(std::uint64_t sequence, SliceList frame);
   void schedule();
   runtime::Task<void> write_ready();
-  SliceList take_ready();
+  Departure take_ready();
 
   runtime::Executor& executor_;
   runtime::Stream& stream_;
+  MemoryBudget& budget_;
   runtime::Signal progress_;
   std::deque<Entry> entries_;
   std::uint64_t first_ = 0;  // sequence of entries_.front()
   bool writing_ = false;
   bool broken_ = false;
+  std::size_t unwritten_bytes_ = 0;  // of finished answers
   std::uint64_t bytes_sent_ = 0;
 };
 

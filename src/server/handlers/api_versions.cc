@@ -70,7 +70,7 @@ Task<void> api_versions(Broker& broker, Request request, ResponseQueue::Slot slo
     response.api_keys.push_back(range_of(wire::api(wire::ApiKey::api_versions)));
   } else {
     auto message = wire::ApiVersionsRequest::decode(request.body, version);
-    if (!message) co_return;
+    if (!message) co_return report_undecodable(broker, request, message.error());
     response = respond(broker, request, *message);
   }
   broker.metrics.error(wire::ApiKey::api_versions, response.error_code);

@@ -13,6 +13,8 @@ using wire::ErrorCode;
 namespace {
 
 constexpr std::int64_t kMaxWaitMs = 3'600'000;
+// What a fetch may return, whatever else waits to be sent.
+constexpr std::uint64_t kLeastBytes = 64 * 1024;
 
 // Where a partition stood when it was read; the poll waits for it to move.
 struct Watched {
@@ -160,10 +162,19 @@ Task<void> await_progress(Broker& broker, const std::vector<Watched>& watched, r
   for (auto& [executor, shot] : far) executor->post_remote([shot = std::move(shot)] { shot->fire(); });
 }
 
+// Answers that nobody reads must not fill the memory: half of it is theirs, and one answer gets at most half
+// of what is left of that. There is always a first batch, so that every reader gets on.
+std::size_t fair_share(const MemoryBudget& memory) {
+  const std::uint64_t half = memory.total_bytes() / 2;
+  const std::uint64_t left = half - std::min(half, memory.used_bytes());
+  return static_cast<std::size_t>(std::max(left / 2, kLeastBytes));
+}
+
 Limits limits_of(const Broker& broker, const wire::FetchRequest& message) {
   const auto image = broker.image();
   const auto cap = static_cast<std::size_t>(broker.broker_config(*image).int_of("fetch.max.bytes", 57671680));
-  const std::size_t max_bytes = std::min(static_cast<std::size_t>(std::max(message.max_bytes, 0)), cap);
+  const std::size_t max_bytes = std::min(
+      {static_cast<std::size_t>(std::max(message.max_bytes, 0)), cap, fair_share(broker.request_memory)});
   const std::size_t min_bytes = std::min(static_cast<std::size_t>(std::max(message.min_bytes, 0)), max_bytes);
   return {max_bytes, min_bytes, static_cast<replication::Isolation>(message.isolation_level)};
 }

@@ -32,6 +32,10 @@ namespace moldau::server::handlers {
 
 using runtime::Task;
 
+// A request whose body is not what its API and version say: counted and logged; its slot is dropped, which
+// ends the connection.
+void report_undecodable(Broker& broker, const Request& request, const Error& error);
+
 // Produce and ApiVersions answer in ways of their own.
 Task<void> produce(Broker& broker, Request request, ResponseQueue::Slot slot);
 Task<void> api_versions(Broker& broker, Request request, ResponseQueue::Slot slot);
