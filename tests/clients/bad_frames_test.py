@@ -71,7 +71,7 @@ class Headers(HostileTest):
             self.check_closed(request(key, 0, bytes(20)), "clos")
 
     def test_version_too_high(self):
-        self.check_closed(request(METADATA, 99, b""), "clos", "99")
+        self.check_closed(request(METADATA, 99, b"\0"), "clos", "99")
 
     def test_version_negative(self):
         self.check_closed(request(METADATA, -1, b""), "clos", "-1")

@@ -72,6 +72,8 @@ class RdkafkaProducer:
         code = self.process.wait(130)
         for reader in self.readers:
             reader.join(10)
+        self.process.stdout.close()
+        self.process.stderr.close()
         assert code == 0, f"producer {self.ledger.name} ended with {code}: {self.troubles}"
 
 
