@@ -7,6 +7,12 @@ namespace moldau::storage {
 using runtime::Lane;
 using runtime::Task;
 
+namespace {
+
+constexpr runtime::Duration kRetryFlush = std::chrono::milliseconds(100);
+
+}  // namespace
+
 Log::Log(LogContext& context, LogIdentity identity, LogConfig config, LoadedLog loaded)
     : context_(context),
       identity_(std::move(identity)),
@@ -179,12 +185,14 @@ void Log::start_flush() {
 Task<void> Log::flush_in_background() {
   Pass pass(gate_);
   co_await runtime::yield(context_.executor);
-  if (co_await changes_.acquire(1)) {
-    flush_scheduled_ = false;
-    co_await flush_locked(false);
-    changes_.release(1);
-  }
-  if (unsynced_bytes_ > 0 && wants_sync()) start_flush();
+  co_await changes_.acquire(1);
+  flush_scheduled_ = false;
+  const Status status = co_await flush_locked(false);
+  changes_.release(1);
+  if (unsynced_bytes_ == 0 || !wants_sync()) co_return;
+  // Somebody waits for it: the next group, or the disk had no room and is asked again.
+  if (!status) co_await runtime::sleep_for(context_.executor, kRetryFlush);
+  start_flush();
 }
 
 bool Log::flush_due(TimestampMs now_ms) const {

@@ -63,16 +63,21 @@ Task<Status> Log::note_truncation(Offset offset) {
 
 // The truncation is in the files: no replay may repeat it over what is written there from now on.
 Task<Status> Log::note_settled() {
-  CO_TRY(co_await flush_locked(false));
-  if (context_.commit_log == nullptr) co_return Status();
-  const CommitLog::Entry entry{.kind = CommitLog::Entry::Kind::append,
-                               .topic_id = identity_.topic_id,
-                               .partition = identity_.topic_partition.partition,
-                               .leader_epoch = latest_epoch(),
-                               .offset = recovery_point_};
-  CO_TRY(co_await commit(entry));
-  if (tail_.empty()) co_return co_await give_back(commit_end_);
-  co_return Status();
+  if (context_.commit_log != nullptr) {
+    const CommitLog::Entry entry{.kind = CommitLog::Entry::Kind::append,
+                                 .topic_id = identity_.topic_id,
+                                 .partition = identity_.topic_partition.partition,
+                                 .leader_epoch = latest_epoch(),
+                                 .offset = recovery_point_};
+    Status status = co_await commit(entry);
+    // What goes to the commit log comes after the truncation there; what goes to the segment only does not.
+    if (!status && !wants_sync()) poison(status.error());
+    if (!status) co_return status;
+  }
+  Status flushed = co_await flush_locked(false);
+  // A full disk keeps the commit log's space, not the truncation.
+  if (!flushed && !poison_) co_return Status();
+  co_return flushed;
 }
 
 Task<Status> Log::cut(Offset offset) {
