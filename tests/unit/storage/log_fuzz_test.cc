@@ -57,8 +57,8 @@ class LogFuzz {
   // MOLDAU_VERBOSE shows what happens.
   void trace(std::uint64_t kind) {
     if (!std::getenv("MOLDAU_VERBOSE")) return;
-    std::fprintf(stderr, "op %lu: [%ld, %ld) durable %ld recovery point %ld segments %zu unflushed %ld\n", kind,
-                 model_.log_start, model_.end(), node_.log->durable_end_offset().value(),
+    std::fprintf(stderr, "op %lu: [%ld, %ld) durable %ld recovery point %ld segments %zu unflushed %ld\n",
+                 kind, model_.log_start, model_.end(), node_.log->durable_end_offset().value(),
                  node_.log->recovery_point(), node_.log->segment_count(), node_.log->unflushed_bytes());
   }
 
