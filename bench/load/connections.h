@@ -36,6 +36,8 @@ class Connections {
   void send(std::size_t connection, const Frame& frame, std::int64_t asked_ns);
   // Writes what is queued, waits for answers until `until_ns` at most, and handles those that came.
   void turn(std::int64_t until_ns);
+  // Readable when a turn would find something; what was sent is queued until then.
+  int descriptor() const { return epoll_; }
   // Turns until everything is answered; dies when that takes more than `seconds`.
   void drain(double seconds);
   std::size_t in_flight() const { return in_flight_; }

@@ -1,3 +1,5 @@
+#include <poll.h>
+
 #include <algorithm>
 #include <deque>
 
@@ -66,6 +68,14 @@ class DueTimes {
   std::vector<std::deque<std::int64_t>> due_;
 };
 
+void wait_for_either(const Connections& a, const Connections& b, std::int64_t until_ns) {
+  pollfd either[] = {{.fd = a.descriptor(), .events = POLLIN, .revents = 0},
+                     {.fd = b.descriptor(), .events = POLLIN, .revents = 0}};
+  const std::int64_t wait = std::max<std::int64_t>(0, until_ns - now_ns());
+  const timespec timeout{.tv_sec = wait / kSecondNs, .tv_nsec = wait % kSecondNs};
+  ::ppoll(either, 2, &timeout, nullptr);
+}
+
 }  // namespace
 
 void end_to_end(const Broker& broker, const std::string& row, const ProduceShape& shape, double rate) {
@@ -79,13 +89,12 @@ void end_to_end(const Broker& broker, const std::string& row, const ProduceShape
     due.seen(static_cast<std::size_t>(partition), to - from, now);
   });
   consumers.begin();
-  // Both sides share the thread; each waits at most this long while the other may have something to do.
-  constexpr std::int64_t kTurnNs = 20'000;
   const auto run = [&](double seconds) {
     for (const std::int64_t end = now_ns() + ns_of(seconds); now_ns() < end;) {
-      const std::int64_t now = now_ns();
-      load.connections().turn(std::min(load.send_due(now), now + kTurnNs));
+      const std::int64_t next_due = load.send_due(now_ns());
+      load.connections().turn(0);
       consumers.connections().turn(0);
+      wait_for_either(load.connections(), consumers.connections(), next_due);
     }
   };
   run(shape.warmup_s);
