@@ -101,6 +101,11 @@ void Node::make_shards() {
                                                            shard_data_, *channels_.back(),
                                                            memory / kRequestShare / world_.shard_count()}));
   }
+  for (const auto& hosted : partitions_->hosted()) {
+    telemetry::Histogram& syncs = shards_[hosted->executor.shard()]->registry().histogram(
+        "moldau_sync_duration_seconds", "Write and sync of one round of the commit log.");
+    hosted->on_sync = [&syncs](runtime::Duration took) { syncs.record(static_cast<std::uint64_t>(took.count())); };
+  }
   controller_->set_applied(shards_.front()->images());
 }
 
@@ -285,6 +290,9 @@ Task<Status> Node::stop() {
   if (directory_ && first) {
     note(co_await world_.pool().run(runtime::Lane::background, executor_,
                                     [this] { return directory_->mark_clean(-1); }));
+  }
+  if (partitions_) {
+    for (const auto& hosted : partitions_->hosted()) hosted->on_sync = nullptr;
   }
   shards_.clear();
   co_return first;

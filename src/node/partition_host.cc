@@ -64,6 +64,9 @@ Task<Status> PartitionHost::open_manager(unsigned index, unsigned count) {
   options.commit_log_index = index;
   options.commit_log.capacity_bytes = settings_.commit_log_size_bytes;
   options.commit_log.file_id = hosted.random.next();
+  options.commit_log.on_round = [&hosted](runtime::Duration took) {
+    if (hosted.on_sync) hosted.on_sync(took);
+  };
   options.owns = [index, count](const TopicIdPartition& key) {
     return replication::shard_of(key, count) == index;
   };

@@ -22,6 +22,8 @@ struct HostedLogs {
   runtime::Executor& executor;
   record::Codecs codecs;
   Random random;
+  // Write and sync of the commit log. Its shard's registry takes it over once that is there.
+  std::function<void(runtime::Duration)> on_sync;
   std::unique_ptr<storage::LogManager> logs;
   replication::PartitionSet partitions;
 };

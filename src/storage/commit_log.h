@@ -34,6 +34,8 @@ struct CommitLogOptions {
   std::uint64_t prewrite_step_bytes = 4ULL << 20;
   // Distinguishes this file from an earlier one in the same place. World::entropy() of the caller.
   std::uint64_t file_id = 0;
+  // Told how long each round took, write and sync; on the shard.
+  std::function<void(runtime::Duration)> on_round = {};
 };
 
 class CommitLog {

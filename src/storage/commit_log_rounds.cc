@@ -109,6 +109,7 @@ void CommitLog::Impl::round_ended() {
   ++stats_.rounds;
   stats_.sync_time += took;
   stats_.sync_time_max = std::max(stats_.sync_time_max, took);
+  if (options_.on_round) options_.on_round(took);
   if (!round_->status || poison_) {
     poison(poison_ ? *poison_ : round_->status.error());
     return;
