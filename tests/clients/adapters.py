@@ -17,6 +17,7 @@ CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 EVERYTHING = {"create topic", "delete topic", "delete records", "timestamps", "empty values", "null headers",
               "records without key and value", "idempotence", *CODECS}
 COMMAND_SECONDS = 120
+FETCH_WAIT_MS = 20  # so that the end of a partition is told soon
 MAX_REQUEST_BYTES = 8 << 20
 
 
@@ -72,7 +73,8 @@ class RdkafkaC:
 
     def read(self, topic, start=0, partition=0):
         at = f"@{start.timestamp}" if isinstance(start, At) else start
-        return list(map(from_line, self._run("consume", topic, partition, at).decode().splitlines()))
+        out = self._run("consume", topic, partition, at, f"fetch.wait.max.ms={FETCH_WAIT_MS}")
+        return list(map(from_line, out.decode().splitlines()))
 
 
 def to_line(record):
@@ -128,7 +130,8 @@ class Kcat:
     def read(self, topic, start=0, partition=0):
         at = f"s@{start.timestamp}" if isinstance(start, At) else str(start)
         out = run([*self.command, "-C", "-t", topic, "-p", str(partition), "-o", at, "-e", "-q", "-f", self.FORMAT,
-                   "-X", "check.crcs=true", "-X", "topic.auto.offset.reset=error"])
+                   "-X", "check.crcs=true", "-X", "topic.auto.offset.reset=error",
+                   "-X", f"fetch.wait.max.ms={FETCH_WAIT_MS}"])
         return list(self._parse(out))
 
     def _parse(self, out):
@@ -198,7 +201,7 @@ class KafkaPython:
     def read(self, topic, start=0, partition=0):
         from kafka import KafkaConsumer, TopicPartition
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=None, enable_auto_commit=False,
-                                 auto_offset_reset="none", check_crcs=True)
+                                 auto_offset_reset="none", check_crcs=True, fetch_max_wait_ms=FETCH_WAIT_MS)
         try:
             at = TopicPartition(topic, partition)
             consumer.assign([at])
@@ -271,7 +274,8 @@ class ConfluentKafka:
     def read(self, topic, start=0, partition=0):
         from confluent_kafka import Consumer, TopicPartition
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "unused", "enable.auto.commit": False,
-                             "enable.partition.eof": True, "auto.offset.reset": "error", "check.crcs": True})
+                             "enable.partition.eof": True, "auto.offset.reset": "error", "check.crcs": True,
+                             "fetch.wait.max.ms": FETCH_WAIT_MS})
         try:
             at = TopicPartition(topic, partition, start.timestamp if isinstance(start, At) else start)
             if isinstance(start, At):

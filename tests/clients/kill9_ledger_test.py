@@ -2,7 +2,12 @@
 synced|page-cache. A ledger of every acknowledgement is compared with the log at the end: nothing acknowledged is lost or
 at another offset, nothing is there twice, each producer's records of a partition are there in the order sent.
 
-MOLDAU_KILLS is the number of kills (8). The page cache outlives kill -9, so both durability modes must hold."""
+MOLDAU_KILLS is the number of kills (8). The page cache outlives kill -9, so both durability modes must hold.
+
+Debian's librdkafka 2.0.2 now and then ends an idempotent producer with a fatal error of its own making after a lost
+connection ("rewound sequence number", "sequence desynchronization"; librdkafka pull request 4438, mended in 2.3.0).
+Another producer takes over then, as an application would do it. What the first one was never told about may be in the
+log or not; all else holds for it too."""
 
 import os
 import random
@@ -21,6 +26,8 @@ TOPIC = "ledger"
 PARTITIONS = 4
 PER_SECOND = 1500  # of each producer
 PATIENCE_MS = "300000"  # a record is given up only after all kills
+FATAL = 3  # exit code of the load command
+KNOWN_FATAL = "rewound sequence number|sequence desynchronization"
 IDEMPOTENT = {"enable.idempotence": "true", "acks": "all", "message.timeout.ms": PATIENCE_MS, "linger.ms": "2",
               "reconnect.backoff.ms": "20", "reconnect.backoff.max.ms": "200", "retry.backoff.ms": "20"}
 
@@ -33,6 +40,7 @@ class Ledger:
         self.acked = {p: {} for p in range(PARTITIONS)}
         self.sent = {p: 0 for p in range(PARTITIONS)}
         self.failed = []
+        self.fatal = None  # why its own client ended it
 
     def count(self):
         return sum(map(len, self.acked.values()))
@@ -65,7 +73,10 @@ class RdkafkaProducer:
                 self.ledger.failed.append(line.strip())
 
     def _read_troubles(self):
-        self.troubles = self.process.stderr.read().splitlines()[-20:]
+        self.troubles = self.process.stderr.read().splitlines()[-6:]
+
+    def ended(self):
+        return self.process.poll() is not None
 
     def finish(self):
         self.process.stdin.close()
@@ -74,7 +85,11 @@ class RdkafkaProducer:
             reader.join(10)
         self.process.stdout.close()
         self.process.stderr.close()
-        assert code == 0, f"producer {self.ledger.name} ended with {code}: {self.troubles}"
+        if code == FATAL:
+            self.ledger.fatal = self.troubles[-1]
+            return
+        lines = "\n".join(self.troubles[::-1] + self.ledger.failed[:3])
+        assert code == 0, f"producer {self.ledger.name} ended with {code}:\n{lines}"
 
 
 class ConfluentProducer:
@@ -89,15 +104,21 @@ class ConfluentProducer:
         self.thread.start()
 
     def _produce(self):
-        from confluent_kafka import Producer
+        from confluent_kafka import KafkaException, Producer
         producer = Producer(self.configuration)
         turn = 0
-        while not self.ending.is_set():
-            for _ in range(PER_SECOND // 100):
-                self._send(producer, turn)
-                turn = (turn + 1) % PARTITIONS
-            producer.poll(0.01)
+        try:
+            while not self.ending.is_set():
+                for _ in range(PER_SECOND // 100):
+                    self._send(producer, turn)
+                    turn = (turn + 1) % PARTITIONS
+                producer.poll(0.01)
+        except KafkaException as error:
+            self.ledger.fatal = str(error)
         self.unfinished = producer.flush(120)
+
+    def ended(self):
+        return not self.thread.is_alive()
 
     def _send(self, producer, partition):
         sequence = self.ledger.sent[partition]
@@ -116,7 +137,12 @@ class ConfluentProducer:
     def finish(self):
         self.ending.set()
         self.thread.join(150)
+        if self.ledger.fatal:
+            return
         assert self.unfinished == 0, f"producer {self.ledger.name}: {self.unfinished} records were never answered"
+
+
+PRODUCERS = {"a": (RdkafkaProducer, "none"), "b": (RdkafkaProducer, "lz4"), "c": (ConfluentProducer, "zstd")}
 
 
 class Kill9Ledger(LiveTest):
@@ -128,19 +154,35 @@ class Kill9Ledger(LiveTest):
 
     def test_nothing_lost_nothing_repeated(self):
         print(f"  MOLDAU_SEED={SEED} MOLDAU_KILLS={KILLS}", file=sys.stderr)
-        at = self.broker.bootstrap
-        producers = [RdkafkaProducer("a", at, "none"), RdkafkaProducer("b", at, "lz4"), ConfluentProducer("c", at, "zstd")]
-        self.kill_again_and_again(random.Random(SEED), producers)
-        for producer in producers:
+        self.started = []
+        self.working = {}
+        for name in PRODUCERS:
+            self.start_producer(name)
+        self.kill_again_and_again(random.Random(SEED))
+        for producer in self.started:
             producer.finish()
-        self.compare([producer.ledger for producer in producers])
+        self.compare([producer.ledger for producer in self.started])
 
-    def kill_again_and_again(self, rng, producers):
+    def start_producer(self, name):
+        kind, codec = PRODUCERS[name]
+        self.working[name] = kind(f"{name}{len(self.started)}", self.broker.bootstrap, codec)
+        self.started.append(self.working[name])
+
+    def replace_producers_that_failed(self):
+        for name, producer in list(self.working.items()):
+            if producer.ended():
+                self.start_producer(name)
+
+    def acked(self):
+        return sum(producer.ledger.count() for producer in self.started)
+
+    def kill_again_and_again(self, rng):
         downtime = 0.0
         while self.broker.kills < KILLS:
-            acked = sum(p.ledger.count() for p in producers)
+            acked = self.acked()
+            self.replace_producers_that_failed()
             time.sleep(rng.uniform(0.2, 1.2))
-            self.wait_for_acks(producers, acked)
+            self.wait_for_acks(acked)
             began = time.monotonic()
             self.broker.kill()
             if rng.random() < 0.2:  # and once more while it recovers
@@ -159,10 +201,10 @@ class Kill9Ledger(LiveTest):
         time.sleep(after)
         self.broker.kill()
 
-    def wait_for_acks(self, producers, before):
+    def wait_for_acks(self, before):
         """Each life of the node acknowledges something, or kills would not be tested under load."""
         deadline = time.monotonic() + 30
-        while sum(p.ledger.count() for p in producers) <= before:
+        while self.acked() <= before:
             self.assertLess(time.monotonic(), deadline, "nothing was acknowledged for 30 s")
             time.sleep(0.05)
 
@@ -194,15 +236,23 @@ class Kill9Ledger(LiveTest):
                         moved += 1
                         examples.append(f"{name} {partition} {sequence}: acknowledged at {offset}, is at "
                                         f"{places[name][sequence]}")
-        failed = [line for ledger in ledgers for line in ledger.failed]
+        failed = [line for ledger in ledgers if not ledger.fatal for line in ledger.failed]
         acked = sum(ledger.count() for ledger in ledgers)
         sent = sum(sum(ledger.sent.values()) for ledger in ledgers)
+        unsure = sum(sum(ledger.sent.values()) - ledger.count() for ledger in ledgers if ledger.fatal)
+        for ledger in ledgers:
+            if ledger.fatal:
+                print(f"  producer {ledger.name} was ended by its own client: {ledger.fatal}", file=sys.stderr)
         print(f"  {sent} sent, {acked} acknowledged, {len(failed)} given up, {stored} stored; {lost} lost, "
               f"{repeated} repeated, {disordered} out of order, {moved} at another offset", file=sys.stderr)
         self.assertEqual((lost, repeated, disordered, moved), (0, 0, 0, 0),
                          "lost, repeated, out of order, moved:\n" + "\n".join(examples[:20]))
         self.assertFalse(failed, "records that the clients gave up")
-        self.assertEqual((acked, stored), (sent, sent), "sent, but neither acknowledged nor given up")
+        self.assertEqual(acked, sent - unsure, "sent, but neither acknowledged nor given up")
+        self.assertTrue(acked <= stored <= sent, f"{acked} acknowledged, {stored} stored, {sent} sent")
+        for ledger in ledgers:
+            if ledger.fatal:
+                self.assertRegex(ledger.fatal, KNOWN_FATAL)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,18 @@
-// A small command line on librdkafka's C API, driven by the tests of this folder: one command per run,
-// records as lines of text. Exit code 0: done, 1: refused by the broker or timed out (stderr says why), 2:
-// wrong usage.
+// A small command line on librdkafka's C API, driven by the tests of this folder: one command per run, records
+// as lines of text. Exit code 0: done, 1: refused by the broker or timed out (stderr says why), 2: wrong usage,
+// 3: the producer failed for good (librdkafka's "fatal error").
 //
 //   create-topic    BOOTSTRAP TOPIC PARTITIONS [config=value]…
 //   delete-topic    BOOTSTRAP TOPIC
-//   delete-records  BOOTSTRAP TOPIC PARTITION BEFORE_OFFSET     prints the new log start offset
+//   delete-records  BOOTSTRAP TOPIC PARTITION BEFORE_OFFSET
+//                   prints the new log start offset
 //   end-offset      BOOTSTRAP TOPIC PARTITION
-//   produce         BOOTSTRAP TOPIC PARTITION [property=value]…  records from stdin; prints "ok OFFSET" or
-//                                                               "failed ERROR" for each, in the order of
-//                                                               stdin
-//   consume         BOOTSTRAP TOPIC PARTITION START [property=value]…  START: an offset, or @timestamp; to
-//   the end load            BOOTSTRAP TOPIC PARTITIONS NAME PER_SECOND [property=value]…  until stdin ends;
-//   prints
-//                                                               "acked PARTITION SEQUENCE OFFSET" as it
-//                                                               happens
+//   produce         BOOTSTRAP TOPIC PARTITION [property=value]…
+//                   records from stdin; prints "ok OFFSET" or "failed ERROR" for each, in the order of stdin
+//   consume         BOOTSTRAP TOPIC PARTITION START [property=value]…
+//                   to the end; START is an offset, or @ and a timestamp
+//   load            BOOTSTRAP TOPIC PARTITIONS NAME PER_SECOND [property=value]…
+//                   until stdin ends; prints "acked PARTITION SEQUENCE OFFSET" as it happens
 //
 // A record is one line of five words: OFFSET TIMESTAMP KEY VALUE HEADERS. Bytes are hexadecimal, "-" is null,
 // "." is empty; HEADERS is "." or name=bytes,name=bytes with the names as they are. OFFSET is ignored by
@@ -276,7 +275,8 @@ static int load(int argc, char** argv) {
 
   int64_t* next = calloc((size_t)partitions, sizeof *next);
   int turn = 0;
-  while (!stdin_ended(5)) {
+  char why[256];
+  while (!rd_kafka_fatal_error(producer, why, sizeof why) && !stdin_ended(5)) {
     for (int i = 0; i < per_tick; ++i, turn = (turn + 1) % partitions) {
       if (send_next(producer, topic, argv[3], turn, next[turn])) break;
       ++next[turn];
@@ -286,11 +286,11 @@ static int load(int argc, char** argv) {
   }
   const rd_kafka_resp_err_t unfinished = rd_kafka_flush(producer, 120000);
   for (int i = 0; i < partitions; ++i) printf("sent %d %lld\n", i, (long long)next[i]);
-  char why[256];
-  const rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(producer, why, sizeof why);
+  const bool fatal = rd_kafka_fatal_error(producer, why, sizeof why);
   free(next);
   rd_kafka_destroy(producer);
-  if (fatal) die("the producer failed for good", why);
+  if (fatal) fprintf(stderr, "fatal: %s\n", why);
+  if (fatal) return 3;
   check(unfinished, "flush");
   return 0;
 }
