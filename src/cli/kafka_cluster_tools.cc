@@ -244,7 +244,7 @@ ClusterAnswer kafka_features_update(ClusterSession& session) {
     if (result) {
       session.out().line(name + (dry_run ? " can be changed to " : " was changed to ") + level + ".");
     } else {
-      session.out().line("Could not change " + name + " to " + level + ". " + result.error().cause);
+      session.out().line("Could not change " + name + " to " + level + ". " + words_of(result.error()));
       exit = Exit::failed;
     }
   }

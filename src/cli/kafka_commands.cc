@@ -406,6 +406,16 @@ const Command* find_kafka_command(std::string_view name) {
   return nullptr;
 }
 
+std::vector<std::string> kafka_names() {
+  std::vector<std::string> names{"kafka-run-class"};
+  for (const Command& command : kafka_commands()) {
+    std::string name(command.name.substr(0, command.name.find(' ')));
+    if (name != names.back()) names.push_back(std::move(name));
+  }
+  for (const Missing& missing : kMissing) names.emplace_back(missing.name);
+  return names;
+}
+
 std::string_view missing_tool(std::string_view name) {
   for (const Missing& missing : kMissing) {
     if (missing.name == name) return missing.why;

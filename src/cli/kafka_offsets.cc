@@ -157,7 +157,7 @@ ClusterAnswer kafka_get_offsets(ClusterSession& session) {
       lines[partition] = "";
     else
       session.session.note("Skip getting offsets for topic-partition " + partition.to_string() +
-                           " due to error: " + listed.error().cause);
+                           " due to error: " + words_of(listed.error()));
   }
   for (const auto& [partition, offset] : lines)
     session.out().line(partition.topic + ":" + std::to_string(partition.partition) + ":" + offset);
@@ -177,7 +177,7 @@ ClusterAnswer kafka_delete_records(ClusterSession& session) {
   for (const auto& [partition, start] : *results) {
     session.out().line(
         "partition: " + partition.to_string() +
-        (start ? "\tlow_watermark: " + std::to_string(*start) : "\terror: " + start.error().cause));
+        (start ? "\tlow_watermark: " + std::to_string(*start) : "\terror: " + words_of(start.error())));
     if (!start) exit = Exit::failed;
   }
   co_return exit;

@@ -14,7 +14,7 @@ Answer<Exit> failed(ClusterSession& session, const std::string& message) {
   return Exit::failed;
 }
 Answer<Exit> failed(ClusterSession& session, const client::Failure& failure) {
-  return failed(session, failure.cause);
+  return failed(session, words_of(failure));
 }
 
 std::string joined(const std::vector<NodeId>& nodes) {

@@ -21,12 +21,7 @@ Answer<Exit> install_links(Session& session) {
   const std::string target = session.environment.executable_path();
   std::string directory = session.arguments.text("dir", target.substr(0, target.rfind('/')));
   if (!directory.starts_with('/')) directory = session.invocation.process.working_directory + "/" + directory;
-  std::vector<std::string> names{"kafka-run-class"};
-  for (const Command& command : kafka_commands()) {
-    std::string name(command.name.substr(0, command.name.find(' ')));
-    if (name != names.back()) names.push_back(std::move(name));
-  }
-  for (const std::string& name : names) {
+  for (const std::string& name : kafka_names()) {
     for (const std::string_view ending : {"", ".sh"}) {
       if (!ending.empty() && !session.arguments.has("sh")) continue;
       const std::string link = directory + "/" + name + std::string(ending);

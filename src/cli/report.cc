@@ -58,7 +58,7 @@ void ItemReport::failed(std::string item, const client::Failure& failure, std::v
       failure.broker == wire::ErrorCode::none ? "" : std::string(wire::name_of(failure.broker)) + ": ";
   more.resize(more_columns_);
   more.insert(more.begin(), Json(std::move(item)));
-  more.emplace_back(status + failure.cause);
+  more.emplace_back(status + words_of(failure));
   table_.add(std::move(more));
   ++items_;
   failures_.push_back(why.exit);

@@ -218,7 +218,7 @@ class KafkaRun {
   int failed(const Trouble& why) {
     session_.err.put(why.to_string());
     session_.err.flush();
-    return 1;
+    return exit_code(why.exit);
   }
 
   int one_line(const Trouble& why) {

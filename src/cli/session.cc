@@ -87,8 +87,13 @@ Answer<Exit> run_on_cluster(Session& session, ClusterTask task) {
   return answer;
 }
 
+std::string words_of(const client::Failure& failure) {
+  const std::string name = std::string(wire::name_of(failure.broker)) + ": ";
+  return failure.cause.starts_with(name) ? failure.cause.substr(name.size()) : failure.cause;
+}
+
 Trouble trouble_of(const client::Failure& failure, std::string what) {
-  Trouble out{exit_of(failure.code), std::move(what), failure.cause, failure.hint};
+  Trouble out{exit_of(failure.code), std::move(what), words_of(failure), failure.hint};
   if (network_failed(failure)) {
     out.exit = Exit::unreachable;
     out.what = "cannot reach broker at " + failure.address;

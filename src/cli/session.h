@@ -61,6 +61,8 @@ Answer<Exit> run_on_cluster(Session& session, ClusterTask task);
 // The same without a client: for commands that need the disk or clock only.
 Answer<Exit> run_on_world(Session& session, std::function<runtime::Task<Answer<Exit>>(Context)> task);
 
+// Why it failed, without the name of the broker's error code before it.
+std::string words_of(const client::Failure& failure);
 // What a person is told of a Failure of the client. `what`: what was tried ("cannot create topic t").
 Trouble trouble_of(const client::Failure& failure, std::string what);
 
