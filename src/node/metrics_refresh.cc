@@ -19,28 +19,31 @@ void refresh_partition(storage::Log& log, Offset high_watermark, telemetry::Regi
 
 }  // namespace
 
-void refresh_metrics(HostedLogs& hosted, const config::Settings& settings, telemetry::Registry& registry) {
-  std::int64_t bytes = 0;
-  for (const auto& [key, partition] : hosted.partitions.all()) {
-    if (partition->closed()) continue;
-    storage::Log& log = *partition->log();
-    bytes += log.size_bytes();
-    if (settings.partition_metrics == config::PartitionMetrics::off) continue;
-    refresh_partition(log, partition->high_watermark().value(), registry);
+void refresh_metrics(std::span<HostedLogs* const> hosted, const config::Settings& settings,
+                     telemetry::Registry& registry) {
+  std::int64_t partitions = 0, offline = 0, bytes = 0, used = 0, capacity = 0;
+  for (HostedLogs* group : hosted) {
+    partitions += static_cast<std::int64_t>(group->partitions.all().size());
+    offline += static_cast<std::int64_t>(group->partitions.offline_count());
+    const auto stats = group->logs->commit_log().stats();
+    used += static_cast<std::int64_t>(stats.used_bytes);
+    capacity += static_cast<std::int64_t>(stats.capacity_bytes);
+    for (const auto& [key, partition] : group->partitions.all()) {
+      if (partition->closed()) continue;
+      storage::Log& log = *partition->log();
+      bytes += log.size_bytes();
+      if (settings.partition_metrics == config::PartitionMetrics::off) continue;
+      refresh_partition(log, partition->high_watermark().value(), registry);
+    }
   }
-  const auto gauge = [&](std::string_view name, std::string_view help) -> telemetry::Gauge& {
-    return registry.gauge(name, help);
+  const auto set = [&](std::string_view name, std::string_view help, std::int64_t value) {
+    registry.gauge(name, help).set(value);
   };
-  gauge("moldau_partitions", "Partitions that this broker leads.")
-      .set(static_cast<std::int64_t>(hosted.partitions.all().size()));
-  gauge("moldau_offline_partitions", "Partitions whose logs cannot be used.")
-      .set(static_cast<std::int64_t>(hosted.partitions.offline_count()));
-  gauge("moldau_log_bytes", "Bytes of all logs.").set(bytes);
-  const auto stats = hosted.logs->commit_log().stats();
-  gauge("moldau_commit_log_used_bytes", "Bytes of the commit log that are not in synced segments yet.")
-      .set(static_cast<std::int64_t>(stats.used_bytes));
-  gauge("moldau_commit_log_capacity_bytes", "Size of the commit log.")
-      .set(static_cast<std::int64_t>(stats.capacity_bytes));
+  set("moldau_partitions", "Partitions that this broker leads.", partitions);
+  set("moldau_offline_partitions", "Partitions whose logs cannot be used.", offline);
+  set("moldau_log_bytes", "Bytes of all logs.", bytes);
+  set("moldau_commit_log_used_bytes", "Bytes of the commit logs that are not in synced segments yet.", used);
+  set("moldau_commit_log_capacity_bytes", "Size of the commit logs.", capacity);
 }
 
 }  // namespace moldau::node

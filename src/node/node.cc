@@ -104,7 +104,11 @@ void Node::make_shards() {
   for (const auto& hosted : partitions_->hosted()) {
     telemetry::Histogram& syncs = shards_[hosted->executor.shard()]->registry().histogram(
         "moldau_sync_duration_seconds", "Write and sync of one round of the commit log.");
-    hosted->on_sync = [&syncs](runtime::Duration took) { syncs.record(static_cast<std::uint64_t>(took.count())); };
+    telemetry::Registry& registry = shards_[hosted->executor.shard()]->registry();
+    hosted->on_topic_removed = [&registry](const std::string& topic) { registry.forget("topic", topic); };
+    hosted->on_sync = [&syncs](runtime::Duration took) {
+      syncs.record(static_cast<std::uint64_t>(took.count()));
+    };
   }
   controller_->set_applied(shards_.front()->images());
 }
@@ -260,11 +264,13 @@ std::string Node::metrics_text() const {
 
 Task<void> Node::refresh_all() {
   runtime::Gate::Pass pass(gate_);
+  std::vector<std::vector<HostedLogs*>> by_shard(shards_.size());
+  for (const auto& hosted : partitions_->hosted()) by_shard[hosted->executor.shard()].push_back(hosted.get());
   do {
-    for (const auto& hosted : partitions_->hosted()) {
-      Shard& shard = *shards_[hosted->executor.shard()];
-      co_await runtime::on_shard(executor_, hosted->executor,
-                                 [&] { refresh_metrics(*hosted, settings_, shard.registry()); });
+    for (std::size_t index = 0; index < shards_.size(); ++index) {
+      Shard& shard = *shards_[index];
+      co_await runtime::on_shard(executor_, shard.executor(),
+                                 [&] { refresh_metrics(by_shard[index], settings_, shard.registry()); });
     }
   } while (!co_await stopping_.wait(executor_.now() + kMetricsInterval));
 }
@@ -292,7 +298,8 @@ Task<Status> Node::stop() {
                                     [this] { return directory_->mark_clean(-1); }));
   }
   if (partitions_) {
-    for (const auto& hosted : partitions_->hosted()) hosted->on_sync = nullptr;
+    for (const auto& hosted : partitions_->hosted())
+      hosted->on_sync = nullptr, hosted->on_topic_removed = nullptr;
   }
   shards_.clear();
   co_return first;

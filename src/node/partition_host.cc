@@ -173,6 +173,9 @@ Task<void> PartitionHost::remove_here(HostedLogs& hosted, metadata::Delta delta)
   }
   for (const TopicIdPartition& key : gone) {
     const auto partition = hosted.partitions.find(key);
+    if (partition && hosted.on_topic_removed) {
+      hosted.on_topic_removed(partition->log()->identity().topic_partition.topic);
+    }
     hosted.partitions.remove(key);
     hosted.partitions.clear_offline(key);
     // Requests that read this log hold the partition; it goes when the last of them has let go.

@@ -24,6 +24,8 @@ struct HostedLogs {
   Random random;
   // Write and sync of the commit log. Its shard's registry takes it over once that is there.
   std::function<void(runtime::Duration)> on_sync;
+  // A partition is gone for good; on the shard.
+  std::function<void(const std::string& topic)> on_topic_removed;
   std::unique_ptr<storage::LogManager> logs;
   replication::PartitionSet partitions;
 };
