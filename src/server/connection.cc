@@ -7,8 +7,8 @@ namespace {
 
 // What may wait to be written; a peer that does not read its answers is not read from.
 constexpr ResponseQueue::Limits kMaxPending{.answers = 256, .bytes = std::size_t{1} << 20};
-// For the answers to a peer that has ended its side of the connection.
-constexpr runtime::Duration kFarewell = std::chrono::seconds(10);
+// For the last answers on a connection that one side has ended.
+constexpr runtime::Duration kFarewell = std::chrono::seconds(5);
 
 FrameLimits frame_limits(const Broker& broker) {
   FrameLimits limits;
@@ -38,6 +38,12 @@ runtime::Task<void> Connection::run() {
 
 void Connection::close() {
   closing_.advance(1);
+  take_leave().detach();
+}
+
+runtime::Task<void> Connection::take_leave() {
+  const runtime::Gate::Pass pass(gate_);
+  if (pass) co_await responses_.drain(broker_.executor.now() + kFarewell);
   stream_->close();
 }
 
@@ -45,7 +51,8 @@ runtime::Task<void> Connection::serve() {
   for (;;) {
     auto frame = co_await reader_.next();
     if (!frame) co_return report(frame.error());
-    if (!*frame) co_return co_await responses_.drain(broker_.executor.now() + kFarewell);
+    if (!*frame || closing_.value() > 0)
+      co_return co_await responses_.drain(broker_.executor.now() + kFarewell);
     if (!co_await serve_frame(std::move(**frame))) co_return;
     co_await responses_.room(kMaxPending);
   }

@@ -18,7 +18,9 @@ class Connection {
  public:
   Connection(Broker& broker, std::unique_ptr<runtime::Stream> stream, std::string listener);
 
-  // Serves until the peer leaves, errs, or close() is called; afterwards nothing of it runs any more.
+  // Serves until the peer leaves, errs, or close() is called; afterwards nothing of it runs any more. close()
+  // takes no more requests, but lets the answers to those that were taken leave, so that no client is left to
+  // guess whether its records were written.
   runtime::Task<void> run();
   void close();
 
@@ -33,6 +35,7 @@ class Connection {
 
  private:
   runtime::Task<void> serve();
+  runtime::Task<void> take_leave();
   runtime::Task<bool> serve_frame(Frame frame);
   void report(const Error& error);
 
