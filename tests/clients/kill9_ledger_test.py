@@ -4,10 +4,9 @@ at another offset, nothing is there twice, each producer's records of a partitio
 
 MOLDAU_KILLS is the number of kills (8). The page cache outlives kill -9, so both durability modes must hold.
 
-Debian's librdkafka 2.0.2 now and then ends an idempotent producer with a fatal error of its own making after a lost
-connection ("rewound sequence number", "sequence desynchronization"; librdkafka pull request 4438, mended in 2.3.0).
-Another producer takes over then, as an application would do it. What the first one was never told about may be in the
-log or not; all else holds for it too."""
+An idempotent producer that gets OUT_OF_ORDER_SEQUENCE_NUMBER for a batch that it sent again ends with librdkafka's
+"fatal error": the node has forgotten a batch of the five that it must remember. That is a failure; another producer
+takes over, so that the ledger is whole all the same."""
 
 import os
 import random
@@ -27,7 +26,6 @@ PARTITIONS = 4
 PER_SECOND = 1500  # of each producer
 PATIENCE_MS = "300000"  # a record is given up only after all kills
 FATAL = 3  # exit code of the load command
-KNOWN_FATAL = "rewound sequence number|sequence desynchronization"
 IDEMPOTENT = {"enable.idempotence": "true", "acks": "all", "message.timeout.ms": PATIENCE_MS, "linger.ms": "2",
               "reconnect.backoff.ms": "20", "reconnect.backoff.max.ms": "200", "retry.backoff.ms": "20"}
 
@@ -250,9 +248,7 @@ class Kill9Ledger(LiveTest):
         self.assertFalse(failed, "records that the clients gave up")
         self.assertEqual(acked, sent - unsure, "sent, but neither acknowledged nor given up")
         self.assertTrue(acked <= stored <= sent, f"{acked} acknowledged, {stored} stored, {sent} sent")
-        for ledger in ledgers:
-            if ledger.fatal:
-                self.assertRegex(ledger.fatal, KNOWN_FATAL)
+        self.assertFalse([ledger.fatal for ledger in ledgers if ledger.fatal], "producers that could not go on")
 
 
 if __name__ == "__main__":
