@@ -105,7 +105,8 @@ void add_process_metrics(telemetry::Snapshot& page) {
   }
 }
 
-// Threads inherit the mask: none of them, the log's writer included, may take the signals that ask the node to stop.
+// Threads inherit the mask: none of them, the log's writer included, may take the signals that ask the node
+// to stop.
 void leave_signals_to_the_world() {
   sigset_t set;
   sigemptyset(&set);

@@ -1,8 +1,8 @@
 #include "base/crc32c.h"
 
-#include <algorithm>
-
 #include <isa-l/crc.h>
+
+#include <algorithm>
 
 namespace moldau {
 

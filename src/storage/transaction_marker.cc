@@ -19,7 +19,8 @@ std::optional<TransactionMarker> transaction_marker_of(const record::BatchView& 
                            .timestamp = batch.max_timestamp()};
 }
 
-std::optional<AbortedTransaction> note_producer(ProducerStateTable& producers, const record::HeaderView& header,
+std::optional<AbortedTransaction> note_producer(ProducerStateTable& producers,
+                                                const record::HeaderView& header,
                                                 const record::BatchView& batch) {
   if (!header.is_control()) {
     producers.append(header);

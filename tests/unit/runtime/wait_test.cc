@@ -22,7 +22,8 @@ class ManualExecutor : public Executor {
     return static_cast<TimerId>(next_timer_);
   }
   void cancel(TimerId timer) override {
-    std::erase_if(timers_, [&](auto& entry) { return entry.first.second == static_cast<std::uint64_t>(timer); });
+    std::erase_if(timers_,
+                  [&](auto& entry) { return entry.first.second == static_cast<std::uint64_t>(timer); });
   }
   MonotonicTime now() const override { return now_; }
   unsigned shard() const override { return 0; }
