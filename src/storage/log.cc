@@ -189,7 +189,7 @@ Task<void> Log::flush_in_background() {
   flush_scheduled_ = false;
   const Status status = co_await flush_locked(false);
   changes_.release(1);
-  if (unsynced_bytes_ == 0 || !wants_sync()) co_return;
+  if (removed_ || unsynced_bytes_ == 0 || !wants_sync()) co_return;
   // Somebody waits for it: the next group, or the disk had no room and is asked again.
   if (!status) co_await runtime::sleep_for(context_.executor, kRetryFlush);
   start_flush();

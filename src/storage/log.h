@@ -354,6 +354,7 @@ class Log final : public CommitLog::Participant {
   bool ends_below_recovery_point_ = false;
   bool flush_scheduled_ = false;
   bool closed_ = false;
+  bool removed_ = false;  // the folder may have been renamed: what waited for changes_ does nothing
   unsigned truncating_ = 0;
   std::uint64_t truncations_ = 0;  // how many there were: readers that waited look again
   std::optional<Error> poison_;

@@ -36,6 +36,8 @@ Task<Status> Log::flush() {
 }
 
 Task<Status> Log::flush_locked(bool closing) {
+  // Its folder has gone, and one of the same name may be another topic's: nothing is written there again.
+  if (removed_) co_return Status();
   if (poison_) co_return fail(*poison_);
   if (closing && !segments_.empty() && active().indexes_loaded) active().indexes.finish();
   FlushPlan plan = plan_flush(closing);
@@ -229,6 +231,7 @@ Task<Status> Log::remove() {
     status = co_await context_.pool.run(Lane::background, context_.executor, [&] {
       return rename_folder(context_.disk, identity_.directory, deleted);
     });
+    removed_ = true;
   }
   changes_.release(1);
   if (!gate_.closing()) co_await gate_.close();
