@@ -119,6 +119,7 @@ Task<void> SimulatedAdmin::create_topic(bool stable) {
   create.replication_factor = 1;
   for (const auto& [key, value] : configs) create.configs.push_back({key, value});
   creations_[name] = topic;
+  work_.world.note("create " + name);
   const auto answer =
       co_await to->call<wire::CreateTopicsResponse>(std::move(request), kCreateTopics, kCallTimeout);
   if (answer && answer->topics.size() == 1 && answer->topics[0].error_code == ErrorCode::none) {
@@ -136,6 +137,7 @@ void SimulatedAdmin::adopt(const std::string& name, const TopicId& id, std::int3
   std::erase(free_names_, name);
   TopicModel topic = std::move(created.mapped());
   topic.id = id;
+  work_.world.note("created " + name + " " + id.to_string());
   if (partitions != topic.partitions) problem(name + " has " + std::to_string(partitions) + " partitions");
   auditor().on_topic_created(std::move(topic));
 }
@@ -150,6 +152,7 @@ Task<void> SimulatedAdmin::delete_topic() {
   auto to = co_await connection();
   if (!to) co_return;
   topic.state = TopicModel::State::deleting;
+  work_.world.note("delete " + topic.name + " " + topic.id.to_string());
   wire::DeleteTopicsRequest request;
   request.topics.push_back({std::nullopt, topic.id});
   const auto answer =
@@ -159,6 +162,7 @@ Task<void> SimulatedAdmin::delete_topic() {
                      answer->responses[0].error_code == ErrorCode::unknown_topic_id);
   if (!done) co_return co_await runtime::sleep_for(executor_, kSettle);
   topic.state = TopicModel::State::deleted;
+  work_.world.note("deleted " + topic.name + " " + topic.id.to_string());
   free_names_.push_back(topic.name);
 }
 

@@ -207,8 +207,9 @@ SimulatedProducer::Fate SimulatedProducer::judge(Session& session, const Batch& 
     case ErrorCode::out_of_order_sequence_number:
     case ErrorCode::unknown_producer_id:
       if (!at_head) return Fate::again;
-      // Every batch before this one was acknowledged.
-      if (!topic.damaged && auditor().snapshot(session.key).cuts == session.cuts)
+      // Every batch before this one was acknowledged. Without any the broker knows nothing of the producer,
+      // and may have taken a later batch for its first one.
+      if (batch.sequence > 0 && !topic.damaged && auditor().snapshot(session.key).cuts == session.cuts)
         problem(topic.name + (topic.page_cache ? "(page-cache)-" : "(synced)-") +
                 std::to_string(session.key.partition) + ": producer " + std::to_string(session.producer_id) +
                 " was forgotten: sequence " + std::to_string(batch.sequence) + " is refused");

@@ -44,6 +44,12 @@ bool Drive::take(std::optional<std::string>& armed, const std::string& path) {
   return true;
 }
 
+void Drive::disarm() {
+  next_write_error_.reset();
+  next_sync_error_.reset();
+  next_misdirected_.reset();
+}
+
 void Drive::fail_reads(const std::string& path, std::uint64_t offset, std::uint64_t length) {
   const NodeRef node = tree_.find(path);
   MOLDAU_ASSERT(node && !node->is_directory, "no such file to damage");

@@ -78,6 +78,8 @@ class Drive {
   void fail_next_write(std::string part_of_path) { next_write_error_ = std::move(part_of_path); }
   void fail_next_sync(std::string part_of_path) { next_sync_error_ = std::move(part_of_path); }
   void misdirect_next_write(std::string part_of_path) { next_misdirected_ = std::move(part_of_path); }
+  // Takes back those that have not fired.
+  void disarm();
   // Reads that touch the range fail until it is written again. REQUIRES: the file exists.
   void fail_reads(const std::string& path, std::uint64_t offset, std::uint64_t length);
   // Inverts one bit, in the cache and on the device. REQUIRES: the file exists and offset is inside.

@@ -56,7 +56,8 @@ class FolderCheck {
       const std::size_t position = bytes->size() - reader.rest().size();
       const auto more = reader.next(batch);
       if (!more || (!*more && !reader.rest().empty()))
-        return auditor_.report(stem + ".log: no batch at " + std::to_string(position));
+        return auditor_.report(stem + ".log: no batch at " + std::to_string(position) + " of " +
+                               std::to_string(bytes->size()) + " bytes");
       if (!*more) break;
       if (!batch.crc_matches())
         return auditor_.report(stem + ".log: wrong checksum at " + std::to_string(position));
