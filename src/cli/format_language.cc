@@ -11,7 +11,7 @@ constexpr std::string_view kTextVerbs = "tkv";
 constexpr std::string_view kNumberVerbs = "TKVHpoedxyi[|]";
 
 std::unexpected<Trouble> wrong(std::string what) {
-  return usage_trouble("bad format: " + what, "moldau help consume tells the format language");
+  return usage_trouble("bad format: " + what, "moldau help format");
 }
 
 std::optional<unsigned> bits_after(std::string_view text, std::string_view word) {

@@ -151,7 +151,7 @@ std::vector<Flag> producer_perf_flags() {
       {"--num-records", "N", "records to send"},
       {"--record-size", "BYTES", "size of each"},
       {"--throughput", "N", "records a second; -1: as fast as it goes"},
-      {"--producer-props,--command-property",
+      {"--command-property,--producer-props",
        "K=V...",
        "properties of the producer",
        {},
