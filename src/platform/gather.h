@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <span>
+#include <utility>
 
 #include "base/bytes.h"
 
@@ -23,13 +25,15 @@ class Gather {
 
   bool done() const { return parts_.empty(); }
 
-  // Describes the bytes that come next; returns how many entries it used.
-  std::size_t fill(Batch& batch) const {
+  // Describes the bytes that come next, at most so many; returns how many entries it used.
+  std::size_t fill(Batch& batch, std::size_t max_bytes = std::numeric_limits<std::size_t>::max()) const {
     std::size_t used = 0;
     std::size_t skipped = skipped_;
     for (const Part& part : parts_.first(std::min(parts_.size(), kBatch))) {
       const ByteView rest = ByteView(part).subspan(std::exchange(skipped, 0));
-      if (!rest.empty()) batch[used++] = {const_cast<std::byte*>(rest.data()), rest.size()};
+      const std::size_t size = std::min(rest.size(), max_bytes);
+      if (size > 0) batch[used++] = {const_cast<std::byte*>(rest.data()), size};
+      max_bytes -= size;
     }
     return used;
   }

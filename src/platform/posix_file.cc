@@ -8,6 +8,14 @@
 
 namespace moldau::platform {
 
+namespace {
+
+// Larger calls get page cache in pieces of 2 MiB, which a virtual machine has often given back to its host:
+// measured 0.2 GB per CPU second in calls of 4 MiB, 4 in calls of 256 KiB.
+constexpr std::size_t kMaxWriteBytes = 256 << 10;
+
+}  // namespace
+
 std::unexpected<Error> PosixFile::failed(std::string_view call) const {
   const int error = errno;
   return fail(error_from_errno(error, std::string(call) + " " + path_));
@@ -40,7 +48,7 @@ Status PosixFile::write_at(std::uint64_t offset, std::span<const ByteView> parts
   Gather<ByteView> rest(parts);
   while (!rest.done()) {
     Gather<ByteView>::Batch batch;
-    const int count = static_cast<int>(rest.fill(batch));
+    const int count = static_cast<int>(rest.fill(batch, kMaxWriteBytes));
     const ssize_t written =
         retrying([&] { return ::pwritev(file_.get(), batch.data(), count, static_cast<off_t>(offset)); });
     if (written < 0) return failed("write");
