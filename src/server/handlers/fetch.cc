@@ -139,14 +139,16 @@ Task<void> watch_far(std::span<const ShardData> shards, std::vector<Watched> wat
 // Until a partition has moved, the connection is to end, or the deadline.
 Task<void> await_progress(Broker& broker, const std::vector<Watched>& watched, runtime::Watermark& closing,
                           runtime::MonotonicTime deadline) {
-  std::map<runtime::Executor*, std::vector<Watched>> by_executor;
-  for (const Watched& at : watched) by_executor[&broker.shard_of(at.key).executor].push_back(at);
+  // In the order of the shards: a simulated run does not depend on addresses.
+  std::map<unsigned, std::vector<Watched>> by_shard;
+  for (const Watched& at : watched) by_shard[broker.shard_of(at.key).executor.shard()].push_back(at);
 
   auto poll = std::make_shared<Poll>(broker.executor);
   const runtime::Watermark::Watcher closed(closing, 1, poll->shot);
   std::vector<std::pair<runtime::Executor*, std::shared_ptr<runtime::OneShot>>> far;
   std::vector<Watched> here;
-  for (auto& [executor, group] : by_executor) {
+  for (auto& [shard, group] : by_shard) {
+    runtime::Executor* executor = &broker.shard_of(group.front().key).executor;
     if (executor == &broker.executor) {
       here = std::move(group);
       continue;
