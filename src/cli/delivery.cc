@@ -11,7 +11,9 @@ std::optional<ByteView> view_of(const std::optional<std::string>& text) {
 
 void Delivery::refused(const ParsedRecord& record, const client::Failure& failure) {
   constexpr std::int64_t kTold = 5;
-  const Trouble why = trouble_of(failure, "cannot deliver a record to " + record.topic.value_or("?"));
+  Trouble why = trouble_of(failure, "cannot deliver a record to " + record.topic.value_or("?"));
+  if (failure.code == Errc::too_large && failure.broker == wire::ErrorCode::none && why.hint.empty())
+    why.hint = "raise the producer's limit: --max-message-bytes N, or the property max.request.size";
   if (failed_++ == 0) first_failure_ = why.exit;
   if (failed_ > kTold) return;
   session_.out.flush();

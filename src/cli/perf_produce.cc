@@ -54,8 +54,8 @@ class LoadRun {
       tick();
       if (failure_) co_return trouble(trouble_of(*failure_, "cannot deliver records to " + load_.topic));
     }
-    co_await producer_.flush();
-    elapsed_ = now() - started_;
+    co_await flush();
+    elapsed_ = std::max(last_acknowledged_, started_) - started_;
     if (failure_) co_return trouble(trouble_of(*failure_, "cannot deliver records to " + load_.topic));
     co_return Answer<void>{};
   }
@@ -74,6 +74,16 @@ class LoadRun {
     interval_.clear();
     bytes_ = interval_bytes_ = 0;
     ++generation_;
+  }
+
+  // The records still in the buffer are reported as they are acknowledged.
+  Task<void> flush() {
+    Task<void> flushing = producer_.flush();
+    while (!flushing.ended()) {
+      co_await runtime::sleep_for(session_.executor(), std::chrono::milliseconds(20));
+      tick();
+    }
+    co_await std::move(flushing);
   }
 
   bool over() {
@@ -134,6 +144,7 @@ class LoadRun {
     interval_.add(latency);
     bytes_ += static_cast<std::int64_t>(size);
     interval_bytes_ += static_cast<std::int64_t>(size);
+    last_acknowledged_ = now();
   }
 
   void tick() {
@@ -150,7 +161,7 @@ class LoadRun {
   Report on_interval_;
   Random random_;
   std::string value_, number_, key_;
-  MonotonicTime started_{}, interval_started_{};
+  MonotonicTime started_{}, interval_started_{}, last_acknowledged_{};
   std::int64_t first_of_pace_ = 0, next_of_pace_ = 0;
   LatencyStats total_, interval_;
   std::int64_t bytes_ = 0, interval_bytes_ = 0;
