@@ -94,6 +94,8 @@ Task<void> read_target(Broker& broker, const metadata::Image& image, const Fetch
 }
 
 Task<Round> read_all(Broker& broker, const std::vector<FetchTarget>& targets, const Limits& limits) {
+  // Reads that go on meanwhile, for the sake of other shards, must not count on the same memory.
+  const MemoryBudget::Hold reserved = broker.request_memory.note(limits.max_bytes);
   Round round;
   const auto image = broker.image();
   for (const FetchTarget& target : targets) co_await read_target(broker, *image, target, limits, round);
