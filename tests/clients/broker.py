@@ -1,5 +1,6 @@
 """A live Moldau node for tests: start, stop, kill -9, restart, its log, its memory. On 127.0.0.1 with free ports, in a
-data folder of its own; the process dies with the test, whatever happens to the test."""
+data folder of its own; the process dies with the test, whatever happens to the test. MOLDAU_TEST_SETTINGS holds more
+settings for every node, for example "storage.shards=2"."""
 
 import ctypes
 import os
@@ -63,7 +64,7 @@ class Broker:
         self.folder = tempfile.mkdtemp(prefix="moldau-clients-")
         self.data_dir = os.path.join(self.folder, "data")
         self.log_path = os.path.join(self.folder, "log")
-        self.settings = list(settings)
+        self.settings = [*settings, *os.environ.get("MOLDAU_TEST_SETTINGS", "").split()]
         self.port = free_port()
         self.admin_port = free_port()
         self.process = None
