@@ -65,8 +65,8 @@ PartitionResult<storage::AppendInfo> Partition::append(const Slice& records, con
   return *appended;
 }
 
-runtime::Task<void> Partition::wait_for_space() {
-  if (log_ != nullptr && commit_log_->poisoned() == nullptr) co_await commit_log_->wait_for_space();
+runtime::Task<void> Partition::wait_for_space(runtime::MonotonicTime deadline) {
+  if (log_ != nullptr && commit_log_->poisoned() == nullptr) co_await commit_log_->wait_for_space(deadline);
 }
 
 Offset Partition::visible_end(Isolation isolation) {

@@ -76,7 +76,7 @@ class Partition {
   PartitionResult<storage::AppendInfo> append(const Slice& records, const ProduceRules& rules,
                                               TimestampMs now_ms);
   // After an append was refused with PartitionError::passes: until it may succeed, or never will.
-  runtime::Task<void> wait_for_space();
+  runtime::Task<void> wait_for_space(runtime::MonotonicTime deadline);
   // What acks=1 and acks=all wait for: at this watermark a record may be acknowledged and seen. With one
   // replica it is the durable end of the log.
   runtime::Watermark& high_watermark();

@@ -75,7 +75,9 @@ void CommitLog::leave(Participant& participant) { impl_->leave(participant); }
 void CommitLog::on_pressure(std::function<void(std::vector<TopicIdPartition>)> callback) {
   impl_->on_pressure(std::move(callback));
 }
-runtime::Task<void> CommitLog::wait_for_space() { return impl_->wait_for_space(); }
+runtime::Task<void> CommitLog::wait_for_space(runtime::MonotonicTime deadline) {
+  return impl_->wait_for_space(deadline);
+}
 runtime::Task<Status> CommitLog::close() { return impl_->close(); }
 std::size_t CommitLog::max_batches_bytes() const { return impl_->max_batches_bytes(); }
 const Error* CommitLog::poisoned() const { return impl_->poisoned(); }

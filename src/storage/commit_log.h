@@ -123,7 +123,7 @@ class CommitLog {
   // half of the ring is in use, and again as it fills on.
   void on_pressure(std::function<void(std::vector<TopicIdPartition>)> callback);
   // Returns when space was given back, a sync ended or it was poisoned: try to append again.
-  runtime::Task<void> wait_for_space();
+  runtime::Task<void> wait_for_space(runtime::MonotonicTime deadline = runtime::kForever);
 
   // Syncs what is buffered and says in the file that it ended in order. Participants are told as usual.
   runtime::Task<Status> close();

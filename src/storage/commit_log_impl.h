@@ -27,7 +27,7 @@ class CommitLog::Impl : public std::enable_shared_from_this<CommitLog::Impl> {
   Position end() const { return builder_.open() ? builder_.end_with(0) : next_; }
   void clean(const TopicIdPartition& partition, Position up_to);
   void leave(Participant& participant);
-  runtime::Task<void> wait_for_space();
+  runtime::Task<void> wait_for_space(runtime::MonotonicTime deadline);
   runtime::Task<Status> close();
   std::size_t max_batches_bytes() const;
   Stats stats() const;

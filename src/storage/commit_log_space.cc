@@ -34,9 +34,9 @@ void CommitLog::Impl::clean(const TopicIdPartition& partition, Position up_to) {
   builder_.trim();
 }
 
-runtime::Task<void> CommitLog::Impl::wait_for_space() {
+runtime::Task<void> CommitLog::Impl::wait_for_space(runtime::MonotonicTime deadline) {
   if (poison_) co_return;
-  co_await space_.wait();
+  co_await space_.wait(deadline);
 }
 
 runtime::Task<Status> CommitLog::Impl::close() {

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::string_view kCommitLogName = "commit-log-";
 constexpr std::uint64_t kFlushesAtOnce = 16;  // they share the writes of the recovery-point checkpoint
+// How often a removal that waits for space is looked after.
+constexpr runtime::Duration kSpaceCheck = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -221,10 +223,11 @@ Task<Status> LogManager::remove(TopicIdPartition id) {
 Task<Status> LogManager::remove_log(Hosted& hosted) {
   while (true) {
     Status status = co_await hosted.log->remove();
-    const bool full =
-        !status && status.error().code == Errc::unavailable && commit_log_->poisoned() == nullptr;
+    const bool full = !status && status.error().code == Errc::unavailable &&
+                      commit_log_->poisoned() == nullptr &&
+                      !offline_;  // nothing is flushed there any more: no space will come
     if (!full) co_return status;
-    co_await commit_log_->wait_for_space();
+    co_await commit_log_->wait_for_space(context_.executor.now() + kSpaceCheck);
   }
 }
 

@@ -20,6 +20,9 @@ constexpr std::string_view kInternalClient = "__admin_client";
 constexpr std::int64_t kMaxWaitMs =
     3'600'000;  // a time-out of a client's that is longer than this is cut to it
 
+// How often a producer that waits for space is looked after.
+constexpr runtime::Duration kSpaceCheck = std::chrono::milliseconds(200);
+
 // A partition whose records are appended and whose answer waits.
 struct Waiting {
   TopicIdPartition key;
@@ -81,14 +84,17 @@ void fill(PartitionAnswer& answer, const replication::PartitionResult<storage::A
 
 // A full commit log is no error of the client's: its request waits for the segments to be written, and with
 // it the connection.
-Task<replication::PartitionResult<storage::AppendInfo>> append_here(
-    replication::Partition& partition, const Slice& records, replication::ProduceRules rules,
-    TimestampMs now_ms, runtime::Executor& executor, runtime::MonotonicTime deadline) {
-  for (;;) {
-    auto appended = partition.append(records, rules, now_ms);
-    if (appended || !appended.error().passes || executor.now() >= deadline) co_return appended;
-    co_await partition.wait_for_space();
-  }
+Task<replication::PartitionResult<storage::AppendInfo>> append_here(replication::Partition& partition,
+                                                                    const Slice& records,
+                                                                    replication::ProduceRules rules,
+                                                                    TimestampMs now_ms) {
+  co_return partition.append(records, rules, now_ms);
+}
+
+Task<replication::PartitionResult<bool>> await_space(replication::Partition& partition,
+                                                     runtime::MonotonicTime deadline) {
+  co_await partition.wait_for_space(deadline);
+  co_return true;
 }
 
 runtime::MonotonicTime deadline_of(const Produce& produce) {
@@ -102,9 +108,17 @@ Task<void> append_partition(Broker& broker, Produce& produce, TopicIdPartition k
                                         produce.request.header.client_id == kInternalClient};
   const Slice records = records_of(partition);
   const TimestampMs now_ms = broker.wall_now_ms();
-  const auto appended = co_await on_partition(broker, key, [&](replication::Partition& at) {
-    return append_here(at, records, rules, now_ms, broker.shard_of(key).executor, deadline_of(produce));
-  });
+  const auto append = [&](replication::Partition& at) { return append_here(at, records, rules, now_ms); };
+  auto appended = co_await on_partition(broker, key, append);
+  // A full commit log makes the producer wait, not longer than it wants to or the connection lives.
+  const auto deadline = deadline_of(produce);
+  while (!appended && appended.error().passes && broker.executor.now() < deadline &&
+         produce.request.closing.value() == 0) {
+    const auto next_look = std::min(deadline, broker.executor.now() + kSpaceCheck);
+    co_await on_partition(broker, key,
+                          [&](replication::Partition& at) { return await_space(at, next_look); });
+    appended = co_await on_partition(broker, key, append);
+  }
   fill(produce.answer(place), appended);
   if (!appended) co_return;
   if (!appended->duplicate) {
