@@ -93,7 +93,7 @@ struct StartRequest {
   config::Settings settings;
   std::vector<config::Problem> warnings;  // to be logged once logging runs; no errors are among them
   bool daemon = false;                    // go to the background; the exit code is then the launcher's
-  std::string log_file;                   // of a daemon's stdout and stderr: <data_dir>/moldau.out
+  std::string log_file;                   // of a daemon's stdout and stderr: <data_dir>.out
   std::string pid_file;                   // <data_dir>/moldau.pid, see below
 };
 

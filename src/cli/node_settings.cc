@@ -34,6 +34,19 @@ std::vector<std::string> settings_of_flags(const Arguments& arguments) {
   return set;
 }
 
+Status make_folder_of(Session& session, const std::string& path) {
+  Status made;
+  session.environment.run_task([&](Context context) -> runtime::Task<int> {
+    made = co_await context.world.pool().run(
+        runtime::Lane::background, context.world.shard(0),
+        [&disk = context.world.disk(), folder = runtime::directory_of(path)] {
+          return disk.create_directories(folder);
+        });
+    co_return 0;
+  });
+  return made;
+}
+
 }  // namespace
 
 std::string absolute_path(const Invocation& invocation, const std::string& path) {
@@ -94,8 +107,13 @@ Answer<Exit> start_with(Session& session, config::Loaded loaded, bool daemon) {
   request.settings = std::move(*settings);
   request.daemon = daemon;
   request.pid_file = request.settings.data_dir + "/" + std::string(kPidFile);
-  request.log_file = request.settings.data_dir + "/moldau.out";
+  // Beside the data folder, not in it: a folder with anything in it that is not ours would not be formatted.
+  request.log_file = request.settings.data_dir + ".out";
   session.out.flush();
+  if (daemon) {
+    if (auto made = make_folder_of(session, request.log_file); !made)
+      return trouble(trouble_of(made.error(), "cannot write " + request.log_file));
+  }
   return static_cast<Exit>(session.environment.start_node(request));
 }
 

@@ -579,6 +579,31 @@ class MoldauCommands(CliTest):
         )
         self.assertEqual(taken.code, 4, taken)
 
+    def test_daemon(self):
+        data = f"{self.node.dir}/deep/daemon"
+        kafka, admin = free_ports(2)
+        flags = f"--data-dir {data} --set admin.bind=127.0.0.1:{admin}"
+        self.addCleanup(self.node.run, f"moldau stop {flags} --wait 10s")
+        self.done(f"moldau start --daemon --kafka-addr 127.0.0.1:{kafka} {flags}")
+        self.done(f"moldau topic create t -b 127.0.0.1:{kafka}")
+        self.assertEqual(json.loads(self.done(f"moldau status {flags} --format jsonl"))["state"], "ready")
+        self.done(f"moldau stop {flags}")
+        self.fails(f"moldau status {flags}", 5)
+        with open(data + ".out", encoding="utf-8") as file:
+            self.assertIn("Kafka Server started", file.read())
+        self.node.write(
+            "daemon.properties", f"node.id=987654\nlisteners=PLAINTEXT://127.0.0.1:{kafka}\nlog.dirs={data}-2\n"
+        )
+        second = flags.replace(data, data + "-2")
+        self.addCleanup(self.node.run, f"moldau stop {second} --wait 10s")
+        self.done(f"kafka-server-start.sh -daemon daemon.properties --override admin.bind=127.0.0.1:{admin}")
+        self.assertEqual(json.loads(self.done(f"moldau status {second} --format jsonl"))["state"], "ready")
+        self.done("kafka-server-stop.sh --node-id=987654")
+        deadline = time.monotonic() + LIMIT_S
+        while time.monotonic() < deadline and self.node.run(f"moldau status {second}").code == 0:
+            time.sleep(0.1)
+        self.fails(f"moldau status {second}", 5)
+
     def test_perf(self):
         self.done("moldau topic create speed -p 1")
         produced = json.loads(self.done("moldau perf produce speed --num-records 5000 --rate 5000 --json"))
