@@ -237,18 +237,21 @@ TEST(ProducerState, ChecksMarkers) {
             LogErrorCode::transaction_coordinator_fenced);
 }
 
-TEST(ProducerState, SnapshotsKeepTheLastBatch) {
+TEST(ProducerState, SnapshotsKeepEveryBatchThatARetryMayRepeat) {
   Producing p;
   for (int i = 0; i < 3; ++i) ASSERT_EQ(p.send({7, 1, i}), std::nullopt);
   ASSERT_EQ(p.send({8, 0, 0, true}), std::nullopt);
   const Slice bytes = p.table.encode();
-  EXPECT_EQ(bytes.size(), 10u + 2 * 46);
+  EXPECT_EQ(bytes.size(), 10u + 4 * 46)
+      << "Kafka's entries, one for each batch: the last of a producer counts for it";
   EXPECT_EQ(load_be<std::int16_t>(bytes.data()), 1);
   auto table = ProducerStateTable::decode(bytes);
   ASSERT_TRUE(table);
   EXPECT_EQ(table->producers().at(7).last_sequence(), 2);
   EXPECT_EQ(table->producers().at(7).last_offset(), 2);
-  EXPECT_EQ(table->producers().at(7).batch_count, 1);
+  EXPECT_EQ(table->producers().at(7).batch_count, 3);
+  EXPECT_EQ(table->producers().at(7).batches[0].last_sequence, 0);
+  EXPECT_EQ(table->producers().at(7).batches[1].last_offset, 1);
   EXPECT_EQ(table->first_unstable_offset(100), 3);
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     std::vector<std::byte> damaged(bytes.view().begin(), bytes.view().end());
