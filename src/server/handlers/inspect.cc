@@ -61,7 +61,7 @@ Task<wire::DescribeProducersResponse> describe_producers(Broker& broker, const R
     for (const PartitionIndex index : topic.partition_indexes) {
       auto& answer = topic_answer.partitions.emplace_back();
       answer.partition_index = index;
-      answer.error_code = check_leader(broker, known, kZeroUuid, index);
+      answer.error_code = check_leader(broker, known, false, index);
       if (answer.error_code != ErrorCode::none) continue;
       auto active = co_await on_partition(broker, {known->id, index},
                                           [](replication::Partition& at) { return producers_here(at); });

@@ -32,7 +32,7 @@ wire::ApiVersion first_version_of(TimestampMs timestamp) {
 
 Task<void> answer_partition(Broker& broker, const metadata::Topic* topic, const PartitionRequest& partition,
                             replication::Isolation isolation, PartitionAnswer& answer) {
-  answer.error_code = check_leader(broker, topic, kZeroUuid, partition.partition_index);
+  answer.error_code = check_leader(broker, topic, false, partition.partition_index);
   if (answer.error_code != ErrorCode::none) co_return;
   const auto found =
       co_await on_partition(broker, {topic->id, partition.partition_index}, [&](replication::Partition& at) {

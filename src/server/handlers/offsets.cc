@@ -31,7 +31,7 @@ Task<wire::DeleteRecordsResponse> delete_records(Broker& broker, const Request&,
       auto& answer = topic_answer.partitions.emplace_back();
       answer.partition_index = partition.partition_index;
       answer.low_watermark = kNoOffset;
-      answer.error_code = check_leader(broker, known, kZeroUuid, partition.partition_index);
+      answer.error_code = check_leader(broker, known, false, partition.partition_index);
       if (answer.error_code == ErrorCode::none) {
         const auto deleted = co_await on_partition(
             broker, {known->id, partition.partition_index},
@@ -56,7 +56,7 @@ Task<wire::OffsetForLeaderEpochResponse> offset_for_leader_epoch(Broker& broker,
     for (const auto& partition : topic.partitions) {
       auto& answer = topic_answer.partitions.emplace_back();
       answer.partition = partition.partition;
-      answer.error_code = check_leader(broker, known, kZeroUuid, partition.partition);
+      answer.error_code = check_leader(broker, known, false, partition.partition);
       if (answer.error_code == ErrorCode::none) {
         const auto end =
             co_await on_partition(broker, {known->id, partition.partition}, [&](replication::Partition& at) {

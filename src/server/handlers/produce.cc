@@ -16,6 +16,7 @@ namespace {
 using PartitionRequest = wire::ProduceRequest::TopicData::PartitionData;
 using PartitionAnswer = wire::ProduceResponse::TopicResponse::PartitionResponse;
 
+constexpr wire::ApiVersion kTopicIdsFrom = 13;
 constexpr std::string_view kInternalClient = "__admin_client";
 constexpr std::int64_t kMaxWaitMs =
     3'600'000;  // a time-out of a client's that is longer than this is cut to it
@@ -133,6 +134,7 @@ Task<void> append_partition(Broker& broker, Produce& produce, TopicIdPartition k
 Task<void> append_all(Broker& broker, Produce& produce) {
   const ErrorCode refusal = check_request(produce.message);
   const auto image = broker.image();
+  const bool by_id = produce.request.header.api_version >= kTopicIdsFrom;
   for (const auto& topic_data : produce.message.topic_data) {
     auto& topic_answer = produce.response.responses.emplace_back();
     topic_answer.name = topic_data.name;
@@ -146,7 +148,7 @@ Task<void> append_all(Broker& broker, Produce& produce) {
       answer.base_offset = kNoOffset;
       answer.error_code = refusal != ErrorCode::none ? refusal
                           : refused                  ? ErrorCode::invalid_topic_exception
-                                    : check_leader(broker, topic, topic_data.topic_id, partition.index);
+                                                     : check_leader(broker, topic, by_id, partition.index);
       if (answer.error_code != ErrorCode::none) continue;
       const Waiting place{
           {}, kNoOffset, produce.response.responses.size() - 1, topic_answer.partition_responses.size() - 1};

@@ -10,10 +10,10 @@ const metadata::Topic* find_topic(const metadata::Image& image, const TopicId& i
   return id.is_zero() ? image.topic(name) : image.topic(id);
 }
 
-ErrorCode check_leader(const Broker& broker, const metadata::Topic* topic, const TopicId& requested_id,
+ErrorCode check_leader(const Broker& broker, const metadata::Topic* topic, bool by_id,
                        PartitionIndex partition) {
   if (topic == nullptr) {
-    return requested_id.is_zero() ? ErrorCode::unknown_topic_or_partition : ErrorCode::unknown_topic_id;
+    return by_id ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
   }
   const metadata::Partition* state = topic->partition(partition);
   if (state == nullptr) return ErrorCode::unknown_topic_or_partition;

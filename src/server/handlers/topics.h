@@ -19,8 +19,9 @@ inline constexpr std::int32_t kAllClusterOperations =
 
 // The topic of a request that names it by id (non-zero) or by name; null when there is none.
 const metadata::Topic* find_topic(const metadata::Image& image, const TopicId& id, const std::string& name);
-// The error for a partition of a topic that find_topic() gave: none when this broker leads it.
-wire::ErrorCode check_leader(const Broker& broker, const metadata::Topic* topic, const TopicId& requested_id,
+// The error for a partition of a topic that find_topic() gave: none when this broker leads it. `by_id`: the
+// request names topics by id (Produce and Fetch from version 13 on).
+wire::ErrorCode check_leader(const Broker& broker, const metadata::Topic* topic, bool by_id,
                              PartitionIndex partition);
 // The endpoint of a broker for clients of this listener; null when the broker has no such listener.
 const metadata::BrokerEndpoint* endpoint_of(const metadata::Broker& broker, std::string_view listener);
