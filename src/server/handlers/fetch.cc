@@ -64,7 +64,7 @@ Task<void> read_target(Broker& broker, const metadata::Image& image, const Fetch
   FetchOutcome outcome = outcome_of(target);
   FetchedPartition& answer = outcome.partition;
   const metadata::Topic* topic = find_topic(image, target.topic_id, target.topic);
-  answer.error_code = check_leader(broker, topic, target.topic.empty(), target.partition);
+  answer.error_code = check_leader(broker, topic, !target.topic_id.is_zero(), target.partition);
   if (answer.error_code == ErrorCode::none) {
     const TopicIdPartition key{topic->id, target.partition};
     const std::size_t left = limits.max_bytes > round.bytes ? limits.max_bytes - round.bytes : 0;
