@@ -13,9 +13,9 @@ namespace moldau {
 
 }  // namespace moldau
 
-#define MOLDAU_ASSERT(condition, ...)                                   \
-  do {                                                                  \
-    if (!(condition)) [[unlikely]]                                      \
+#define MOLDAU_ASSERT(condition, ...)                                        \
+  do {                                                                       \
+    if (!(condition)) [[unlikely]]                                           \
       ::moldau::assertion_failed(#condition, std::string_view(__VA_ARGS__)); \
   } while (false)
 

@@ -12,14 +12,14 @@
 
 namespace moldau {
 
-using NodeId = std::int32_t;           // >= 0; -1 none
-using PartitionIndex = std::int32_t;   // >= 0
-using Offset = std::int64_t;           // >= 0; -1 none
-using LeaderEpoch = std::int32_t;      // >= 0; -1 unknown
-using ProducerId = std::int64_t;       // >= 0; -1 none
-using ProducerEpoch = std::int16_t;    // >= 0; -1 none
-using Sequence = std::int32_t;         // >= 0, wraps to 0; -1 none
-using TimestampMs = std::int64_t;      // milliseconds since 1970; -1 none
+using NodeId = std::int32_t;          // >= 0; -1 none
+using PartitionIndex = std::int32_t;  // >= 0
+using Offset = std::int64_t;          // >= 0; -1 none
+using LeaderEpoch = std::int32_t;     // >= 0; -1 unknown
+using ProducerId = std::int64_t;      // >= 0; -1 none
+using ProducerEpoch = std::int16_t;   // >= 0; -1 none
+using Sequence = std::int32_t;        // >= 0, wraps to 0; -1 none
+using TimestampMs = std::int64_t;     // milliseconds since 1970; -1 none
 
 inline constexpr NodeId kNoNode = -1;
 inline constexpr Offset kNoOffset = -1;
@@ -69,7 +69,8 @@ struct std::hash<moldau::Uuid> {
 template <>
 struct std::hash<moldau::TopicIdPartition> {
   std::size_t operator()(const moldau::TopicIdPartition& key) const noexcept {
-    return std::hash<moldau::Uuid>()(key.topic_id) + static_cast<std::size_t>(key.partition) * 0x9e3779b97f4a7c15ULL;
+    return std::hash<moldau::Uuid>()(key.topic_id) +
+           static_cast<std::size_t>(key.partition) * 0x9e3779b97f4a7c15ULL;
   }
 };
 template <>

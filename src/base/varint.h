@@ -1,5 +1,5 @@
-// Variable-length integers: seven bits a byte, least significant first. "Unsigned" is used for compact lengths
-// and tags, the zig-zag forms inside records (Kafka protocol guide; Protocol Buffers encoding).
+// Variable-length integers: seven bits a byte, least significant first. "Unsigned" is used for compact
+// lengths and tags, the zig-zag forms inside records (Kafka protocol guide; Protocol Buffers encoding).
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,9 @@ inline std::byte* write_uvarint(std::byte* at, std::uint64_t value) {
   return at;
 }
 inline std::byte* write_varint(std::byte* at, std::int32_t value) { return write_uvarint(at, zigzag(value)); }
-inline std::byte* write_varlong(std::byte* at, std::int64_t value) { return write_uvarint(at, zigzag(value)); }
+inline std::byte* write_varlong(std::byte* at, std::int64_t value) {
+  return write_uvarint(at, zigzag(value));
+}
 
 inline void append_uvarint(Buffer& out, std::uint64_t value) {
   write_uvarint(out.extend(uvarint_size(value)).data(), value);

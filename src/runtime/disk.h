@@ -1,6 +1,6 @@
-// The disk: files and folders with exactly the durability that POSIX promises. What is written is durable after
-// sync_data(); a created, renamed or removed name is durable after sync_directory() of its folder. Calls block:
-// those that may reach the device belong on a BlockingPool, except as noted. Paths are absolute.
+// The disk: files and folders with exactly the durability that POSIX promises. What is written is durable
+// after sync_data(); a created, renamed or removed name is durable after sync_directory() of its folder.
+// Calls block: those that may reach the device belong on a BlockingPool, except as noted. Paths are absolute.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,10 @@
 namespace moldau::runtime {
 
 enum class OpenMode {
-  read,         // must exist
-  read_write,   // must exist
-  create,       // read and write, created when missing
-  create_new,   // read and write, must not exist
+  read,        // must exist
+  read_write,  // must exist
+  create,      // read and write, created when missing
+  create_new,  // read and write, must not exist
 };
 
 // An open file, closed by its destructor. One owner; positions are explicit, so there is no cursor.

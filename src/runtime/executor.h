@@ -79,9 +79,9 @@ Task<R> call(F& function) {
 
 }  // namespace detail
 
-// Calls `function` (which returns a value or a Task) on the shard of `there`, and comes back to `here` with its
-// value. The one explicit way between shards. `function` and its value must own what they refer to, or refer to
-// what outlives the call; on the same shard it is a plain call.
+// Calls `function` (which returns a value or a Task) on the shard of `there`, and comes back to `here` with
+// its value. The one explicit way between shards. `function` and its value must own what they refer to, or
+// refer to what outlives the call; on the same shard it is a plain call.
 template <class F>
 Task<detail::TaskValueOf<F>> on_shard(Executor& here, Executor& there, F function) {
   using R = detail::TaskValueOf<F>;

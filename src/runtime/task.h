@@ -1,5 +1,5 @@
-// Task<T>: an eager coroutine. It runs in its caller until its first suspension; its one awaiter goes on, in the
-// same call stack, when it ends. A Task belongs to one shard and is never touched from another.
+// Task<T>: an eager coroutine. It runs in its caller until its first suspension; its one awaiter goes on, in
+// the same call stack, when it ends. A Task belongs to one shard and is never touched from another.
 //
 // A Task must be awaited or detached: dropping one that has not ended is a programmer's error and asserts.
 // Errors travel as Result<T>; an exception that leaves a task body terminates the process.
@@ -98,7 +98,9 @@ class [[nodiscard]] Task {
     struct Awaiter {
       std::coroutine_handle<promise_type> frame;
       bool await_ready() const noexcept { return frame.done(); }
-      void await_suspend(std::coroutine_handle<> awaiting) noexcept { frame.promise().continuation = awaiting; }
+      void await_suspend(std::coroutine_handle<> awaiting) noexcept {
+        frame.promise().continuation = awaiting;
+      }
       T await_resume() { return frame.promise().take(); }
     };
     MOLDAU_ASSERT(frame_, "a task is awaited once");

@@ -1,5 +1,5 @@
-// The two clocks. Time-outs, deadlines and intervals use monotonic time; only record timestamps, retention and
-// what people read use wall time, which may jump.
+// The two clocks. Time-outs, deadlines and intervals use monotonic time; only record timestamps, retention
+// and what people read use wall time, which may jump.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,8 @@ namespace moldau::runtime {
 using Duration = std::chrono::nanoseconds;
 using namespace std::chrono_literals;
 
-// Nanoseconds since an arbitrary start, never going back. Not tied to any std clock: the World says what it is.
+// Nanoseconds since an arbitrary start, never going back. Not tied to any std clock: the World says what it
+// is.
 struct MonotonicClock {
   using duration = Duration;
   using rep = duration::rep;

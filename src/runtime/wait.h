@@ -1,5 +1,6 @@
-// What coroutines of one shard wait on: OneShot, Watermark, Signal, Gate, Semaphore. None of them is thread-safe;
-// each lives on one shard. Waking posts the waiter to the executor, so it never runs inside the waker's call.
+// What coroutines of one shard wait on: OneShot, Watermark, Signal, Gate, Semaphore. None of them is
+// thread-safe; each lives on one shard. Waking posts the waiter to the executor, so it never runs inside the
+// waker's call.
 #pragma once
 
 #include <coroutine>

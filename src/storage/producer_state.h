@@ -103,9 +103,10 @@ class ProducerStateTable {
 // The marker in a control batch; empty for other batches.
 std::optional<TransactionMarker> transaction_marker_of(const record::BatchView& batch);
 
-// Notes a batch that is in the log, data or marker; the aborted transaction, if it ended one by abort. `header`
-// has the final offsets, `batch` the records. REQUIRES: it has a producer id.
-std::optional<AbortedTransaction> note_producer(ProducerStateTable& producers, const record::HeaderView& header,
+// Notes a batch that is in the log, data or marker; the aborted transaction, if it ended one by abort.
+// `header` has the final offsets, `batch` the records. REQUIRES: it has a producer id.
+std::optional<AbortedTransaction> note_producer(ProducerStateTable& producers,
+                                                const record::HeaderView& header,
                                                 const record::BatchView& batch);
 
 }  // namespace moldau::storage
