@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# fetch_kafka.sh: prints the classpath of the Apache Kafka version pinned in kafka/pom.xml (clients, broker, commands,
+# logging, our log4j2.properties), fetched by Maven into the cache folder on the first call. With it
+#   java -cp "$(tests/interop/fetch_kafka.sh)" kafka.tools.StorageTool format --standalone -t UUID -c server.properties
+#   java -cp "$(tests/interop/fetch_kafka.sh)" kafka.Kafka server.properties
+# are a real broker, and org.apache.kafka.tools.TopicCommand and its neighbours are the real commands. Needs Java 17.
+# Exit code 3: it cannot be had here (no Java, no Maven, or the registry was not reached); the reason is on stderr.
+set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")/kafka
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/moldau/interop
+say_and_skip() { printf '%s\n' "$*" >&2; exit 3; }
+
+command -v java >/dev/null || say_and_skip "java is not installed"
+command -v mvn >/dev/null || say_and_skip "mvn (Maven) is not installed"
+# The folder is named after the pins, so that changed pins are fetched anew and an unfinished fetch is never used.
+jars=$cache/kafka-$(sha256sum <"$here/pom.xml" | cut -c1-16)
+if [ ! -d "$jars" ]; then
+  mkdir -p "$cache"
+  exec 8>"$cache/kafka.lock"
+  flock 8
+fi
+if [ ! -d "$jars" ]; then
+  rm -rf "$jars.part"
+  timeout "${MOLDAU_FETCH_SECONDS:-400}" mvn -B -q -f "$here/pom.xml" dependency:copy-dependencies \
+    -DoutputDirectory="$jars.part" >"$cache/kafka.log" 2>&1 </dev/null ||
+    { tail -5 "$cache/kafka.log" >&2; say_and_skip "Maven could not fetch the jars of Apache Kafka: $cache/kafka.log"; }
+  mv "$jars.part" "$jars"
+fi
+classpath=$here
+for jar in "$jars"/*.jar; do classpath+=:$jar; done
+printf '%s\n' "$classpath"
