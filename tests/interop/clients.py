@@ -1,0 +1,98 @@
+"""The clients from elsewhere. For each: how it is fetched and built into the cache folder, and the command that plays
+the scenarios against HOST:PORT with topics that begin with PREFIX. Unavailable: its registry was not reached or its
+runtime is missing; everything else that goes wrong is a failure."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "moldau" / "interop"
+FETCH_SECONDS = 600
+UNAVAILABLE = 3  # exit code of fetch_kafka.sh
+
+
+class Unavailable(Exception):
+    pass
+
+
+class Broken(Exception):
+    """The program of ours does not build."""
+
+
+def need_program(name):
+    path = shutil.which(name)
+    if not path:
+        raise Unavailable(f"{name} is not installed")
+    return path
+
+
+def last_lines(text, count=6):
+    return "\n".join(text.strip().splitlines()[-count:])
+
+
+def step(words, error, **how):
+    try:
+        done = subprocess.run(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, errors="replace", timeout=FETCH_SECONDS, **how)
+    except subprocess.TimeoutExpired as late:
+        raise error(f"{words[0]} took longer than {FETCH_SECONDS} s") from late
+    if done.returncode != 0:
+        raise error(f"{words[0]} ended with {done.returncode}: {last_lines(done.stderr or done.stdout)}")
+    return done.stdout
+
+
+def fetch(words, **how):
+    return step(words, Unavailable, **how)
+
+
+def make(words, **how):
+    return step(words, Broken, **how)
+
+
+def cached(name, inputs, fill):
+    """The cache folder for these input files' contents, filled once: fill(folder) works on a folder that is put in
+    place only when it has succeeded."""
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()[:16]
+    folder = CACHE / f"{name}-{digest}"
+    if not folder.exists():
+        part = folder.with_suffix(f".part-{os.getpid()}")
+        part.mkdir(parents=True)
+        try:
+            fill(part)
+            part.rename(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def kafka_classpath():
+    done = subprocess.run([HERE / "fetch_kafka.sh"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode == UNAVAILABLE:
+        raise Unavailable(last_lines(done.stderr))
+    if done.returncode != 0:
+        raise Broken(last_lines(done.stderr))
+    return done.stdout.strip()
+
+
+JAVA = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
+
+
+def java(scratch):
+    """Apache Kafka's kafka-clients."""
+    classpath = kafka_classpath()
+    make([need_program("javac"), "-Xlint:all,-path,-classfile", "-Werror", "-cp", classpath, "-d", scratch,
+          *sorted((HERE / "java").glob("*.java"))])
+    return [*JAVA, "-cp", f"{scratch}:{classpath}", "Interop"]
+
+
+CLIENTS = {
+    "java": java,
+}
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+REQUIRED = ("create-topic", *(f"produce-{codec}-acks-{acks}" for codec in CODECS for acks in ("0", "1", "all")),
+            "idempotent", "headers", "nulls", "one-mib-records", "fetch-from-beginning", "fetch-by-offset",
+            "fetch-by-timestamp", "delete-records", "alter-configs", "delete-topic")

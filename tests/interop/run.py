@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""run.py [CLIENT…]: every client of clients.py, or those named, against one node. A client's program prints on stdout
+  pass SCENARIO | fail SCENARIO: REASON | lacks SCENARIO: REASON (the client has no such ability) … end
+A scenario of REQUIRED that a program does not tell about, and a program that does not reach its end, are failures.
+The last line counts; exit code 0 when nothing failed. MOLDAU_BINARY is the node's binary."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "clients"))
+from broker import Broker  # noqa: E402
+from clients import CLIENTS, REQUIRED, Broken, Unavailable  # noqa: E402
+
+CLIENT_SECONDS = 240
+SHOWN_LINES = 40
+
+
+class Tally:
+    def __init__(self):
+        self.passed, self.failed, self.skipped = [], [], []
+
+    def add(self, client, verdict, scenario, reason=""):
+        {"pass": self.passed, "fail": self.failed}[verdict].append(f"{client} {scenario}")
+        say(client, verdict, scenario, reason)
+
+    def skip(self, client, reason):
+        self.skipped.append(client)
+        say(client, "skipped", "all", reason)
+
+    def close(self):
+        for name in self.failed:
+            print(f"failed: {name}")
+        for name in self.skipped:
+            print(f"skipped: {name}")
+        print(f"{len(self.passed)} passed, {len(self.failed)} failed, {len(self.skipped)} skipped", flush=True)
+        return 0 if self.passed and not self.failed else 1
+
+
+def say(client, verdict, scenario, reason=""):
+    print(f"{verdict:5} {client} {scenario}" + (f": {reason}" if reason else ""), flush=True)
+
+
+def lines_of(words, errors):
+    """Its lines of stdout as they come; the whole process group is ended when the time is up."""
+    process = subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+                               text=True, errors="replace", start_new_session=True)
+    timer = threading.Timer(CLIENT_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+    timer.start()
+    try:
+        yield from (line.rstrip("\n") for line in process.stdout)
+    finally:
+        process.wait()
+        timer.cancel()
+
+
+def play(client, command, broker, tally):
+    seen, ended = set(), False
+    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+        mark, before = broker.log_mark(), len(tally.failed)
+        for line in lines_of([*command, broker.bootstrap, f"{client}."], errors):
+            verdict, _, rest = line.partition(" ")
+            scenario, _, reason = rest.partition(": ")
+            ended = ended or line == "end"
+            if verdict in ("pass", "fail"):
+                tally.add(client, verdict, scenario, reason)
+            elif verdict == "lacks":
+                say(client, verdict, scenario, reason)
+            seen.add(scenario)
+        for scenario in REQUIRED:
+            if not any(name.startswith(scenario) for name in seen):
+                tally.add(client, "fail", scenario, "the program told nothing about it")
+        if not ended:
+            tally.add(client, "fail", "end", f"the program did not reach its end within {CLIENT_SECONDS} s")
+        if not broker.running():
+            tally.add(client, "fail", "node", f"the node died with exit code {broker.process.poll()}")
+        if len(tally.failed) > before:
+            errors.seek(0)
+            show(f"what {client}'s program wrote to stderr", errors.read())
+            show(f"what the node logged during {client}", broker.log(mark))
+
+
+def show(what, text):
+    print(f"--- {what}", *text.splitlines()[-SHOWN_LINES:], "---", sep="\n", file=sys.stderr, flush=True)
+
+
+def run_client(client, broker, tally):
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="moldau-interop-") as scratch:
+        try:
+            command = CLIENTS[client](Path(scratch))
+        except Unavailable as reason:
+            return tally.skip(client, str(reason).replace("\n", " | "))
+        except Broken as reason:
+            return tally.add(client, "fail", "build", str(reason))
+        ready = time.monotonic()
+        play(client, command, broker, tally)
+    say(client, "time", f"{ready - began:.1f} s to fetch and build, {time.monotonic() - ready:.1f} s to run")
+
+
+def main(names):
+    unknown = [name for name in names if name not in CLIENTS]
+    if unknown:
+        sys.exit(f"error: no client {', '.join(unknown)}; there are {', '.join(CLIENTS)}")
+    tally = Tally()
+    with Broker() as broker:
+        for client in names or CLIENTS:
+            if not broker.running():
+                broker.restart()
+            run_client(client, broker, tally)
+    return tally.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
