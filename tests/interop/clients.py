@@ -89,8 +89,16 @@ def java(scratch):
     return [*JAVA, "-cp", f"{scratch}:{classpath}", "Interop"]
 
 
+def kafka_tools(scratch):
+    """Apache Kafka's command classes. Only jars are on the classpath: Java archives no classes of a folder."""
+    logging, _, jars = kafka_classpath().partition(":")
+    return [sys.executable, HERE / "kafka-tools" / "main.py", *JAVA,
+            f"-Dlog4j2.configurationFile={logging}/log4j2.properties", "-cp", jars]
+
+
 CLIENTS = {
     "java": java,
+    "kafka-tools": kafka_tools,
 }
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 REQUIRED = ("create-topic", *(f"produce-{codec}-acks-{acks}" for codec in CODECS for acks in ("0", "1", "all")),

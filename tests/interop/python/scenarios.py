@@ -1,0 +1,61 @@
+"""How a Python program tells run.py about its scenarios, and what a scenario may demand."""
+
+import sys
+import traceback
+
+
+def play(name, scenario, *arguments):
+    """Runs one scenario and prints its line; the trace of a failure goes to stderr."""
+    try:
+        scenario(*arguments)
+    except Exception as error:  # every kind of failure is one line; the next scenario still runs
+        tell_failure(name, error)
+    else:
+        tell("pass", name)
+
+
+def tell(verdict, name, reason=""):
+    sys.stdout.write(f"{verdict} {name}" + (f": {reason}" if reason else "") + "\n")  # in one piece: threads play too
+    sys.stdout.flush()
+
+
+def tell_failure(name, error):
+    traceback.print_exception(error, file=sys.stderr)
+    tell("fail", name, " ".join(f"{type(error).__name__}: {error}".split())[:400])
+
+
+def end():
+    print("end", flush=True)
+
+
+def that(met, demand):
+    if not met:
+        raise AssertionError(demand)
+
+
+def equal(wanted, got, what):
+    that(wanted == got, f"{what}: {shortly(got)} instead of {shortly(wanted)}")
+
+
+def shortly(value):
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:120]}…{text[-60:]} ({len(text)} characters)"
+
+
+def equal_lists(wanted, got, what):
+    equal(len(wanted), len(got), f"number of {what}")
+    for place, (one, other) in enumerate(zip(wanted, got)):
+        equal(one, other, f"{what}[{place}]")
+
+
+def refused(with_name, call, what):
+    """call() must raise an error whose text or type has this word, in any case and without underscores."""
+    def plain(text):
+        return text.replace("_", "").replace(" ", "").lower()
+    try:
+        answer = call()
+    except Exception as error:
+        that(plain(with_name) in plain(f"{type(error).__name__} {error!r} {error}"),
+             f"{what}: {error!r} instead of {with_name}")
+    else:
+        raise AssertionError(f"{what}: {shortly(answer)} instead of {with_name}")
