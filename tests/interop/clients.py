@@ -96,9 +96,42 @@ def kafka_tools(scratch):
             f"-Dlog4j2.configurationFile={logging}/log4j2.properties", "-cp", jars]
 
 
+def franz_go(scratch):
+    """franz-go with its admin package."""
+    go = need_program("go")
+    folder = HERE / "franz-go"
+    fetch([go, "mod", "download"], cwd=folder)
+    make([go, "build", "-o", scratch / "interop", "."], cwd=folder)
+    return [scratch / "interop"]
+
+
+def python_client(name):
+    def prepare(scratch):
+        pins = HERE / name / "requirements.txt"
+        fetch([sys.executable, "-m", "pip", "--version"])
+        packages = cached(name, [pins], lambda folder: fetch(
+            [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--target", folder, "-r", pins]))
+        return ["env", f"PYTHONPATH={packages}:{HERE / 'python'}", sys.executable, HERE / name / "main.py"]
+    return prepare
+
+
+def node_client(name, **environment):
+    def prepare(scratch):
+        node, npm = need_program("node"), need_program("npm")
+        pins = [HERE / name / "package.json", HERE / name / "package-lock.json"]
+        def fill(folder):
+            for pin in pins:
+                shutil.copy(pin, folder)
+            fetch([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, env={**os.environ, **environment})
+        packages = cached(name, pins, fill)
+        return ["env", f"NODE_PATH={packages / 'node_modules'}", node, HERE / name / "main.js"]
+    return prepare
+
+
 CLIENTS = {
     "java": java,
     "kafka-tools": kafka_tools,
+    "franz-go": franz_go,
 }
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 REQUIRED = ("create-topic", *(f"produce-{codec}-acks-{acks}" for codec in CODECS for acks in ("0", "1", "all")),
