@@ -6,11 +6,15 @@
 
 #include "program.h"
 #include "wire/messages/create_topics.h"
-#include "wire/messages/metadata.h"
+#include "wire/messages/init_producer_id.h"
+#include "wire/messages/list_offsets.h"
 
 namespace moldau::load {
 
 namespace {
+
+constexpr std::int64_t kPatienceSeconds = 240;
+constexpr wire::ApiVersion kListOffsetsVersion = 7;
 
 template <class Response, class Request>
 Response call(const Socket& socket, const Request& request, wire::ApiVersion version) {
@@ -23,15 +27,35 @@ Response call(const Socket& socket, const Request& request, wire::ApiVersion ver
   return or_die(Response::decode(response.body, version), "body of a response");
 }
 
-bool has_leaders(const Socket& socket, const std::vector<NewTopic>& topics) {
-  wire::MetadataRequest request;
-  request.topics.emplace();
-  for (const NewTopic& topic : topics) request.topics->emplace_back().name = topic.name;
-  const auto response = call<wire::MetadataResponse>(socket, request, kMetadataVersion);
-  if (response.topics.size() != topics.size()) return false;
-  return std::ranges::all_of(response.topics, [](const auto& topic) {
-    return topic.error_code == wire::ErrorCode::none &&
-           std::ranges::all_of(topic.partitions, [](const auto& it) { return it.leader_id >= 0; });
+// Offsets of the ends of a topic's partitions; nothing while one of them is not led yet.
+std::optional<std::int64_t> sum_of_ends(const Socket& socket, const std::string& topic, int partitions) {
+  constexpr std::int64_t kLatest = -1;
+  wire::ListOffsetsRequest request;
+  auto& asked = request.topics.emplace_back();
+  asked.name = topic;
+  for (int i = 0; i < partitions; ++i) {
+    auto& partition = asked.partitions.emplace_back();
+    partition.partition_index = i;
+    partition.timestamp = kLatest;
+  }
+  const auto response = call<wire::ListOffsetsResponse>(socket, request, kListOffsetsVersion);
+  std::int64_t sum = 0;
+  for (const auto& answered : response.topics) {
+    for (const auto& partition : answered.partitions) {
+      if (wire::is_retriable(partition.error_code)) return std::nullopt;
+      if (partition.error_code != wire::ErrorCode::none) {
+        die("ListOffsets: " + std::string(wire::name_of(partition.error_code)));
+      }
+      sum += partition.offset;
+    }
+  }
+  return sum;
+}
+
+// Metadata may name a leader before it leads.
+bool all_led(const Socket& socket, const std::vector<NewTopic>& topics) {
+  return std::ranges::all_of(topics, [&](const NewTopic& topic) {
+    return sum_of_ends(socket, topic.name, topic.partitions).has_value();
   });
 }
 
@@ -48,34 +72,91 @@ std::vector<std::byte> ask(const Socket& socket, ByteView frame) {
   return answer;
 }
 
-void create_topics(std::uint16_t port, const std::vector<NewTopic>& topics) {
-  const Socket socket = Socket::connect(port);
-  socket.set_timeout(30);
+namespace {
+
+void add_config(auto& asked, const std::string& config) {
+  const std::size_t equals = config.find('=');
+  if (equals == config.npos) die("a topic's config is key=value, not " + config);
+  auto& entry = asked.configs.emplace_back();
+  entry.name = config.substr(0, equals);
+  entry.value = config.substr(equals + 1);
+}
+
+wire::CreateTopicsRequest creation_of(const std::vector<NewTopic>& topics) {
   wire::CreateTopicsRequest request;
-  request.timeout_ms = 30'000;
+  request.timeout_ms = static_cast<std::int32_t>(kPatienceSeconds * 1000);
   for (const NewTopic& topic : topics) {
     auto& asked = request.topics.emplace_back();
     asked.name = topic.name;
     asked.num_partitions = topic.partitions;
     asked.replication_factor = 1;
+    for (const std::string& config : topic.configs) add_config(asked, config);
   }
-  const auto response = call<wire::CreateTopicsResponse>(socket, request, kCreateTopicsVersion);
-  for (const auto& topic : response.topics) {
-    if (topic.error_code != wire::ErrorCode::none) {
-      die("CreateTopics: " + std::string(wire::name_of(topic.error_code)) + ": " +
-          topic.error_message.value_or(""));
+  return request;
+}
+
+// A broker that has just begun to listen may not know itself yet.
+bool passes(wire::ErrorCode error) {
+  return wire::is_retriable(error) || error == wire::ErrorCode::invalid_replication_factor ||
+         error == wire::ErrorCode::unknown_server_error;
+}
+
+}  // namespace
+
+void create_topics(std::uint16_t port, const std::vector<NewTopic>& topics) {
+  const Socket socket = Socket::connect(port);
+  socket.set_timeout(kPatienceSeconds);
+  const std::int64_t deadline = now_ns() + kPatienceSeconds * kSecondNs;
+  wire::CreateTopicsRequest request = creation_of(topics);
+  while (!request.topics.empty()) {
+    const auto response = call<wire::CreateTopicsResponse>(socket, request, kCreateTopicsVersion);
+    for (const auto& topic : response.topics) {
+      if (topic.error_code != wire::ErrorCode::none && (!passes(topic.error_code) || now_ns() > deadline)) {
+        die("CreateTopics: " + std::string(wire::name_of(topic.error_code)) + ": " +
+            topic.error_message.value_or(""));
+      }
+      if (topic.error_code != wire::ErrorCode::none) continue;
+      std::erase_if(request.topics, [&](const auto& asked) { return asked.name == topic.name; });
     }
+    if (!request.topics.empty()) ::usleep(1000);
   }
-  for (const std::int64_t deadline = now_ns() + 30 * kSecondNs; !has_leaders(socket, topics);
-       ::usleep(1000)) {
-    if (now_ns() > deadline) die("the topics have no leaders after 30 s");
+  for (; !all_led(socket, topics); ::usleep(1000)) {
+    if (now_ns() > deadline) die("the topics have no leaders");
   }
 }
 
-std::string create_topic(std::uint16_t port, int partitions) {
+std::string create_topic(std::uint16_t port, int partitions, const std::vector<std::string>& configs) {
   const std::string name = "load-" + std::to_string(now_ns());
-  create_topics(port, {{.name = name, .partitions = partitions}});
+  create_topics(port, {{.name = name, .partitions = partitions, .configs = configs}});
   return name;
+}
+
+ProducerId init_producer_id(std::uint16_t port) {
+  const Socket socket = Socket::connect(port);
+  socket.set_timeout(30);
+  for (const std::int64_t deadline = now_ns() + 30 * kSecondNs;; ::usleep(1000)) {
+    const auto response = call<wire::InitProducerIdResponse>(socket, wire::InitProducerIdRequest(), 4);
+    if (response.error_code == wire::ErrorCode::none) return response.producer_id;
+    if (now_ns() > deadline) die("InitProducerId: " + std::string(wire::name_of(response.error_code)));
+  }
+}
+
+void produce_until_acknowledged(const Socket& socket, const Frame& frame) {
+  for (const std::int64_t deadline = now_ns() + 60 * kSecondNs;; ::usleep(500)) {
+    const auto error = error_of_produced(frame, ask(socket, frame.bytes));
+    if (error == wire::ErrorCode::none) return;
+    if (!wire::is_retriable(error) || now_ns() > deadline)
+      die("Produce: " + std::string(wire::name_of(error)));
+  }
+}
+
+std::int64_t count_records(std::uint16_t port, const std::string& topic, int partitions) {
+  const Socket socket = Socket::connect(port);
+  socket.set_timeout(30);
+  for (const std::int64_t deadline = now_ns() + 60 * kSecondNs;; ::usleep(1000)) {
+    if (const auto sum = sum_of_ends(socket, topic, partitions)) return *sum;
+    if (now_ns() > deadline) die("the partitions of " + topic + " have no leaders");
+  }
 }
 
 }  // namespace moldau::load

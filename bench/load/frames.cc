@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/crc32c.h"
 #include "base/random.h"
 #include "program.h"
 #include "record/batch.h"
@@ -40,17 +41,31 @@ void check(wire::ErrorCode error, std::string_view doing) {
 
 }  // namespace
 
-Slice make_batch(int records, std::size_t value_bytes) {
+Slice make_batch(int records, std::size_t value_bytes, record::Codec codec) {
   Random random(1);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const TimestampMs now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  record::BatchBuilder builder({}, static_cast<std::size_t>(records) * (value_bytes + 16) + 64);
-  std::string value(value_bytes, ' ');
+  const record::BatchFields fields{.compression = {.codec = codec, .level = {}}};
+  record::BatchBuilder builder(fields, static_cast<std::size_t>(records) * (value_bytes + 16) + 64);
+  std::string value(value_bytes, 'x');
+  const std::span<char> changing(value.data(), codec == record::Codec::none ? value_bytes : value_bytes / 2);
   for (int i = 0; i < records; ++i) {
-    for (char& letter : value) letter = static_cast<char>('a' + random.below(26));
+    for (char& letter : changing) letter = static_cast<char>('a' + random.below(26));
     builder.append(now_ms, std::nullopt, as_bytes(value));
   }
-  return std::move(builder).build_uncompressed();
+  record::Codecs codecs;
+  return or_die(std::move(builder).build(codecs), "building a batch");
+}
+
+void set_producer(Frame& frame, ProducerId id, Sequence base_sequence) {
+  // Places of batch v2: kafka-protocol.md 3.1.
+  constexpr std::size_t kCrc = 17, kChecked = 21, kProducerId = 43, kEpoch = 51, kSequence = 53;
+  std::byte* batch = frame.bytes.data() + frame.batch_at;
+  const auto size = static_cast<std::size_t>(load_be<std::int32_t>(batch + 8)) + 12;
+  store_be<std::int64_t>(batch + kProducerId, id);
+  store_be<std::int16_t>(batch + kEpoch, 0);
+  store_be<std::int32_t>(batch + kSequence, base_sequence);
+  store_be<std::uint32_t>(batch + kCrc, crc32c(ByteView(batch + kChecked, size - kChecked)));
 }
 
 Frame produce_frame(const std::string& topic, PartitionIndex partition, const Slice& batch,
@@ -65,6 +80,9 @@ Frame produce_frame(const std::string& topic, PartitionIndex partition, const Sl
   only.records = SliceList{batch};
   Frame frame = frame_of(request, kProduceVersion, partition + 1);
   frame.partition = static_cast<std::size_t>(partition);
+  const ByteView bytes = batch;
+  const auto found = std::ranges::search(frame.bytes, bytes);
+  frame.batch_at = static_cast<std::size_t>(found.begin() - frame.bytes.begin());
   return frame;
 }
 
@@ -82,14 +100,26 @@ Frame metadata_frame(const std::string& topic) {
   return frame_of(request, kMetadataVersion, 2);
 }
 
-Offset check_produced(const Frame& request, ByteView answer) {
+namespace {
+
+wire::ProduceResponse::TopicResponse::PartitionResponse produced(const Frame& request, ByteView answer) {
   const auto response = decode_answer<wire::ProduceResponse>(request, answer, kProduceVersion);
   if (response.responses.empty() || response.responses[0].partition_responses.empty()) {
     die("a Produce response without partitions");
   }
-  const auto& only = response.responses[0].partition_responses[0];
+  return response.responses[0].partition_responses[0];
+}
+
+}  // namespace
+
+Offset check_produced(const Frame& request, ByteView answer) {
+  const auto only = produced(request, answer);
   check(only.error_code, "Produce");
   return only.base_offset;
+}
+
+wire::ErrorCode error_of_produced(const Frame& request, ByteView answer) {
+  return produced(request, answer).error_code;
 }
 
 Frame fetch_frame(const std::string& topic, const std::vector<Position>& positions,

@@ -5,6 +5,8 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "record/codec.h"
+#include "wire/error_code.h"
 #include "wire/frame.h"
 
 namespace moldau::load {
@@ -20,18 +22,24 @@ struct Frame {
   std::vector<std::byte> bytes;
   std::int32_t correlation_id = 0;
   std::size_t partition = 0;
+  std::size_t batch_at = 0;  // where a Produce frame's batch begins
 };
 
-// One batch of records with random letters for values, without keys.
-Slice make_batch(int records, std::size_t value_bytes);
+// One batch of records with random letters for values, without keys. With a codec the second half of each
+// value is the same in all, so that there is something to compress.
+Slice make_batch(int records, std::size_t value_bytes, record::Codec codec = record::Codec::none);
 
 Frame produce_frame(const std::string& topic, PartitionIndex partition, const Slice& batch,
                     std::int16_t acks);
 Frame api_versions_frame();
 Frame metadata_frame(const std::string& topic);
 
+// Gives the frame's batch a producer and a place in its sequence.
+void set_producer(Frame& frame, ProducerId id, Sequence base_sequence);
 // Dies unless every partition of the answer says NONE. `answer` is what follows the size. The base offset.
 Offset check_produced(const Frame& request, ByteView answer);
+// The answer's error, for those who may ask again.
+wire::ErrorCode error_of_produced(const Frame& request, ByteView answer);
 
 // What a consumer asks for and learns, one entry for each of its partitions.
 struct Position {

@@ -8,8 +8,8 @@
 namespace moldau::load {
 
 OpenLoop::OpenLoop(std::uint16_t port, const std::string& topic, const ProduceShape& shape, double rate)
-    : frames_(produce_frames(topic, shape,
-                             make_batch(shape.records, static_cast<std::size_t>(shape.value_bytes)))),
+    : frames_(produce_frames(
+          topic, shape, make_batch(shape.records, static_cast<std::size_t>(shape.value_bytes), shape.codec))),
       connections_(port, [this](const Connections::Answer& answer) { answered(answer); }),
       period_ns_(static_cast<double>(kSecondNs) / rate) {
   connections_.open(static_cast<std::size_t>(shape.connections));
@@ -42,7 +42,7 @@ telemetry::HistogramData OpenLoop::run(double seconds) {
 }
 
 void latency(const Broker& broker, const std::string& row, const ProduceShape& shape, double rate) {
-  OpenLoop load(broker.port, create_topic(broker.port, shape.partitions), shape, rate);
+  OpenLoop load(broker.port, create_topic(broker.port, shape.partitions, shape.topic_configs), shape, rate);
   load.run(shape.warmup_s);
   const CpuMeter meter(broker.pid);
   const auto measured = load.run(shape.seconds);

@@ -6,6 +6,7 @@
 #include "modes.h"
 #include "program.h"
 
+using namespace moldau;
 using namespace moldau::load;
 
 namespace {
@@ -20,6 +21,10 @@ struct Options {
   int partitions = 1000;
   int topics = 1;
   std::string folder = ".";
+  std::string topic;
+  int groups = 1;
+  int megabytes = 512;
+  bool kill = false;
   int touch_megabytes = 1000;
   std::string output = "/dev/null";
   std::vector<std::string> command;
@@ -33,6 +38,12 @@ CLI::App* add_mode(CLI::App& app, Options& options, const std::string& name, con
   return mode;
 }
 
+record::Codec codec(const std::string& name) {
+  const auto found = record::codec_named(name);
+  if (!found) throw CLI::ValidationError("--codec", "no codec " + name);
+  return *found;
+}
+
 void add_shape(CLI::App* mode, ProduceShape& shape) {
   mode->add_option("--connections", shape.connections)->capture_default_str();
   mode->add_option("--depth", shape.depth, "requests in flight on each connection")->capture_default_str();
@@ -40,6 +51,11 @@ void add_shape(CLI::App* mode, ProduceShape& shape) {
   mode->add_option("--records", shape.records, "in a batch")->capture_default_str();
   mode->add_option("--bytes", shape.value_bytes, "of a record's value")->capture_default_str();
   mode->add_option("--acks", shape.acks, "-1 or 1")->capture_default_str();
+  mode->add_option_function<std::string>(
+      "--codec", [&](const std::string& name) { shape.codec = codec(name); },
+      "none, gzip, snappy, lz4, zstd");
+  mode->add_option("--idempotent", shape.idempotent, "true or false")->capture_default_str();
+  mode->add_option("--topic-config", shape.topic_configs, "key=value, for the topic");
   mode->add_option("--warmup", shape.warmup_s, "seconds")->capture_default_str();
   mode->add_option("--seconds", shape.seconds, "measured")->capture_default_str();
 }
@@ -57,7 +73,24 @@ void add_producing_modes(CLI::App& app, Options& o) {
   mode = add_mode(app, o, "end-to-end", "from producer to waiting consumer at a fixed rate, open loop");
   add_shape(mode, o.shape);
   mode->add_option("--rate", o.rate, "records a second")->capture_default_str();
-  mode->callback([&] { end_to_end(o.broker, o.row, o.shape, o.rate); });
+  mode->add_option("--groups", o.groups, "consumers of everything")->capture_default_str();
+  mode->callback([&] { end_to_end(o.broker, o.row, o.shape, o.rate, o.groups); });
+
+  mode = add_mode(app, o, "fill", "produces so much to a new topic");
+  add_shape(mode, o.shape);
+  mode->add_option("--topic", o.topic)->required();
+  mode->add_option("--megabytes", o.megabytes)->capture_default_str();
+  mode->add_option("--kill", o.kill, "true: SIGKILL to the broker at the end, under load")
+      ->capture_default_str();
+  mode->callback([&] { fill(o.broker, o.row, o.shape, o.topic, o.megabytes, o.kill); });
+
+  mode = add_mode(app, o, "catch-up",
+                  "reads a topic from its beginning beside producers and a consumer of another");
+  add_shape(mode, o.shape);
+  mode->add_option("--rate", o.rate, "requests a second beside it")->capture_default_str();
+  mode->add_option("--topic", o.topic)->required();
+  mode->add_option("--topic-partitions", o.partitions)->capture_default_str();
+  mode->callback([&] { catch_up(o.broker, o.row, o.shape, o.rate, o.topic, o.partitions); });
 
   mode = add_mode(app, o, "round-trip", "one request in flight, beside a bare echo of the same bytes");
   add_shape(mode, o.shape);
@@ -89,7 +122,11 @@ void add_other_modes(CLI::App& app, Options& o) {
   mode = add_mode(app, o, "start", "starts a broker: time to listen, to answer, to acknowledge");
   mode->add_option("--output", o.output, "file for what the broker prints")->capture_default_str();
   mode->add_option("command", o.command, "the broker's command line, after --")->required();
-  mode->callback([&] { start(o.broker.port, o.row, o.output, o.command); });
+  mode->add_option("--topic", o.topic, "that is there already; else one is created");
+  mode->add_option("--partitions", o.partitions, "of that topic, whose records are counted");
+  mode->callback([&] {
+    start(o.broker.port, o.row, o.output, o.command, {o.topic, o.topic.empty() ? 1 : o.partitions});
+  });
 
   mode = add_mode(app, o, "machine", "the machine's own limits");
   mode->add_option("--folder", o.folder, "for files")->capture_default_str();

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "record/codec.h"
+
 namespace moldau::load {
 
 struct Broker {
@@ -21,6 +23,10 @@ struct ProduceShape {
   int records = 1;  // of a batch; one batch makes a request
   int value_bytes = 100;
   int acks = -1;
+  record::Codec codec = record::Codec::none;
+  // Each connection is a producer with an id of its own, and numbers its batches (KIP-98).
+  bool idempotent = false;
+  std::vector<std::string> topic_configs;  // key=value
   double warmup_s = 1;
   double seconds = 4;
 };
@@ -32,8 +38,10 @@ void produce(const Broker& broker, const std::string& row, const ProduceShape& s
 // Requests at a fixed rate, open loop: latency counts from when a request was due, sent late or not.
 void latency(const Broker& broker, const std::string& row, const ProduceShape& shape, double rate);
 
-// The same, from when a record was due until a consumer that waits for it has it.
-void end_to_end(const Broker& broker, const std::string& row, const ProduceShape& shape, double rate);
+// The same, from when a batch was due until each of `groups` consumers that wait for it has it. Each group is
+// one connection that reads all partitions.
+void end_to_end(const Broker& broker, const std::string& row, const ProduceShape& shape, double rate,
+                int groups);
 
 // Produces `megabytes`, then reads them from the beginning, again and again.
 struct ConsumeShape {
@@ -57,10 +65,26 @@ void connections(const Broker& broker, const std::string& row, int count, const 
 // Creates `partitions` in `topics`: time, memory and CPU of the idle broker; then one record to each.
 void density(const Broker& broker, const std::string& row, int partitions, int topics);
 
-// Starts `command` on a folder that must be empty: time until it listens, answers, and has acknowledged a
-// first record; then how long SIGTERM takes.
+// Creates the topic `name` and produces so much to it. With `kill` the broker then gets SIGKILL while
+// requests are in flight; what was acknowledged is reported either way.
+void fill(const Broker& broker, const std::string& row, const ProduceShape& shape, const std::string& name,
+          int megabytes, bool kill);
+
+// Reads the topic `name` from its beginning to its end on one connection while producers at a fixed rate and
+// a consumer at the tail go on with another topic, which they began before: speed of the one, latency of the
+// others.
+void catch_up(const Broker& broker, const std::string& row, const ProduceShape& shape, double rate,
+              const std::string& name, int partitions);
+
+// Starts `command` and measures the time until it listens, answers, and has acknowledged a first record; then
+// how long SIGTERM takes. The record goes to a topic created for it, or to `name` when that is given (its
+// folder was used before); the records in its `partitions` are then counted.
+struct Existing {
+  std::string name;
+  int partitions = 1;
+};
 void start(std::uint16_t port, const std::string& row, const std::string& output_path,
-           const std::vector<std::string>& command);
+           const std::vector<std::string>& command, const Existing& existing);
 
 // The machine's own limits: sync, memory, checksum, bare round trip. Files go to `folder`.
 void machine(const std::string& folder);

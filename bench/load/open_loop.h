@@ -22,6 +22,8 @@ class OpenLoop {
   std::int64_t send_due(std::int64_t now);
   // Sends and receives for so long: the latencies of what was answered meanwhile.
   telemetry::HistogramData run(double seconds);
+  // Forgets the latencies so far.
+  telemetry::HistogramData take() { return std::exchange(latency_ns_, {}); }
   Connections& connections() { return connections_; }
   void finish() { connections_.drain(20); }
 

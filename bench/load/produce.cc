@@ -7,7 +7,7 @@
 namespace moldau::load {
 
 void produce(const Broker& broker, const std::string& row, const ProduceShape& shape) {
-  Producers producers(broker.port, create_topic(broker.port, shape.partitions), shape);
+  Producers producers(broker.port, create_topic(broker.port, shape.partitions, shape.topic_configs), shape);
   producers.run_until(now_ns() + ns_of(shape.warmup_s));
   static_cast<void>(producers.take());
 

@@ -1,5 +1,6 @@
 #include "producers.h"
 
+#include "call.h"
 #include "program.h"
 
 namespace moldau::load {
@@ -14,13 +15,38 @@ std::vector<Frame> produce_frames(const std::string& topic, const ProduceShape& 
 
 Producers::Producers(std::uint16_t port, const std::string& topic, const ProduceShape& shape)
     : shape_(shape),
-      batch_(make_batch(shape.records, static_cast<std::size_t>(shape.value_bytes))),
+      batch_(make_batch(shape.records, static_cast<std::size_t>(shape.value_bytes), shape.codec)),
       frames_(produce_frames(topic, shape, batch_)),
       connections_(port, [this](const Connections::Answer& answer) { answered(answer); }) {
   connections_.open(static_cast<std::size_t>(shape.connections));
+  if (shape.idempotent) make_idempotent(port);
+}
+
+void Producers::make_idempotent(std::uint16_t port) {
+  for (int i = 0; i < shape_.connections; ++i) {
+    Producer& producer = producers_.emplace_back();
+    producer.id = init_producer_id(port);
+    for (const Frame& frame : frames_) {
+      producer.partitions.push_back({std::vector<Frame>(static_cast<std::size_t>(shape_.depth), frame)});
+    }
+  }
+}
+
+const Frame& Producers::next_sequenced(Producer& producer) {
+  Sequenced& partition = producer.partitions[producer.next];
+  producer.next = (producer.next + 1) % producer.partitions.size();
+  Frame& frame = partition.frames[partition.next];
+  partition.next = (partition.next + 1) % partition.frames.size();
+  set_producer(frame, producer.id, partition.sequence);
+  partition.sequence += shape_.records;
+  return frame;
 }
 
 void Producers::send_next(std::size_t connection) {
+  if (shape_.idempotent) {
+    connections_.send(connection, next_sequenced(producers_[connection]), now_ns());
+    return;
+  }
   connections_.send(connection, frames_[next_], now_ns());
   next_ = (next_ + 1) % frames_.size();
 }

@@ -28,18 +28,35 @@ class Producers {
     std::int64_t requests = 0;
     telemetry::HistogramData latency_ns;
   };
+  std::int64_t in_flight() const { return static_cast<std::int64_t>(connections_.in_flight()); }
   // Since the last call.
   Counts take() { return std::exchange(counts_, {}); }
   std::size_t batch_bytes() const { return batch_.size(); }
 
  private:
+  // A connection's frames for one partition. An idempotent producer changes a frame before it is sent: it has
+  // as many as may be in flight and uses them in turn.
+  struct Sequenced {
+    std::vector<Frame> frames;
+    std::size_t next = 0;
+    Sequence sequence = 0;
+  };
+  struct Producer {
+    ProducerId id = kNoProducerId;
+    std::vector<Sequenced> partitions;
+    std::size_t next = 0;  // partition
+  };
+
+  void make_idempotent(std::uint16_t port);
   void fill();
   void send_next(std::size_t connection);
+  const Frame& next_sequenced(Producer& producer);
   void answered(const Connections::Answer& answer);
 
   ProduceShape shape_;
   Slice batch_;
   std::vector<Frame> frames_;
+  std::vector<Producer> producers_;  // one for each connection, when idempotent
   Connections connections_;
   std::size_t next_ = 0;  // frame
   bool filling_ = false;

@@ -1,0 +1,128 @@
+"""The rows of the comparison with Apache Kafka: what is asked of both brokers, and which ratio is the aim."""
+from dataclasses import dataclass, field
+
+MOLDAU, PAGE_CACHE, KAFKA, TUNED = "moldau", "moldau-page-cache", "kafka", "kafka-tuned"
+SYSTEMS = [MOLDAU, PAGE_CACHE, KAFKA, TUNED]
+
+
+@dataclass
+class Compared:
+    """A figure of both: `key` of the load program's line divided by `scale`; the ratio is Moldau's to Kafka's."""
+    key: str
+    unit: str
+    scale: float = 1
+    at_least: float | None = None    # the ratio's aim, page cache on both sides
+    at_most: float | None = None
+    synced_at_least: float | None = None  # the aim of Moldau that syncs against Kafka that does not
+    synced_at_most: float | None = None
+
+    def more_is_better(self):
+        return self.at_most is None and self.synced_at_most is None and not self.key.endswith(("_us", "_ms", "_mib"))
+
+    def aims(self, system):
+        if system == MOLDAU and (self.synced_at_least or self.synced_at_most):
+            return self.synced_at_least, self.synced_at_most
+        return self.at_least, self.at_most
+
+
+@dataclass
+class Case:
+    name: str
+    title: str
+    row: int                # of the matrix
+    mode: str               # of the load program, or a method of the script
+    arguments: dict
+    figures: list
+    kafka_arguments: dict = field(default_factory=dict)  # beside or instead of `arguments`
+    systems: list = field(default_factory=lambda: list(SYSTEMS))
+    timed: bool = True
+    warm: bool = True       # brokers stay up and are warmed; else each run has a fresh one
+
+
+K, M = 1e3, 1e6
+BULK = {"connections": 4, "depth": 5, "partitions": 4, "idempotent": "true"}
+SINGLE = {"connections": 50, "depth": 5, "bytes": 100}
+TAIL = {"connections": 8, "bytes": 1024}
+SYNCED = {"connections": 50, "depth": 5, "bytes": 1024}
+
+
+def bulk_case(name, title, **shape):
+    return Case(name, title, 1, "produce", BULK | shape, [
+        Compared("records_per_cpu_s", "k records / CPU s", K, at_least=4),
+        Compared("records_per_s", "k records/s", K, at_least=1.3, synced_at_least=1),
+        Compared("mb_per_s", "MB/s")])
+
+
+def single_case(partitions):
+    return Case(f"single-{partitions}", f"One record of 100 B a request, 50 connections × 5, {partitions} partitions", 2,
+                "produce", SINGLE | {"partitions": partitions}, [
+                    Compared("requests_per_cpu_s", "k requests / CPU s", K, at_least=5),
+                    Compared("requests_per_s", "k requests/s", K, at_least=3, synced_at_least=1),
+                    Compared("p99_us", "µs p99")])
+
+
+def tail_case(rate, partitions):
+    return Case(f"tail-{rate // 1000}k-{partitions}",
+                f"Producer to consumer, {rate:,}/s × 1 KiB, {partitions} partition{'s' * (partitions > 1)}", 3, "end-to-end",
+                TAIL | {"rate": rate, "partitions": partitions}, [
+                    Compared("p50_us", "µs p50", at_most=0.5), Compared("p99_us", "µs p99", at_most=0.33, synced_at_most=1),
+                    Compared("p999_us", "µs p99.9", at_most=0.2), Compared("broker_cpus", "CPUs", at_most=1)])
+
+
+def synced_case(partitions, acks):
+    return Case(f"fsync-{partitions}",
+                f"fsync before each ack (Kafka: flush.messages=1), 1 KiB, 50 connections × 5, {partitions} partitions", 4,
+                "produce", SYNCED | {"partitions": partitions}, [
+                    Compared("requests_per_s", "k acks/s", K, at_least=acks), Compared("p50_us", "µs p50"),
+                    Compared("p99_us", "µs p99", at_most=0.2)],
+                kafka_arguments={"topic-config": "flush.messages=1"}, systems=[MOLDAU, KAFKA, TUNED])
+
+
+def fan_out_case(groups):
+    return Case(f"fan-out-{groups}", f"50 MB/s in batches of 16 × 1 KiB, 16 partitions, {groups} groups at the tail", 5,
+                "end-to-end", TAIL | {"rate": 3052, "records": 16, "partitions": 16, "groups": groups}, [
+                    Compared("mb_out_per_cpu_s", "MB out / CPU s", at_least=2), Compared("mb_out_per_s", "MB/s out"),
+                    Compared("p99_us", "µs p99", at_most=0.33)])
+
+
+def density_case(partitions):
+    return Case(f"density-{partitions}", f"{partitions:,} partitions", 7, "density", {"partitions": partitions, "topics": 10}, [
+        Compared("create_s", "s to create", at_most=0.2), Compared("rss_mib", "MiB resident", at_most=0.1),
+        Compared("rss_with_a_record_each_mib", "MiB with a record in each", at_most=0.1),
+        Compared("idle_cpus", "CPUs idle", at_most=1)], systems=[MOLDAU, KAFKA], timed=False, warm=False)
+
+
+START = [Compared("listening_ms", "ms to listening"), Compared("first_ack_ms", "ms to the first ack")]
+
+CASES = [
+    bulk_case("bulk-100", "Bulk, idempotent, 100 B × 1,000 a batch, 4 partitions", records=1000, bytes=100),
+    bulk_case("bulk-100-lz4", "The same, lz4", records=1000, bytes=100, codec="lz4"),
+    bulk_case("bulk-100-16k", "The same in batches of 16 KiB, the default of Kafka's producer", records=140, bytes=100),
+    bulk_case("bulk-1k", "Bulk, idempotent, 1 KiB × 100 a batch, 4 partitions", records=100, bytes=1024),
+    bulk_case("bulk-1k-lz4", "The same, lz4", records=100, bytes=1024, codec="lz4"),
+    single_case(16), single_case(100),
+    *[tail_case(rate, partitions) for rate in (1000, 10000, 50000) for partitions in (1, 16)],
+    synced_case(1, 1.5), synced_case(16, None), synced_case(100, 5),
+    fan_out_case(1), fan_out_case(4), fan_out_case(16),
+    Case("catch-up", "8 GiB dropped from the cache, drained while 20 MB/s is produced and read at the tail", 6, "catch_up",
+         TAIL | {"rate": 1221, "records": 16, "partitions": 4}, [
+             Compared("drain_mb_per_s", "MB/s drained", at_least=1.5), Compared("p99_us", "µs p99 ack meanwhile", at_most=0.2),
+             Compared("before_p99_us", "µs p99 ack before"), Compared("tail_p99_us", "µs p99 at the tail meanwhile")],
+         systems=[MOLDAU, PAGE_CACHE, KAFKA], warm=False),
+    density_case(1000), density_case(10000),
+    Case("connections", "10,000 connections, ApiVersions and Metadata on each, then idle beside 1,000/s", 8, "connections",
+         {"count": 10000, "rate": 1000}, [
+             Compared("connections_per_s", "k connections/s", K, at_least=3), Compared("kib_per_connection", "KiB a connection"),
+             Compared("before_p99_us", "µs p99 before"), Compared("p99_us", "µs p99 meanwhile")],
+         systems=[MOLDAU, PAGE_CACHE, KAFKA], warm=False),
+    Case("start-empty", "From exec on an empty folder", 9, "start_empty", {},
+         [START[0], Compared("first_ack_ms", "ms to the first ack", at_most=1 / 40), Compared("rss_mib", "MiB resident")],
+         systems=[MOLDAU, KAFKA], timed=False, warm=False),
+    Case("start-10000", "Restart in order with 10,000 partitions", 9, "start_dense", {},
+         [START[0], Compared("first_ack_ms", "ms to the first ack", at_most=0.1)],
+         systems=[MOLDAU, KAFKA], timed=False, warm=False),
+    Case("start-killed", "kill -9 under load with 8 GiB in 100 partitions", 9, "start_killed", {},
+         [START[0], Compared("first_ack_ms", "ms to the first ack", at_most=0.2),
+          Compared("lost_records", "acknowledged records lost", at_most=1)],
+         systems=[MOLDAU, PAGE_CACHE, KAFKA], timed=False, warm=False),
+]
