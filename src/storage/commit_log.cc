@@ -13,6 +13,7 @@ constexpr std::uint64_t kMinCapacity = 16 * kBlock;
 
 struct Opened {
   std::shared_ptr<CommitLogRing> ring;
+  std::shared_ptr<CommitLogRing> ahead;  // for the first lap: the same file
   FileHeader header;
   std::uint64_t reserved = 0;
 };
@@ -33,18 +34,23 @@ Status create_file(runtime::Disk& disk, const std::string& path, const CommitLog
   TRY(file->write_at(0, header.encode()));
   TRY(file->write_at(kBlock, header.encode()));
   TRY(file->sync_data());
-  TRY(disk.rename(temporary, path));
-  return disk.sync_directory(runtime::directory_of(path));
+  return disk.rename(temporary, path);
 }
 
 Result<Opened> open_file(runtime::Disk& disk, const std::string& path, const CommitLogOptions& options) {
   ASSIGN_OR_RETURN(const bool exists, disk.exists(path));
   if (!exists) TRY(create_file(disk, path, options));
+  // Also of a file that is there: whoever made it may have been stopped before its name was durable.
+  TRY(disk.sync_directory(runtime::directory_of(path)));
   ASSIGN_OR_RETURN(auto file, disk.open(path, runtime::OpenMode::read_write));
   ASSIGN_OR_RETURN(const FileHeader header, CommitLogRing::read_header(*file));
   auto ring = std::make_shared<CommitLogRing>(std::move(file), header.capacity);
   ASSIGN_OR_RETURN(const std::uint64_t reserved, ring->reserved());
-  return Opened{std::move(ring), header, reserved};
+  // The kernel reports a lost write once to each handle. With one for all, a sync of the first lap could take
+  // the report that a round is waiting for.
+  ASSIGN_OR_RETURN(auto second, disk.open(path, runtime::OpenMode::read_write));
+  auto ahead = std::make_shared<CommitLogRing>(std::move(second), header.capacity);
+  return Opened{std::move(ring), std::move(ahead), header, reserved};
 }
 
 }  // namespace
@@ -55,8 +61,12 @@ runtime::Task<Result<std::unique_ptr<CommitLog>>> CommitLog::open(runtime::Execu
                                                                   CommitLogOptions options) {
   CO_ASSIGN_OR_RETURN(auto opened, co_await pool.run(runtime::Lane::background, executor,
                                                      [&] { return open_file(disk, path, options); }));
-  auto impl =
-      std::make_shared<Impl>(executor, pool, std::move(opened.ring), opened.header, opened.reserved, options);
+  auto first_lap =
+      std::make_shared<FirstLap>(executor, pool, std::move(opened.ahead), opened.reserved,
+                                 FirstLap::Options{.reserve_step = options.reserve_step_bytes,
+                                                   .prewrite_step = options.prewrite_step_bytes});
+  auto impl = std::make_shared<Impl>(executor, pool, std::move(opened.ring), std::move(first_lap),
+                                     opened.header, options);
   impl->start();
   co_return std::unique_ptr<CommitLog>(new CommitLog(std::move(impl)));
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "storage/commit_log.h"
+#include "storage/commit_log_reader.h"
 #include "storage/commit_log_ring.h"
 #include "storage/dirty_partitions.h"
 #include "storage/first_lap.h"
@@ -17,7 +18,7 @@ namespace moldau::storage {
 class CommitLog::Impl : public std::enable_shared_from_this<CommitLog::Impl> {
  public:
   Impl(runtime::Executor& executor, runtime::BlockingPool& pool, std::shared_ptr<CommitLogRing> ring,
-       commit_format::FileHeader header, std::uint64_t reserved, CommitLogOptions options);
+       std::shared_ptr<FirstLap> first_lap, commit_format::FileHeader header, CommitLogOptions options);
   ~Impl();
 
   void start();  // once it is owned by a shared_ptr
@@ -51,6 +52,8 @@ class CommitLog::Impl : public std::enable_shared_from_this<CommitLog::Impl> {
   // Replay.
   runtime::Task<Status> replay_record(const Visit& visit, const commit_format::RecordHeader& header,
                                       const Slice& body);
+  void keep_unproven(const CommitLogReader::Record& record);
+  runtime::Task<Status> rewrite_unproven();
   runtime::Task<Status> begin_session(std::uint32_t session);
   // Append.
   Status admit(const Entry& entry) const;
@@ -89,6 +92,8 @@ class CommitLog::Impl : public std::enable_shared_from_this<CommitLog::Impl> {
   Position reusable_from_;
   Position next_;       // where the next record begins, when none is open
   bool ready_ = false;  // replayed
+  // The newest records that a replay has read: no header and no later record says that they were synced.
+  std::deque<CommitLogReader::Record> unproven_;
   bool closing_ = false;
 
   RecordBuilder builder_;

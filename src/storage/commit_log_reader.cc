@@ -40,7 +40,7 @@ Result<std::vector<CommitLogReader::Record>> CommitLogReader::read_some() {
       ASSIGN_OR_RETURN(window, read_window(next_, header->size()));
     }
     if (!commit_format::body_is_valid(window)) break;
-    records.push_back({*header, window.cut(commit_format::kRecordHeader, header->body_bytes)});
+    records.push_back({*header, window.cut(0, header->size())});
     window = window.from(header->size());
     next_ = header->end();
     session_ = header->session;

@@ -17,7 +17,8 @@ class CommitLogReader {
 
   struct Record {
     commit_format::RecordHeader header;
-    Slice body;
+    Slice bytes;  // as it stands in the ring, with header and padding
+    Slice body() const { return bytes.cut(commit_format::kRecordHeader, header.body_bytes); }
   };
   // The next records, in order; empty when there is no valid one at position().
   Result<std::vector<Record>> read_some();

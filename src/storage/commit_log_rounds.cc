@@ -7,15 +7,13 @@ namespace moldau::storage {
 using commit_format::FileHeader;
 
 CommitLog::Impl::Impl(runtime::Executor& executor, runtime::BlockingPool& pool,
-                      std::shared_ptr<CommitLogRing> ring, FileHeader header, std::uint64_t reserved,
-                      CommitLogOptions options)
+                      std::shared_ptr<CommitLogRing> ring, std::shared_ptr<FirstLap> first_lap,
+                      FileHeader header, CommitLogOptions options)
     : executor_(executor),
       pool_(pool),
       ring_(std::move(ring)),
       options_(options),
-      first_lap_(std::make_shared<FirstLap>(executor, pool, ring_, reserved,
-                                            FirstLap::Options{.reserve_step = options.reserve_step_bytes,
-                                                              .prewrite_step = options.prewrite_step_bytes})),
+      first_lap_(std::move(first_lap)),
       header_(header),
       reusable_from_(header.start),
       next_(header.start),

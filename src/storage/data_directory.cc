@@ -206,13 +206,14 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::open(runtime::Disk& disk, 
   return directory;
 }
 
-// A marker that cannot be read says nothing: everything is recovered.
+// A marker that cannot be read says nothing: everything is recovered. The folder is synced also when there is
+// none: a process that was stopped may have left its removal, or the new name of another file of the folder,
+// where only a sync makes it durable.
 Status DataDirectory::take_marker() {
   const std::string file = path_ + "/" + std::string(kCleanShutdown);
   const auto contents = runtime::read_file(disk_, file, kMaxMetaBytes);
-  if (!contents && contents.error().code == Errc::not_found) return {};
   if (contents) clean_shutdown_ = parse_marker(as_text(*contents));
-  TRY(disk_.remove_file(file));
+  if (contents || contents.error().code != Errc::not_found) TRY(disk_.remove_file(file));
   return disk_.sync_directory(path_);
 }
 

@@ -58,7 +58,8 @@ class DataDirectory {
   //   Errc::mismatch   it belongs to another cluster or node; names both ids, the folder and the two ways out
   //   Errc::corrupt    meta.properties cannot be read; names file and reason
   // Gives a folder of version 0 its `directory_id`. Removes the clean-shutdown marker, durably, before it
-  // returns: whatever is loaded from here on was not shut down in order until mark_clean().
+  // returns: whatever is loaded from here on was not shut down in order until mark_clean(). Every name that
+  // is seen in the folder then is durable.
   static Result<std::unique_ptr<DataDirectory>> open(runtime::Disk& disk, const std::string& path,
                                                      const Identity& expected,
                                                      DirectoryId fresh_directory_id);

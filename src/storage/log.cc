@@ -45,7 +45,6 @@ Task<Result<std::unique_ptr<Log>>> Log::open(LogContext& context, LogIdentity id
                          .clean_shutdown = options.clean_shutdown,
                          .refilled = options.refilled && context.commit_log && context.save_recovery_points &&
                                      config.durability == Durability::synced,
-                         .rewrite_unsynced = config.durability == Durability::synced,
                          .compacted = config.cleanup_compact,
                          .index_interval_bytes = config.index_interval_bytes,
                          .now_ms = options.now_ms};

@@ -210,7 +210,7 @@ class Loader {
     const bool shortened = scan.damage.has_value();
     if (scan.damage) TRY(drop_padding(segment, *file, scan));
     if (scan.damage) TRY(cut(segment, *file, scan));
-    if (options_.rewrite_unsynced) TRY(rewrite(*file, unsynced_from, segment.size_bytes));
+    TRY(rewrite(*file, unsynced_from, segment.size_bytes));
     if (log_.end_offset > options_.recovery_point || shortened) TRY(file->sync_data());
     adopt(segment, std::move(file), std::move(indexes));
     segment.finished = index + 1 < log_.segments.size() && !cut_;
@@ -218,6 +218,8 @@ class Loader {
     return {};
   }
 
+  // What is above the recovery point may be in the page cache although a sync of it has failed, so that the
+  // next sync would prove nothing: it is written again before it becomes the recovery point.
   static Status rewrite(runtime::File& file, std::int64_t position, std::int64_t end) {
     std::vector<std::byte> piece(
         static_cast<std::size_t>(std::clamp<std::int64_t>(end - position, 0, kRewriteBytes)));

@@ -24,9 +24,6 @@ struct LoadOptions {
   bool clean_shutdown = false;
   // What lies above the recovery point is in the commit log too: damage there needs no explanation.
   bool refilled = false;
-  // What is above the recovery point may be in the page cache although a sync of it has failed, so that the
-  // next sync would prove nothing: it is written again.
-  bool rewrite_unsynced = false;
   bool compacted = false;  // offsets may be missing between batches
   std::int64_t index_interval_bytes = 4096;
   TimestampMs now_ms = 0;

@@ -234,6 +234,58 @@ TEST(CommitLogFaults, ST_01_AFailedSyncPoisons) {
   EXPECT_NE(closed.error().message.find("commit-log-0"), std::string::npos) << closed.error().message;
 }
 
+// ST-01: what a failed sync dropped is still in the page cache, clean: no later sync would write it. What a
+// replay shows is on the device all the same.
+TEST(CommitLogFaults, ST_01_WhatAReplayShowsOutlivesALaterPowerLoss) {
+  unsigned shown = 0;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    simulation::World world(seed);
+    Model model;
+    CommitLogHarness harness(world);
+    ASSERT_TRUE(harness.open_and_replay(model));
+    ASSERT_TRUE(world.disk().sync_directory("/"));
+    ASSERT_TRUE(harness.append(model, 100, 0));
+    ASSERT_TRUE(harness.sync(model));
+    world.run_for(1s);
+    world.drive().fail_next_sync("commit-log");
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(harness.append(model, 3000, 0));
+    EXPECT_FALSE(harness.sync(model));
+    harness.kill();
+    const auto seen = harness.open_and_replay(model);
+    ASSERT_TRUE(seen) << seen.error().message;
+    model.check(*seen);
+    model.cut_after(*seen);
+    if (seen->size() > 1) ++shown;
+    if (seed % 2 == 0) {
+      ASSERT_TRUE(harness.append(model, 100, 0));
+      ASSERT_TRUE(harness.sync(model));
+    }
+    harness.kill();
+    world.power_loss();
+    world.restart();
+    const auto after = harness.open_and_replay(model);
+    ASSERT_TRUE(after) << "seed " << seed << ": " << after.error().message;
+    model.check(*after);
+  }
+  EXPECT_GT(shown, 10U) << "the page cache kept nothing: this shows nothing";
+}
+
+// ST-06: whoever made the file may have been killed before its name was durable.
+TEST(CommitLogFaults, ST_06_TheNameOfAFileThatIsThereBecomesDurable) {
+  simulation::World world(31);
+  Model model;
+  CommitLogHarness harness(world);
+  ASSERT_TRUE(harness.open_and_replay(model));
+  ASSERT_TRUE(harness.close());
+  ASSERT_TRUE(world.disk().sync_directory("/"));
+  ASSERT_TRUE(world.disk().rename(kCommitLogPath, "/data/elsewhere"));
+  ASSERT_TRUE(world.disk().sync_directory("/data"));
+  ASSERT_TRUE(world.disk().rename("/data/elsewhere", kCommitLogPath));
+  ASSERT_FALSE(world.drive().durable_contents(kCommitLogPath));
+  ASSERT_TRUE(harness.open_and_replay(model));
+  EXPECT_TRUE(world.drive().durable_contents(kCommitLogPath));
+}
+
 TEST(CommitLogFaults, ST_09_AFailedWritePoisonsWhatWaitsBehindItToo) {
   simulation::World world(26);
   Model model;

@@ -139,6 +139,17 @@ TEST_F(DataFolder, ST_10_TheMarkerIsTakenBeforeAnythingIsLoaded) {
   EXPECT_FALSE((*open())->clean_shutdown());
 }
 
+// The process before was killed between the removal of the marker and the sync that makes it durable.
+TEST_F(DataFolder, ST_10_TheRemovalOfTheMarkerIsDurableAlsoWhenAnotherProcessBeganIt) {
+  const std::string marker = kFolder + "/.kafka_cleanshutdown";
+  format();
+  ASSERT_TRUE((*open())->mark_clean(42));
+  ASSERT_TRUE(world_.disk().remove_file(marker));
+  ASSERT_TRUE(world_.drive().durable_contents(marker));
+  ASSERT_TRUE(open());
+  EXPECT_FALSE(world_.drive().durable_contents(marker)) << "a power loss would bring it back";
+}
+
 TEST_F(DataFolder, ST_10_AMarkerThatCannotBeReadIsNone) {
   format();
   for (const std::string_view text :

@@ -71,6 +71,39 @@ TEST_F(Manager, ST_02_WhatOnlyTheCommitLogHoldsComesBackAfterPowerLoss) {
   harness_.expect_records(*harness_.log("a", kA).value(), 25);
 }
 
+// ST-01: a failed sync of a segment leaves clean pages that are not on the device. The next start reads them,
+// serves them and makes them its recovery point: they outlive a later power loss, with either durability.
+TEST(ManagerFaults, ST_01_WhatAStartServesOfASegmentOutlivesALaterPowerLoss) {
+  for (const Durability durability : {Durability::page_cache, Durability::synced}) {
+    unsigned served = 0;
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+      simulation::World world(seed);
+      ManagerHarness harness(world);
+      harness.options.default_config.durability = durability;
+      const LogConfig config = harness.options.default_config;
+      ASSERT_TRUE(harness.open());
+      harness.append(*harness.log("a", kA, 0, config).value(), 20, 1000);
+      world.drive().fail_next_sync("a-0/00000000000000000000.log");
+      EXPECT_FALSE(world.run(harness.manager().flush_all()));
+      harness.die(false);
+      ASSERT_TRUE(harness.open());
+      const auto log = harness.log("a", kA, 0, config);
+      ASSERT_TRUE(log) << log.error().message;
+      const Offset end = (*log)->end_offset().value();
+      if (durability == Durability::synced) EXPECT_EQ(end, 20);
+      if (end > 0) ++served;
+      ASSERT_TRUE(world.run(harness.manager().flush_all()));
+      ASSERT_TRUE(world.run(harness.manager().save_checkpoints()));
+      harness.die(true);
+      ASSERT_TRUE(harness.open());
+      const auto again = harness.log("a", kA, 0, config);
+      ASSERT_TRUE(again) << "seed " << seed << ": " << again.error().message;
+      harness.expect_records(**again, end);
+    }
+    EXPECT_GT(served, 5U) << "the page cache kept nothing: this shows nothing";
+  }
+}
+
 TEST_F(Manager, PressureOfTheCommitLogIsRelievedByFlushes) {
   ASSERT_TRUE(harness_.open());
   Log& a = *harness_.log("a", kA).value();
