@@ -45,9 +45,7 @@ Status write_batches(SegmentFlush& segment) {
 Status cut_preallocated(SegmentFlush& segment) {
   if (!segment.finish) return {};
   ASSIGN_OR_RETURN(const std::uint64_t size, segment.file->size());
-  if (size <= segment.end) return {};
-  segment.sync = true;
-  return segment.file->truncate(segment.end);
+  return size <= segment.end ? Status() : segment.file->truncate(segment.end);
 }
 
 Status write_all(runtime::Disk& disk, FlushJob& job) {
@@ -73,7 +71,7 @@ Status write_all(runtime::Disk& disk, FlushJob& job) {
 
 Status sync_all(runtime::Disk& disk, FlushJob& job) {
   for (SegmentFlush& segment : job.segments) {
-    if (segment.sync) TRY(segment.file->sync_data());
+    if (segment.sync || segment.finish) TRY(segment.file->sync_data());
   }
   return job.sync_directory ? disk.sync_directory(job.directory) : Status();
 }

@@ -32,7 +32,9 @@ struct SegmentFlush {
   std::optional<IndexWrite> offset_index;
   std::optional<IndexWrite> time_index;
   std::optional<IndexWrite> transaction_index;
-  bool finish = false;  // sync the indexes too; cut what was preallocated at `end`
+  // Syncs the indexes too, cuts what was preallocated at `end`, and syncs that: also when an attempt before,
+  // which failed, has cut it.
+  bool finish = false;
   std::uint64_t end = 0;
 };
 
