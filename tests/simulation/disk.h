@@ -62,6 +62,12 @@ class Drive {
   // Called when a crash point fires, within the disk operation.
   void on_power_loss(std::function<void()> callback) { on_power_loss_ = std::move(callback); }
 
+  // Hears every operation on a file or folder: what it is, its path, its place.
+  void on_operation(
+      std::function<void(std::string_view, std::string_view, std::uint64_t, std::uint64_t)> hears) {
+    on_operation_ = std::move(hears);
+  }
+
   // Crash points: operations that change the disk (write, sync, truncate, allocate, create, rename, remove,
   // sync of a folder, new folder). The n-th from now (n >= 1) loses power: it fails, and all after it.
   void crash_after(std::uint64_t operations) { crash_at_ = operations_ + operations; }
@@ -110,6 +116,10 @@ class Drive {
   // one, calls lose_power() and answers the error.
   bool crashes_here();
   Error lose_power();
+  void tell(std::string_view what, std::string_view path, std::uint64_t offset = 0,
+            std::uint64_t length = 0) {
+    if (on_operation_) on_operation_(what, path, offset, length);
+  }
   bool take(std::optional<std::string>& armed, const std::string& path);
   bool roll(double rate) { return rate > 0 && random_.chance(rate); }
 
@@ -122,6 +132,7 @@ class Drive {
   std::uint64_t operations_ = 0;
   std::uint64_t crash_at_ = 0;
   std::function<void()> on_power_loss_;
+  std::function<void(std::string_view, std::string_view, std::uint64_t, std::uint64_t)> on_operation_;
   std::optional<std::string> next_write_error_;
   std::optional<std::string> next_sync_error_;
   std::optional<std::string> next_misdirected_;

@@ -79,6 +79,7 @@ std::uint64_t OpenFile::room_beyond(std::uint64_t end) const {
 Status OpenFile::write_at(std::uint64_t offset, std::span<const ByteView> parts) {
   TRY(check(true));
   const std::uint64_t bytes = total(parts);
+  drive_.tell("write", path_, offset, bytes);
   if (drive_.crashes_here()) {
     put(offset, parts, bytes);
     return fail(drive_.lose_power());
@@ -104,6 +105,7 @@ Status OpenFile::write_at(std::uint64_t offset, std::span<const ByteView> parts)
 
 Status OpenFile::sync_data() {
   TRY(check(false));
+  drive_.tell("sync", path_, 0, node_->body.size());
   if (drive_.crashes_here()) return fail(drive_.lose_power());
   if (drive_.take(drive_.next_sync_error_, path_) || drive_.roll(drive_.options_.faults.sync_error)) {
     drive_.counters_.fire(Fault::sync_error);
@@ -118,6 +120,7 @@ Status OpenFile::truncate(std::uint64_t size) {
   TRY(check(true));
   const bool crash = drive_.crashes_here();
   const std::uint64_t before = node_->body.size();
+  drive_.tell("truncate", path_, size, before);
   node_->body.truncate(size);
   drive_.tree_.resized(*node_, before);
   if (crash) return fail(drive_.lose_power());
@@ -126,6 +129,7 @@ Status OpenFile::truncate(std::uint64_t size) {
 
 Status OpenFile::allocate(std::uint64_t offset, std::uint64_t length) {
   TRY(check(true));
+  drive_.tell("allocate", path_, offset, length);
   const bool crash = drive_.crashes_here();
   if (!crash && (room_beyond(offset + length) > 0 || drive_.roll(drive_.options_.faults.no_space))) {
     drive_.counters_.fire(Fault::no_space);
@@ -194,6 +198,7 @@ Result<std::unique_ptr<runtime::File>> ProcessDisk::open(const std::string& path
   NodeRef node = drive_.tree_.find(path);
   if (node && node->is_directory) return fail(error_from_errno(EISDIR, "open " + path));
   if (node && mode == runtime::OpenMode::create_new) return fail(error_from_errno(EEXIST, "open " + path));
+  drive_.tell(node ? "open" : "open (not there)", path, 0, node ? node->body.size() : 0);
   if (!node) {
     if (mode == runtime::OpenMode::read || mode == runtime::OpenMode::read_write) {
       return fail(error_from_errno(ENOENT, "open " + path));
@@ -245,6 +250,7 @@ Status ProcessDisk::rename(const std::string& from, const std::string& to) {
       return fail(error_from_errno(ENOTDIR, "rename to " + to));
     if (!replaced->names.empty()) return fail(error_from_errno(ENOTEMPTY, "rename to " + to));
   }
+  drive_.tell("rename to " + to, from);
   return change([&] { drive_.tree_.rename(source, target); });
 }
 
@@ -254,6 +260,7 @@ Status ProcessDisk::remove_file(const std::string& path) {
   if (!node) return fail(error_from_errno(ENOENT, "remove " + path));
   if (node->is_directory) return fail(error_from_errno(EISDIR, "remove " + path));
   ASSIGN_OR_RETURN(const DiskTree::Spot spot, drive_.tree_.spot(path));
+  drive_.tell("remove", path);
   return change([&] { drive_.tree_.remove(spot); });
 }
 
@@ -262,12 +269,14 @@ Status ProcessDisk::remove_directory(const std::string& path) {
   ASSIGN_OR_RETURN(const NodeRef folder, directory(path));
   if (!folder->names.empty()) return fail(error_from_errno(ENOTEMPTY, "remove " + path));
   ASSIGN_OR_RETURN(const DiskTree::Spot spot, drive_.tree_.spot(path));
+  drive_.tell("remove", path);
   return change([&] { drive_.tree_.remove(spot); });
 }
 
 Status ProcessDisk::sync_directory(const std::string& path) {
   TRY(check(path));
   ASSIGN_OR_RETURN(const NodeRef folder, directory(path));
+  drive_.tell("sync folder", path);
   if (drive_.crashes_here()) return fail(drive_.lose_power());
   if (drive_.take(drive_.next_sync_error_, path) || drive_.roll(drive_.options_.faults.sync_error)) {
     drive_.counters_.fire(Fault::sync_error);

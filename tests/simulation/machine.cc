@@ -135,8 +135,18 @@ Machine::Machine(simulation::World& world, unsigned index, std::uint64_t seed)
     world_.note("power lost at a crash point of machine " + std::to_string(index_));
     process_->die(true);
   });
+  if (!world_.options().trace_files.empty()) trace_files();
   processes_.push_back(std::make_unique<Process>(*this, random_.next()));
   process_ = processes_.back().get();
+}
+
+void Machine::trace_files() {
+  drive_.on_operation(
+      [this](std::string_view what, std::string_view path, std::uint64_t offset, std::uint64_t length) {
+        if (path.find(world_.options().trace_files) == std::string_view::npos) return;
+        world_.print("disk: " + std::string(what) + " " + std::string(path) + " " + std::to_string(offset) +
+                     "+" + std::to_string(length));
+      });
 }
 
 Machine::~Machine() = default;

@@ -144,6 +144,8 @@ class Machine : public runtime::World {
 
  private:
   friend class Process;
+  void trace_files();
+
   simulation::World& world_;
   unsigned index_;
   Random random_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/random.h"
 #include "runtime/time.h"
@@ -82,6 +83,8 @@ struct Options {
   PoolOptions pool;
   NetworkOptions network;
   bool verbose = false;  // prints World::note() and each crash with its time
+  // Prints every operation on files whose path contains it; empty: none.
+  std::string trace_files;
 
   // Rates drawn at random, each fault off in half of the draws ("swarm testing"); machines and shards stay
   // as they are. `intensity` 1 is a bad day; 0 none.

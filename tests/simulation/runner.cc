@@ -25,10 +25,10 @@ struct Report {
 static_assert(std::is_trivially_copyable_v<Report> && sizeof(Report) < PIPE_BUF);
 
 RunResult run_and_maybe_repeat(const Scenario& scenario, std::uint64_t seed, std::uint64_t repeat_one_in) {
-  RunResult result = run_seed(scenario, seed, false);
+  RunResult result = run_seed(scenario, seed);
   if (!result.passed || repeat_one_in == 0 || seed % repeat_one_in != 0) return result;
   result.repeated = true;
-  const RunResult again = run_seed(scenario, seed, false);
+  const RunResult again = run_seed(scenario, seed);
   if (again.hash != result.hash) {
     std::fprintf(stderr, "seed %llu is not deterministic: trace %016llx, then %016llx\n",
                  static_cast<unsigned long long>(seed), static_cast<unsigned long long>(result.hash),
@@ -178,10 +178,11 @@ std::string replay_command(const Scenario& scenario, std::uint64_t seed) {
   return "./dev sim --scenario " + std::string(scenario.name) + " --seed " + std::to_string(seed);
 }
 
-RunResult run_seed(const Scenario& scenario, std::uint64_t seed, bool verbose) {
+RunResult run_seed(const Scenario& scenario, std::uint64_t seed, Watching watching) {
   Random random(seed);
   Options options = scenario.options(random);
-  options.verbose = verbose;
+  options.verbose = watching.verbose;
+  options.trace_files = watching.files;
   World world(seed, options);
   const Outcome outcome = scenario.run(seed, world);
   if (!outcome.passed) std::fprintf(stderr, "%s\n", outcome.problem.c_str());

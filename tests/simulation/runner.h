@@ -39,7 +39,11 @@ struct Summary {
 };
 
 // One run in this process; the problem goes to stderr.
-RunResult run_seed(const Scenario& scenario, std::uint64_t seed, bool verbose);
+struct Watching {
+  bool verbose = false;
+  std::string_view files = {};  // Options::trace_files
+};
+RunResult run_seed(const Scenario& scenario, std::uint64_t seed, Watching watching = {});
 // Prints each failure with the command that replays it.
 Summary run_seeds(const Scenario& scenario, const RunnerOptions& options);
 std::string replay_command(const Scenario& scenario, std::uint64_t seed);

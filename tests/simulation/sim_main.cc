@@ -15,6 +15,7 @@ constexpr const char* kUsage =
     "usage: moldau_sim [--scenario NAME] [--seeds N] [--first-seed S] [--jobs N]\n"
     "       moldau_sim --scenario NAME --seed S       replay one seed, in detail\n"
     "       moldau_sim --list\n"
+    "  --trace-files PART     with --seed: every operation on files whose path contains PART\n"
     "  --seeds N              how many seeds to run of each scenario (100)\n"
     "  --first-seed S         the first of them (1)\n"
     "  --jobs N               processes at a time (2)\n"
@@ -25,6 +26,7 @@ struct Arguments {
   std::string_view scenario;
   std::optional<std::uint64_t> seed;
   RunnerOptions runner;
+  std::string_view trace_files;
   bool list = false;
 };
 
@@ -45,6 +47,10 @@ std::optional<Arguments> parse_arguments(int count, char** words) {
     const std::string_view value = words[++i];
     if (name == "--scenario") {
       arguments.scenario = value;
+      continue;
+    }
+    if (name == "--trace-files") {
+      arguments.trace_files = value;
       continue;
     }
     std::uint64_t number = 0;
@@ -68,8 +74,8 @@ std::optional<Arguments> parse_arguments(int count, char** words) {
   return arguments;
 }
 
-int replay(const Scenario& scenario, std::uint64_t seed) {
-  const RunResult result = run_seed(scenario, seed, true);
+int replay(const Scenario& scenario, std::uint64_t seed, std::string_view files) {
+  const RunResult result = run_seed(scenario, seed, {.verbose = true, .files = files});
   std::printf("%s seed %llu: %s, trace %016llx, %llu steps, %.3f simulated seconds\n%s",
               std::string(scenario.name).c_str(), static_cast<unsigned long long>(seed),
               result.passed ? "passed" : "FAILED", static_cast<unsigned long long>(result.hash),
@@ -112,7 +118,7 @@ int run(int count, char** words) {
                  std::string(arguments->scenario).c_str(), kUsage);
     return 2;
   }
-  if (arguments->seed) return replay(*chosen, *arguments->seed);
+  if (arguments->seed) return replay(*chosen, *arguments->seed, arguments->trace_files);
   bool passed = true;
   for (const Scenario& scenario : scenarios()) {
     if (chosen == nullptr || chosen == &scenario) passed &= run_many(scenario, arguments->runner);

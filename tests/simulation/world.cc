@@ -79,7 +79,10 @@ void World::finish(const std::function<bool()>& ended, Duration most) {
 
 void World::note(std::string_view text) {
   for (const char c : text) scheduler_.fold(static_cast<unsigned char>(c));
-  if (!options_.verbose) return;
+  if (options_.verbose) print(text);
+}
+
+void World::print(std::string_view text) const {
   std::fprintf(stderr, "%14.6f s  %.*s\n", seconds(elapsed()), static_cast<int>(text.size()), text.data());
 }
 

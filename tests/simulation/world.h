@@ -80,6 +80,8 @@ class World : public runtime::World {
   Random& random() { return random_; }
   // Folds the text into the trace; printed with the simulated time when Options::verbose.
   void note(std::string_view text);
+  // Only printed: the trace is the same with and without.
+  void print(std::string_view text) const;
 
  private:
   void finish(const std::function<bool()>& ended, Duration most);
