@@ -132,6 +132,8 @@ CLIENTS = {
     "java": java,
     "kafka-tools": kafka_tools,
     "franz-go": franz_go,
+    "confluent-kafka": python_client("confluent-kafka"),
+    "aiokafka": python_client("aiokafka"),
 }
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 REQUIRED = ("create-topic", *(f"produce-{codec}-acks-{acks}" for codec in CODECS for acks in ("0", "1", "all")),

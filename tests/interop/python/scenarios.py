@@ -48,14 +48,14 @@ def equal_lists(wanted, got, what):
         equal(one, other, f"{what}[{place}]")
 
 
-def refused(with_name, call, what):
-    """call() must raise an error whose text or type has this word, in any case and without underscores."""
+def refused(names, call, what):
+    """call() must raise an error whose text or type has one of the words, in any case and without underscores."""
     def plain(text):
         return text.replace("_", "").replace(" ", "").lower()
     try:
         answer = call()
     except Exception as error:
-        that(plain(with_name) in plain(f"{type(error).__name__} {error!r} {error}"),
-             f"{what}: {error!r} instead of {with_name}")
+        told = plain(f"{type(error).__name__} {error!r} {error}")
+        that(any(plain(name) in told for name in names.split("|")), f"{what}: {error!r} instead of {names}")
     else:
-        raise AssertionError(f"{what}: {shortly(answer)} instead of {with_name}")
+        raise AssertionError(f"{what}: {shortly(answer)} instead of {names}")

@@ -1,0 +1,168 @@
+"""main.py HOST:PORT PREFIX: aiokafka against one broker. Each verb is one run of an event loop."""
+
+import asyncio
+import logging
+import sys
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import for_code
+from common import MIB, Record, main, some_records
+from scenarios import equal, that
+
+SECONDS = 30
+
+
+@asynccontextmanager
+async def started(client):
+    await client.start()
+    try:
+        yield client
+    finally:
+        await (client.close() if hasattr(client, "close") else client.stop())
+
+
+def run(coroutine):
+    return asyncio.run(asyncio.wait_for(coroutine, SECONDS))
+
+
+def check(code, message=""):
+    if code:
+        raise for_code(code)(message)
+
+
+class Aiokafka:
+    cannot_send = ((None, None),)  # a record without key and value: its send() asks for one of them
+
+    def __init__(self, bootstrap):
+        self.bootstrap = bootstrap
+
+    def admin(self, call):
+        async def ask():
+            async with started(AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)) as admin:
+                return await call(admin)
+        return run(ask())
+
+    def create(self, topic, partitions, configs):
+        answer = self.admin(lambda admin: admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)]))
+        _, code, message, *_ = answer.topic_errors[0]
+        check(code, message)
+
+    def delete(self, topic):
+        answer = self.admin(lambda admin: admin.delete_topics([topic]))
+        check(answer.topic_error_codes[0][1])
+
+    def topics(self):
+        return set(self.admin(lambda admin: admin.list_topics()))
+
+    def partitions(self, topic):
+        (told,) = self.admin(lambda admin: admin.describe_topics([topic]))
+        check(told["error_code"])
+        return len(told["partitions"])
+
+    def produce(self, topic, records, codec="none", acks="all", idempotent=False):
+        async def send():
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self.bootstrap, acks=acks if acks == "all" else int(acks), linger_ms=5,
+                compression_type=None if codec == "none" else codec, enable_idempotence=idempotent,
+                max_request_size=8 * MIB)
+            async with started(producer):
+                sent = [await producer.send(topic, one.value, one.key, 0, one.timestamp, list(one.headers))
+                        for one in records]
+                await asyncio.gather(*sent)
+        run(send())
+
+    def consume(self, topic, call, **settings):
+        async def ask():
+            async with started(AIOKafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False,
+                                                fetch_max_wait_ms=50, auto_offset_reset="earliest",
+                                                **settings)) as consumer:
+                at = TopicPartition(topic, 0)
+                consumer.assign([at])
+                return await call(consumer, at)
+        return run(ask())
+
+    def read(self, topic, start, **settings):
+        async def to_end(consumer, at):
+            end = (await consumer.end_offsets([at]))[at]
+            consumer.seek(at, start)
+            records = []
+            while await consumer.position(at) < end:
+                for one in (await consumer.getmany(at, timeout_ms=1000)).get(at, ()):
+                    records.append(Record(one.value, one.key, one.headers, one.timestamp))
+            return records
+        return self.consume(topic, to_end, **settings)
+
+    def offset_at(self, topic, millis):
+        async def ask(consumer, at):
+            return (await consumer.offsets_for_times({at: millis}))[at]
+        found = self.consume(topic, ask)
+        return found.offset if found else None
+
+    def end(self, topic):
+        async def ask(consumer, at):
+            return (await consumer.end_offsets([at]))[at]
+        return self.consume(topic, ask)
+
+    def delete_records(self, topic, before):
+        at = TopicPartition(topic, 0)
+        return self.admin(lambda admin: admin.delete_records({at: RecordsToDelete(before)}))[at]
+
+    def alter(self, topic, key, value):
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic, {key: value})
+        (answer,) = self.admin(lambda admin: admin.alter_configs([resource]))
+        code, message, *_ = answer.resources[0]
+        check(code, message)
+
+    def config(self, topic, key):
+        return self.configs(ConfigResource(ConfigResourceType.TOPIC, topic))[key]
+
+    def configs(self, resource):
+        (answer,) = self.admin(lambda admin: admin.describe_configs([resource]))
+        code, message, _, _, entries, *_ = answer.resources[0]
+        check(code, message)
+        return {entry[0]: entry[1] for entry in entries}
+
+
+def create_partitions(client, common):
+    topic = common.create("grow", 2)
+    client.admin(lambda admin: admin.create_partitions({topic: NewPartitions(4)}))
+    equal(4, client.partitions(topic), "partitions")
+
+
+def describe_cluster(client, _):
+    told = client.admin(lambda admin: admin.describe_cluster())
+    equal([client.bootstrap], [f"{one['host']}:{one['port']}" for one in told["brokers"]], "brokers")
+
+
+def describe_broker_configs(client, _):
+    node = client.admin(lambda admin: admin.describe_cluster())["controller_id"]
+    equal("1048588", client.configs(ConfigResource(ConfigResourceType.BROKER, str(node)))["message.max.bytes"],
+          "message.max.bytes")
+
+
+def consumer_calls(client, common):
+    topic, sent = common.create("consumer-calls"), some_records(10, 7)
+    client.produce(topic, sent)
+    async def calls(consumer, at):
+        equal({at: 0}, await consumer.beginning_offsets([at]), "beginning")
+        await consumer.seek_to_beginning(at)
+        equal(sent[0].value, (await consumer.getone(at)).value, "first value")
+        await consumer.seek_to_end(at)
+        equal(10, await consumer.position(at), "position at the end")
+        that(topic in await consumer.topics(), "the topic is not listed")
+    client.consume(topic, calls)
+
+
+def read_committed(client, common):
+    topic, sent = common.create("committed"), some_records(100, 8)
+    client.produce(topic, sent)
+    equal(100, len(client.read(topic, 0, isolation_level="read_committed")), "records")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.ERROR)
+    main(Aiokafka(sys.argv[1]), sys.argv[2],
+         (create_partitions, describe_cluster, describe_broker_configs, consumer_calls, read_committed))
