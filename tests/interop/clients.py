@@ -134,6 +134,9 @@ CLIENTS = {
     "franz-go": franz_go,
     "confluent-kafka": python_client("confluent-kafka"),
     "aiokafka": python_client("aiokafka"),
+    "kafkajs": node_client("kafkajs"),
+    # Built from source where its prebuilt binary cannot be had, and then with the system's libraries.
+    "confluent-kafka-javascript": node_client("confluent-kafka-javascript", CKJS_LINKING="dynamic"),
 }
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 REQUIRED = ("create-topic", *(f"produce-{codec}-acks-{acks}" for codec in CODECS for acks in ("0", "1", "all")),
