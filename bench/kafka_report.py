@@ -32,14 +32,19 @@ def better_kafka(figure, lines):
     return (max if figure.more_is_better() else min)(found, key=statistics.median) if found else []
 
 
+def times(value):
+    """A ratio with two figures that mean something, however small."""
+    return number(value) if value >= 0.1 else f"{value:.2g}"
+
+
 def ratio(mine, theirs):
     """Median of the ratios of runs of the same round, with least and most."""
     pairs = [a / b for a, b in zip(mine, theirs) if b > 0]
     if not pairs:
         return None, ""
-    text = number(statistics.median(pairs))
+    text = times(statistics.median(pairs))
     if len(pairs) > 1:
-        text += f" ({number(min(pairs))}–{number(max(pairs))})"
+        text += f" ({times(min(pairs))}–{times(max(pairs))})"
     return statistics.median(pairs), text + " ×"
 
 
@@ -48,7 +53,7 @@ def verdict(figure, system, value):
     if value is None or (at_least is None and at_most is None):
         return ""
     met = value >= at_least if at_least is not None else value <= at_most
-    aim = f"≥ {number(at_least)}" if at_least is not None else f"≤ {number(at_most)}"
+    aim = f"≥ {times(at_least)}" if at_least is not None else f"≤ {times(at_most)}"
     return f" [{aim}: {'met' if met else '**missed**'}]"
 
 

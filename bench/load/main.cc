@@ -112,6 +112,7 @@ void add_other_modes(CLI::App& app, Options& o) {
   mode->add_option("--count", o.connections)->capture_default_str();
   mode->add_option("--rate", o.rate, "requests a second beside them")->capture_default_str();
   mode->add_option("--seconds", o.shape.seconds, "of the load beside them")->capture_default_str();
+  mode->add_option("--warmup", o.shape.warmup_s, "seconds before each")->capture_default_str();
   mode->callback([&] { connections(o.broker, o.row, o.connections, o.shape, o.rate); });
 
   mode = add_mode(app, o, "density", "memory and time of many partitions");
