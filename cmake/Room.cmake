@@ -8,6 +8,12 @@
 # tests/unit/<room>/*_test.cc become the executable <room>_test; every gtest case is one ctest case.
 include(GoogleTest OPTIONAL)
 
+# How many times longer than usual a test may take: sanitizers make programs two to ten times slower.
+set(MOLDAU_PATIENCE 1)
+if(MOLDAU_SANITIZE)
+  set(MOLDAU_PATIENCE 4)
+endif()
+
 function(moldau_room name)
   cmake_parse_arguments(ROOM "" "" "USES;LIBRARIES;SOURCES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/*/*.cc)
@@ -47,5 +53,7 @@ function(moldau_test name)
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 120)
   endif()
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}." PROPERTIES TIMEOUT ${TEST_TIMEOUT})
+  math(EXPR limit "${TEST_TIMEOUT} * ${MOLDAU_PATIENCE}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 TEST_PREFIX "${name}."
+                       PROPERTIES TIMEOUT ${limit})
 endfunction()
