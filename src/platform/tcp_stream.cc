@@ -49,7 +49,11 @@ Result<std::unique_ptr<runtime::Stream>> TcpStream::adopt(EventLoop& loop, FileD
 }
 
 TcpStream::TcpStream(EventLoop& loop, FileDescriptor socket, Endpoint peer, Endpoint local)
-    : loop_(loop), socket_(std::move(socket)), peer_(std::move(peer)), local_(std::move(local)) {}
+    : loop_(loop),
+      socket_(std::move(socket)),
+      peer_(std::move(peer)),
+      local_(std::move(local)),
+      hung_up_(loop) {}
 
 TcpStream::~TcpStream() {
   MOLDAU_ASSERT(!in_.busy && !out_.busy,
@@ -58,13 +62,14 @@ TcpStream::~TcpStream() {
 
 void TcpStream::close() {
   socket_.close();
+  hung_up_.fire();
   wake(in_);
   wake(out_);
 }
 
 void TcpStream::on_events(std::uint32_t epoll_events) {
   const bool failed = epoll_events & (EPOLLERR | EPOLLHUP);
-  if (failed || epoll_events & EPOLLRDHUP) hung_up_ = true;
+  if (failed || epoll_events & EPOLLRDHUP) hung_up_.fire();
   if (failed || epoll_events & (EPOLLIN | EPOLLRDHUP)) wake(in_);
   if (failed || epoll_events & EPOLLOUT) wake(out_);
 }
@@ -110,7 +115,7 @@ Task<Result<std::size_t>> TcpStream::read_some(MutableBytes into) {
     if (read < 0) co_return fail(failed("read from"));
     // Less than asked for: the socket is empty, and what comes next is a new event (epoll(7),
     // edge-triggered).
-    if (static_cast<std::size_t>(read) < into.size() && !hung_up_) in_.ready = false;
+    if (static_cast<std::size_t>(read) < into.size() && !hung_up_.fired()) in_.ready = false;
     co_return static_cast<std::size_t>(read);
   }
   co_return fail(cancelled());

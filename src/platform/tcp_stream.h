@@ -16,6 +16,7 @@ class TcpStream final : public runtime::Stream, private Watcher {
 
   runtime::Task<Result<std::size_t>> read_some(MutableBytes into) override;
   runtime::Task<Status> write(SliceList slices) override;
+  runtime::OneShot& hung_up() override { return hung_up_; }
   void close() override;
   const runtime::Endpoint& peer() const override { return peer_; }
   const runtime::Endpoint& local() const override { return local_; }
@@ -43,7 +44,8 @@ class TcpStream final : public runtime::Stream, private Watcher {
   const runtime::Endpoint local_;
   Side in_;
   Side out_;
-  bool hung_up_ = false;  // an end or error is there to be read: a short read does not mean "nothing more"
+  // An end or error is there to be read: a short read does not mean "nothing more".
+  runtime::OneShot hung_up_;
   std::uint64_t turn_ = 0;
   unsigned calls_ = 0;  // in turn_
 };

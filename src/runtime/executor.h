@@ -77,33 +77,43 @@ Task<R> call(F& function) {
   }
 }
 
-}  // namespace detail
-
-// Calls `function` (which returns a value or a Task) on the shard of `there`, and comes back to `here` with
-// its value. The one explicit way between shards. `function` and its value must own what they refer to, or
-// refer to what outlives the call; on the same shard it is a plain call.
-template <class F>
-Task<detail::TaskValueOf<F>> on_shard(Executor& here, Executor& there, F function) {
-  using R = detail::TaskValueOf<F>;
-  if (&here == &there) co_return co_await detail::call<F, R>(function);
+template <class F, class R>
+Task<R> call_there(Executor& here, Executor& there, F function) {
   if constexpr (std::is_void_v<R>) {
     auto far = [](Executor& home, F& f, std::coroutine_handle<> back) -> Task<void> {
-      co_await detail::call<F, R>(f);
+      co_await call<F, R>(f);
       home.post_remote([back] { back.resume(); });
     };
-    co_await detail::Suspend{[&](std::coroutine_handle<> suspended) {
+    co_await Suspend{[&](std::coroutine_handle<> suspended) {
       there.post_remote([&, suspended] { far(here, function, suspended).detach(); });
     }};
   } else {
     std::optional<R> value;
     auto far = [](Executor& home, F& f, std::optional<R>& out, std::coroutine_handle<> back) -> Task<void> {
-      out.emplace(co_await detail::call<F, R>(f));
+      out.emplace(co_await call<F, R>(f));
       home.post_remote([back] { back.resume(); });
     };
-    co_await detail::Suspend{[&](std::coroutine_handle<> suspended) {
+    co_await Suspend{[&](std::coroutine_handle<> suspended) {
       there.post_remote([&, suspended] { far(here, function, value, suspended).detach(); });
     }};
     co_return std::move(*value);
+  }
+}
+
+}  // namespace detail
+
+// Calls `function` (which returns a value or a Task) on the shard of `there`, and comes back to `here` with
+// its value. The one explicit way between shards. `function` and its value must own what they refer to, or
+// refer to what outlives the call. On the same shard it is a plain call, after which `function` is gone: a
+// Task that it returns must not refer to it.
+template <class F>
+Task<detail::TaskValueOf<F>> on_shard(Executor& here, Executor& there, F function) {
+  using R = detail::TaskValueOf<F>;
+  if (&here != &there) return detail::call_there<F, R>(here, there, std::move(function));
+  if constexpr (std::is_same_v<std::invoke_result_t<F&>, Task<R>>) {
+    return function();
+  } else {
+    return detail::call<F, R>(function);
   }
 }
 

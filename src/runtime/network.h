@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "runtime/executor.h"
+#include "runtime/wait.h"
 
 namespace moldau::runtime {
 
@@ -29,6 +29,9 @@ class Stream {
   virtual Task<Result<std::size_t>> read_some(MutableBytes into) = 0;
   // All of the slices in order. One write at a time; may run beside a read.
   virtual Task<Status> write(SliceList slices) = 0;
+  // Fires once the peer has ended its side, or the stream has failed or is closed: what it has sent before
+  // may still be there to read. For those who neither read nor write meanwhile.
+  virtual OneShot& hung_up() = 0;
   // Ends both directions; a read or write under way completes with Errc::cancelled. Any number of times.
   virtual void close() = 0;
   virtual const Endpoint& peer() const = 0;

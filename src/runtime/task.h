@@ -6,6 +6,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -19,9 +20,17 @@ class Task;
 
 namespace detail {
 
+// Memory of coroutine frames. A request starts a dozen of them, always of the same sizes: each thread keeps a
+// bounded number of freed ones for the next.
+void* take_frame(std::size_t bytes);
+void give_frame(void* frame, std::size_t bytes) noexcept;
+
 struct PromiseBase {
   std::coroutine_handle<> continuation;
   bool detached = false;
+
+  static void* operator new(std::size_t bytes) { return take_frame(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) noexcept { give_frame(frame, bytes); }
 
   std::suspend_never initial_suspend() noexcept { return {}; }
   [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }

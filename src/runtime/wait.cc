@@ -1,6 +1,7 @@
 #include "runtime/wait.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace moldau::runtime {
 
@@ -141,14 +142,17 @@ bool Semaphore::try_acquire(std::uint64_t units) {
   return true;
 }
 
-Task<bool> Semaphore::acquire(std::uint64_t units, MonotonicTime deadline) {
+Task<bool> Semaphore::acquire(std::uint64_t units, MonotonicTime deadline, Watermark* ended) {
   if (try_acquire(units)) co_return true;
   OneShot shot(executor_);
   waiters_.push_back({units, &shot});
-  if (co_await shot.wait(deadline)) co_return true;
-  std::erase_if(waiters_, [&](const Waiter& waiter) { return waiter.shot == &shot; });
-  grant();
-  co_return false;
+  std::optional<Watermark::Watcher> watcher;
+  if (ended != nullptr) watcher.emplace(*ended, 1, shot);
+  co_await shot.wait(deadline);
+  const bool granted =
+      std::erase_if(waiters_, [&](const Waiter& waiter) { return waiter.shot == &shot; }) == 0;
+  if (!granted) grant();
+  co_return granted;
 }
 
 void Semaphore::release(std::uint64_t units) {

@@ -140,8 +140,9 @@ class Gate {
 class Semaphore {
  public:
   Semaphore(Executor& executor, std::uint64_t units) : executor_(executor), available_(units) {}
-  // Waits until `units` are free. REQUIRES: units <= the total. False at the deadline.
-  Task<bool> acquire(std::uint64_t units, MonotonicTime deadline = kForever);
+  // Waits until `units` are free. REQUIRES: units <= the total. False at the deadline, or once `ended` is
+  // above zero.
+  Task<bool> acquire(std::uint64_t units, MonotonicTime deadline = kForever, Watermark* ended = nullptr);
   bool try_acquire(std::uint64_t units);
   void release(std::uint64_t units);
   std::uint64_t available() const { return available_; }

@@ -19,6 +19,7 @@ std::unexpected<Error> failure(Errc code, const Connection::End& peer) {
 
 Connection::Connection(Fabric& fabric, End connecting, End accepting)
     : fabric_(fabric), ends_{std::move(connecting), std::move(accepting)} {
+  for (End& end : ends_) end.hung_up = std::make_shared<runtime::OneShot>(*end.executor);
   fabric_.connections_.push_back(this);
 }
 
@@ -33,6 +34,11 @@ bool Connection::joins(unsigned a, unsigned b) const {
 void Connection::wake(End& end) {
   if (end.reader) end.executor->wake(std::exchange(end.reader, nullptr));
   if (end.writer) end.executor->wake(std::exchange(end.writer, nullptr));
+}
+
+// May be called on the other end's shard.
+void Connection::hang_up(End& end) {
+  end.executor->post_remote([shot = end.hung_up] { shot->fire(); });
 }
 
 std::size_t Connection::next_segment(unsigned side, std::size_t wanted) {
@@ -118,6 +124,7 @@ void Connection::deliver(unsigned side, End::Segment segment) {
       break;
     case End::Segment::Kind::end:
       to.peer_ended = true;
+      hang_up(to);
       break;
     case End::Segment::Kind::reset:
       return fail_end(to, Errc::connection_closed);
@@ -132,6 +139,7 @@ void Connection::fail_end(End& end, Errc error) {
   end.error = error;
   if (fabric_.random_.one_in(2)) end.received.clear();
   end.in_flight.clear();
+  hang_up(end);
   wake(end);
 }
 
@@ -164,6 +172,7 @@ void Connection::close(unsigned side) {
   End& end = ends_[side];
   if (!end.open) return;
   end.open = false;
+  hang_up(end);
   wake(end);
   if (end.failed) return;
   const bool unread = !end.received.empty();
@@ -174,6 +183,7 @@ void Connection::close(unsigned side) {
 void Connection::die(unsigned side, bool silently) {
   End& end = ends_[side];
   const bool was_open = std::exchange(end.open, false);
+  hang_up(end);
   wake(end);
   end.received.clear();
   drop_some_in_flight(end);

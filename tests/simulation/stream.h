@@ -27,6 +27,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::deque<Slice> received;
     std::coroutine_handle<> reader;
     std::coroutine_handle<> writer;
+    std::shared_ptr<runtime::OneShot> hung_up;
     // Sent by this end and not yet delivered.
     struct Segment {
       enum class Kind : std::uint8_t { bytes, end, reset } kind;
@@ -61,6 +62,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool joins(unsigned a, unsigned b) const;
 
   static void wake(End& end);
+  static void hang_up(End& end);
 
  private:
   void enqueue(unsigned side, End::Segment::Kind kind, Slice bytes);
@@ -82,6 +84,7 @@ class SimulatedStream final : public runtime::Stream {
 
   runtime::Task<Result<std::size_t>> read_some(MutableBytes into) override;
   runtime::Task<Status> write(SliceList slices) override;
+  runtime::OneShot& hung_up() override { return *end().hung_up; }
   void close() override;
   const runtime::Endpoint& peer() const override { return connection_->end(1 - side_).address; }
   const runtime::Endpoint& local() const override { return connection_->end(side_).address; }

@@ -194,6 +194,33 @@ TEST_F(NetworkTest, AResetEndsAWaitingReadAndAWaitingWrite) {
   });
 }
 
+// Somebody who works for the peer, and neither reads nor writes meanwhile.
+TEST_F(NetworkTest, AHangUpIsToldWithoutARead) {
+  world_.run_until([&]() -> Task<void> {
+    const auto listener = listen();
+    const auto told_after = [&](auto end) -> Task<bool> {
+      FileDescriptor client = raw_client(listener->local());
+      auto server = *co_await listener->accept();
+      EXPECT_EQ(::send(client.get(), "unread", 6, 0), 6);
+      EXPECT_FALSE(co_await server->hung_up().wait(executor().now() + 5ms));
+      end(client, *server);
+      co_return co_await server->hung_up().wait(soon());
+    };
+    const auto half_close = [](FileDescriptor& client, Stream&) { ::shutdown(client.get(), SHUT_WR); };
+    const auto close = [](FileDescriptor& client, Stream&) { client.close(); };
+    const auto reset = [](FileDescriptor& client, Stream&) {
+      const linger at_once{1, 0};
+      ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+      client.close();
+    };
+    const auto close_here = [](FileDescriptor&, Stream& server) { server.close(); };
+    EXPECT_TRUE(co_await told_after(half_close));
+    EXPECT_TRUE(co_await told_after(close));
+    EXPECT_TRUE(co_await told_after(reset));
+    EXPECT_TRUE(co_await told_after(close_here));
+  });
+}
+
 TEST_F(NetworkTest, CloseCancelsWhatIsUnderWay) {
   world_.run_until([&]() -> Task<void> {
     auto pair = co_await make_pair();

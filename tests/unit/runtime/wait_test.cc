@@ -164,6 +164,63 @@ TEST(Semaphore, GrantsInOrderAndGivesUpAtTheDeadline) {
   EXPECT_EQ(bytes.available(), 0u);
 }
 
+TEST(Semaphore, GivesUpWhenWhatItWasForHasEnded) {
+  ManualExecutor executor;
+  Semaphore bytes(executor, 10);
+  Watermark ended;
+  std::vector<std::pair<int, bool>> outcomes;
+  auto take = [&](int units, Watermark* end) -> Task<void> {
+    outcomes.emplace_back(units, co_await bytes.acquire(units, kForever, end));
+  };
+  take(8, nullptr).detach();
+  take(5, &ended).detach();
+  take(2, nullptr).detach();
+  executor.run();
+  ended.advance(1);
+  executor.run();
+  EXPECT_EQ(outcomes, (std::vector<std::pair<int, bool>>{{8, true}, {5, false}, {2, true}}));
+  EXPECT_EQ(bytes.waiting(), 0u);
+  take(3, &ended).detach();
+  executor.run();
+  EXPECT_EQ(outcomes.back(), std::pair(3, false)) << "had ended before";
+  bytes.release(10);
+  EXPECT_EQ(bytes.available(), 10u) << "who gave up holds nothing";
+}
+
+TEST(Semaphore, GrantAndEndInOneTurnIsAGrant) {
+  ManualExecutor executor;
+  Semaphore bytes(executor, 1);
+  Watermark ended;
+  std::optional<bool> granted;
+  ASSERT_TRUE(bytes.try_acquire(1));
+  auto take = [&]() -> Task<void> { granted = co_await bytes.acquire(1, kForever, &ended); };
+  take().detach();
+  ended.advance(1);
+  bytes.release(1);
+  executor.run();
+  EXPECT_EQ(granted, true);
+  EXPECT_EQ(bytes.available(), 0u);
+}
+
+TEST(OnShard, OnTheSameShardIsAPlainCall) {
+  ManualExecutor here;
+  OneShot shot(here);
+  std::optional<int> value;
+  auto later = [](OneShot& until, int result) -> Task<int> {
+    co_await until.wait();
+    co_return result;
+  };
+  auto call = [&]() -> Task<void> {
+    EXPECT_EQ(co_await on_shard(here, here, [] { return 5; }), 5);
+    value = co_await on_shard(here, here, [&] { return later(shot, 7); });
+  };
+  call().detach();
+  EXPECT_FALSE(value.has_value());
+  shot.fire();
+  here.run();
+  EXPECT_EQ(value, 7);
+}
+
 TEST(OnShard, ComesBackWithTheValue) {
   ManualExecutor here, there;
   std::optional<int> value;
