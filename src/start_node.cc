@@ -73,11 +73,20 @@ void complete(config::Settings& settings) {
   if (settings.shards == 0) settings.shards = default_shards();
 }
 
+// Each connection takes one, each partition that is written or read one or two.
+constexpr rlim_t kEnoughDescriptors = 16'384;
+
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= kEnoughDescriptors) return;
+  telemetry::log_warn("node",
+                      "the limit of open files is low: connections beyond it wait (ulimit -n, LimitNOFILE)",
+                      {{"limit", static_cast<std::uint64_t>(limit.rlim_cur)},
+                       {"enough", static_cast<std::uint64_t>(kEnoughDescriptors)}});
 }
 
 // Frames come and go in sizes that glibc would map and unmap each time, and every fresh page costs
@@ -201,7 +210,6 @@ runtime::Task<StartExit> serve(platform::RealWorld& world, const cli::StartReque
 StartExit run_here(const cli::StartRequest& request, Launcher launcher) {
   config::Settings settings = request.settings;
   complete(settings);
-  raise_descriptor_limit();
   keep_large_blocks();
   leave_signals_to_the_world();
   std::signal(SIGPIPE, SIG_IGN);
@@ -211,6 +219,7 @@ StartExit run_here(const cli::StartRequest& request, Launcher launcher) {
     return StartExit::bad_config;
   }
   const telemetry::ScopedSink installed(**sink);
+  raise_descriptor_limit();
   for (const config::Problem& warning : request.warnings) {
     telemetry::log(
         warning.severity == config::Severity::warning ? telemetry::Level::warn : telemetry::Level::debug,

@@ -106,44 +106,38 @@ Task<Status> LocalController::unfence() {
   co_return co_await commit(std::move(outcome.records));
 }
 
-Task<wire::CreateTopicsResponse> LocalController::create_topics(wire::CreateTopicsRequest request) {
-  auto outcome = controller_.create_topics(judged(), request, random_);
+template <class Outcome, class Response, class Items>
+Task<Response> LocalController::carry_out(Outcome outcome, Items Response::* items) {
   const Status done = co_await commit(std::move(outcome.records));
-  if (!done) fail_items(outcome.response.topics, done.error());
+  if (!done) fail_items(outcome.response.*items, done.error());
   co_return std::move(outcome.response);
 }
 
-Task<wire::DeleteTopicsResponse> LocalController::delete_topics(wire::DeleteTopicsRequest request) {
-  auto outcome = controller_.delete_topics(judged(), request);
-  const Status done = co_await commit(std::move(outcome.records));
-  if (!done) fail_items(outcome.response.responses, done.error());
-  co_return std::move(outcome.response);
+Task<wire::CreateTopicsResponse> LocalController::ask(wire::CreateTopicsRequest request) {
+  return carry_out(controller_.create_topics(judged(), request, random_),
+                   &wire::CreateTopicsResponse::topics);
 }
 
-Task<wire::CreatePartitionsResponse> LocalController::create_partitions(
-    wire::CreatePartitionsRequest request) {
-  auto outcome = controller_.create_partitions(judged(), request, random_);
-  const Status done = co_await commit(std::move(outcome.records));
-  if (!done) fail_items(outcome.response.results, done.error());
-  co_return std::move(outcome.response);
+Task<wire::DeleteTopicsResponse> LocalController::ask(wire::DeleteTopicsRequest request) {
+  return carry_out(controller_.delete_topics(judged(), request), &wire::DeleteTopicsResponse::responses);
 }
 
-Task<wire::AlterConfigsResponse> LocalController::alter_configs(wire::AlterConfigsRequest request) {
-  auto outcome = controller_.alter_configs(judged(), request);
-  const Status done = co_await commit(std::move(outcome.records));
-  if (!done) fail_items(outcome.response.responses, done.error());
-  co_return std::move(outcome.response);
+Task<wire::CreatePartitionsResponse> LocalController::ask(wire::CreatePartitionsRequest request) {
+  return carry_out(controller_.create_partitions(judged(), request, random_),
+                   &wire::CreatePartitionsResponse::results);
 }
 
-Task<wire::IncrementalAlterConfigsResponse> LocalController::incremental_alter_configs(
+Task<wire::AlterConfigsResponse> LocalController::ask(wire::AlterConfigsRequest request) {
+  return carry_out(controller_.alter_configs(judged(), request), &wire::AlterConfigsResponse::responses);
+}
+
+Task<wire::IncrementalAlterConfigsResponse> LocalController::ask(
     wire::IncrementalAlterConfigsRequest request) {
-  auto outcome = controller_.incremental_alter_configs(judged(), request);
-  const Status done = co_await commit(std::move(outcome.records));
-  if (!done) fail_items(outcome.response.responses, done.error());
-  co_return std::move(outcome.response);
+  return carry_out(controller_.incremental_alter_configs(judged(), request),
+                   &wire::IncrementalAlterConfigsResponse::responses);
 }
 
-Task<wire::UpdateFeaturesResponse> LocalController::update_features(wire::UpdateFeaturesRequest request) {
+Task<wire::UpdateFeaturesResponse> LocalController::ask(wire::UpdateFeaturesRequest request) {
   auto outcome = controller_.update_features(judged(), request);
   const Status done = co_await commit(std::move(outcome.records));
   if (!done) {
@@ -154,7 +148,7 @@ Task<wire::UpdateFeaturesResponse> LocalController::update_features(wire::Update
   co_return std::move(outcome.response);
 }
 
-Task<wire::DescribeQuorumResponse> LocalController::describe_quorum(wire::DescribeQuorumRequest request) {
+Task<wire::DescribeQuorumResponse> LocalController::ask(wire::DescribeQuorumRequest request) {
   wire::DescribeQuorumResponse response;
   for (const auto& topic : request.topics) {
     auto& topic_answer = response.topics.emplace_back();
@@ -207,43 +201,6 @@ Task<Result<ProducerId>> LocalController::next_producer_id() {
   // one.
   if (next_producer_id_ == block_end_) co_return co_await next_producer_id();
   co_return next_producer_id_++;
-}
-
-Task<wire::CreateTopicsResponse> LocalChannel::create_topics(wire::CreateTopicsRequest request) {
-  co_return co_await runtime::on_shard(here_, controller_.executor(),
-                                       [&] { return controller_.create_topics(std::move(request)); });
-}
-
-Task<wire::DeleteTopicsResponse> LocalChannel::delete_topics(wire::DeleteTopicsRequest request) {
-  co_return co_await runtime::on_shard(here_, controller_.executor(),
-                                       [&] { return controller_.delete_topics(std::move(request)); });
-}
-
-Task<wire::CreatePartitionsResponse> LocalChannel::create_partitions(wire::CreatePartitionsRequest request) {
-  co_return co_await runtime::on_shard(here_, controller_.executor(),
-                                       [&] { return controller_.create_partitions(std::move(request)); });
-}
-
-Task<wire::AlterConfigsResponse> LocalChannel::alter_configs(wire::AlterConfigsRequest request) {
-  co_return co_await runtime::on_shard(here_, controller_.executor(),
-                                       [&] { return controller_.alter_configs(std::move(request)); });
-}
-
-Task<wire::IncrementalAlterConfigsResponse> LocalChannel::incremental_alter_configs(
-    wire::IncrementalAlterConfigsRequest request) {
-  co_return co_await runtime::on_shard(here_, controller_.executor(), [&] {
-    return controller_.incremental_alter_configs(std::move(request));
-  });
-}
-
-Task<wire::UpdateFeaturesResponse> LocalChannel::update_features(wire::UpdateFeaturesRequest request) {
-  co_return co_await runtime::on_shard(here_, controller_.executor(),
-                                       [&] { return controller_.update_features(std::move(request)); });
-}
-
-Task<wire::DescribeQuorumResponse> LocalChannel::describe_quorum(wire::DescribeQuorumRequest request) {
-  co_return co_await runtime::on_shard(here_, controller_.executor(),
-                                       [&] { return controller_.describe_quorum(std::move(request)); });
 }
 
 Task<Result<ProducerId>> LocalChannel::next_producer_id() {

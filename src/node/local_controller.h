@@ -25,18 +25,20 @@ class LocalController {
   runtime::Task<Status> unfence();
 
   // On shard 0.
-  runtime::Task<wire::CreateTopicsResponse> create_topics(wire::CreateTopicsRequest request);
-  runtime::Task<wire::DeleteTopicsResponse> delete_topics(wire::DeleteTopicsRequest request);
-  runtime::Task<wire::CreatePartitionsResponse> create_partitions(wire::CreatePartitionsRequest request);
-  runtime::Task<wire::AlterConfigsResponse> alter_configs(wire::AlterConfigsRequest request);
-  runtime::Task<wire::IncrementalAlterConfigsResponse> incremental_alter_configs(
-      wire::IncrementalAlterConfigsRequest request);
-  runtime::Task<wire::UpdateFeaturesResponse> update_features(wire::UpdateFeaturesRequest request);
-  runtime::Task<wire::DescribeQuorumResponse> describe_quorum(wire::DescribeQuorumRequest request);
+  runtime::Task<wire::CreateTopicsResponse> ask(wire::CreateTopicsRequest request);
+  runtime::Task<wire::DeleteTopicsResponse> ask(wire::DeleteTopicsRequest request);
+  runtime::Task<wire::CreatePartitionsResponse> ask(wire::CreatePartitionsRequest request);
+  runtime::Task<wire::AlterConfigsResponse> ask(wire::AlterConfigsRequest request);
+  runtime::Task<wire::IncrementalAlterConfigsResponse> ask(wire::IncrementalAlterConfigsRequest request);
+  runtime::Task<wire::UpdateFeaturesResponse> ask(wire::UpdateFeaturesRequest request);
+  runtime::Task<wire::DescribeQuorumResponse> ask(wire::DescribeQuorumRequest request);
   runtime::Task<Result<ProducerId>> next_producer_id();
 
  private:
   const metadata::Image& judged() const;
+  // The response of an outcome once its records are committed and applied here; else its `items` fail.
+  template <class Outcome, class Response, class Items>
+  runtime::Task<Response> carry_out(Outcome outcome, Items Response::* items);
   // Records of an outcome: committed, then applied here. The error of the whole request otherwise.
   runtime::Task<Status> commit(std::vector<metadata::Record> records);
   runtime::Task<Status> allocate_producer_ids();
@@ -55,18 +57,39 @@ class LocalController {
 
 // The requests of one shard.
 class LocalChannel final : public server::ControllerChannel {
+  template <class Request>
+  auto pass(Request& request) {
+    return runtime::on_shard(here_, controller_.executor(),
+                             [&controller = controller_, request = std::move(request)]() mutable {
+                               return controller.ask(std::move(request));
+                             });
+  }
+
  public:
   LocalChannel(runtime::Executor& here, LocalController& controller) : here_(here), controller_(controller) {}
 
-  runtime::Task<wire::CreateTopicsResponse> create_topics(wire::CreateTopicsRequest request) override;
-  runtime::Task<wire::DeleteTopicsResponse> delete_topics(wire::DeleteTopicsRequest request) override;
-  runtime::Task<wire::CreatePartitionsResponse> create_partitions(
-      wire::CreatePartitionsRequest request) override;
-  runtime::Task<wire::AlterConfigsResponse> alter_configs(wire::AlterConfigsRequest request) override;
-  runtime::Task<wire::IncrementalAlterConfigsResponse> incremental_alter_configs(
-      wire::IncrementalAlterConfigsRequest request) override;
-  runtime::Task<wire::UpdateFeaturesResponse> update_features(wire::UpdateFeaturesRequest request) override;
-  runtime::Task<wire::DescribeQuorumResponse> describe_quorum(wire::DescribeQuorumRequest request) override;
+  runtime::Task<wire::CreateTopicsResponse> ask(wire::CreateTopicsRequest request) override {
+    return pass(request);
+  }
+  runtime::Task<wire::DeleteTopicsResponse> ask(wire::DeleteTopicsRequest request) override {
+    return pass(request);
+  }
+  runtime::Task<wire::CreatePartitionsResponse> ask(wire::CreatePartitionsRequest request) override {
+    return pass(request);
+  }
+  runtime::Task<wire::AlterConfigsResponse> ask(wire::AlterConfigsRequest request) override {
+    return pass(request);
+  }
+  runtime::Task<wire::IncrementalAlterConfigsResponse> ask(
+      wire::IncrementalAlterConfigsRequest request) override {
+    return pass(request);
+  }
+  runtime::Task<wire::UpdateFeaturesResponse> ask(wire::UpdateFeaturesRequest request) override {
+    return pass(request);
+  }
+  runtime::Task<wire::DescribeQuorumResponse> ask(wire::DescribeQuorumRequest request) override {
+    return pass(request);
+  }
   runtime::Task<Result<ProducerId>> next_producer_id() override;
 
  private:

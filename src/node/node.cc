@@ -207,7 +207,7 @@ Task<Status> Node::create_bootstrap_topics() {
     create.replication_factor = topic.replication_factor;
   }
   if (request.topics.empty()) co_return Status();
-  const auto response = co_await controller_->create_topics(std::move(request));
+  const auto response = co_await controller_->ask(std::move(request));
   for (const auto& topic : response.topics) {
     if (topic.error_code == wire::ErrorCode::none) continue;
     co_return fail(Errc::invalid_argument,

@@ -33,7 +33,11 @@ void report(const storage::LogManager& logs) {
 
 PartitionHost::PartitionHost(runtime::World& world, const config::Settings& settings,
                              storage::DataDirectory& directory)
-    : world_(world), settings_(settings), directory_(directory), node_id_(directory.properties().node_id) {}
+    : world_(world),
+      settings_(settings),
+      directory_(directory),
+      node_id_(directory.properties().node_id),
+      gate_(world.shard(0)) {}
 
 Task<Status> PartitionHost::open() {
   runtime::Executor& home = world_.shard(0);
@@ -82,12 +86,28 @@ Task<Status> PartitionHost::open_manager(unsigned index, unsigned count) {
                                      world_.wall_clock(), hosted.codecs,     hosted.random,
                                      directory_,          *recovery_points_, *log_starts_};
   CO_ASSIGN_OR_RETURN(hosted.logs, co_await storage::LogManager::open(context, std::move(options)));
-  hosted.logs->on_offline([path = directory_.path()](const Error& error) {
-    telemetry::log_error("node", "the data folder is offline: nothing more is acknowledged until a restart",
-                         {{"path", path}, {"error", error}});
-  });
+  hosted.logs->on_offline([this](const Error& error) { note_failure(error); });
   report(*hosted.logs);
   co_return Status();
+}
+
+void PartitionHost::note_failure(const Error& error) {
+  world_.shard(0).post_remote([this, alive = std::weak_ptr(alive_), error] {
+    if (!alive.expired()) go_offline(error).detach();
+  });
+}
+
+// What one of its logs has seen is true of the device: all logs of the folder stop, those on other shards
+// too.
+Task<void> PartitionHost::go_offline(Error error) {
+  const runtime::Gate::Pass pass(gate_);
+  if (!pass || std::exchange(offline_, true)) co_return;
+  telemetry::log_error(
+      "node", "the data folder is offline: its partitions answer KAFKA_STORAGE_ERROR until a restart",
+      {{"path", directory_.path()}, {"error", error}});
+  for (const auto& hosted : hosted_) {
+    co_await runtime::on_shard(world_.shard(0), hosted->executor, [&] { hosted->partitions.go_offline(); });
+  }
 }
 
 config::TopicConfig PartitionHost::config_of(const metadata::Image& image, const std::string& topic) const {
@@ -224,6 +244,7 @@ Task<Status> PartitionHost::close() {
         co_await runtime::on_shard(world_.shard(0), hosted->executor, [&] { return hosted->logs->close(); });
     if (!closed && first) first = std::move(closed);
   }
+  co_await gate_.close();
   co_return first;
 }
 

@@ -53,6 +53,9 @@ class PartitionHost {
 
  private:
   runtime::Task<Status> open_manager(unsigned index, unsigned count);
+  // The data folder has failed, for whichever of its logs noticed first. From any shard.
+  void note_failure(const Error& error);
+  runtime::Task<void> go_offline(Error error);
   runtime::Task<void> apply_here(HostedLogs& hosted, unsigned index,
                                  std::shared_ptr<const metadata::Image> image, metadata::Delta delta);
   runtime::Task<void> open_partition(HostedLogs& hosted, const metadata::Image& image, TopicIdPartition key);
@@ -70,6 +73,9 @@ class PartitionHost {
   std::unique_ptr<storage::SharedCheckpoint> recovery_points_;
   std::unique_ptr<storage::SharedCheckpoint> log_starts_;
   std::vector<std::unique_ptr<HostedLogs>> hosted_;  // by commit log
+  runtime::Gate gate_;                               // going offline
+  bool offline_ = false;
+  const std::shared_ptr<int> alive_ = std::make_shared<int>();  // for jobs that may come too late
 };
 
 }  // namespace moldau::node

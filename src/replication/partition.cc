@@ -32,6 +32,11 @@ void Partition::close() {
   log_ = nullptr;
 }
 
+void Partition::go_offline() {
+  offline_ = true;
+  if (log_ != nullptr) log_->durable_end_offset().close();
+}
+
 runtime::Watermark& Partition::high_watermark() {
   MOLDAU_ASSERT(log_ != nullptr);
   return log_->durable_end_offset();
@@ -39,6 +44,7 @@ runtime::Watermark& Partition::high_watermark() {
 
 PartitionResult<void> Partition::check_epoch(LeaderEpoch current_leader_epoch) const {
   if (log_ == nullptr) return refuse(ErrorCode::unknown_topic_or_partition);
+  if (offline_) return refuse(ErrorCode::kafka_storage_error);
   if (current_leader_epoch == kNoEpoch || current_leader_epoch == leader_epoch_) return {};
   return refuse(current_leader_epoch < leader_epoch_ ? ErrorCode::fenced_leader_epoch
                                                      : ErrorCode::unknown_leader_epoch);
@@ -66,7 +72,8 @@ PartitionResult<storage::AppendInfo> Partition::append(const Slice& records, con
 }
 
 runtime::Task<void> Partition::wait_for_space(runtime::MonotonicTime deadline) {
-  if (log_ != nullptr && commit_log_->poisoned() == nullptr) co_await commit_log_->wait_for_space(deadline);
+  if (log_ != nullptr && !offline_ && commit_log_->poisoned() == nullptr)
+    co_await commit_log_->wait_for_space(deadline);
 }
 
 Offset Partition::visible_end(Isolation isolation) {

@@ -28,9 +28,8 @@ inline constexpr TimestampMs kEarliestPendingUpload = -6;
 }  // namespace list_offsets
 
 struct ProduceRules {
-  std::int16_t acks = -1;        // 0, 1, -1
-  std::int16_t version = 13;     // of the Produce request
-  bool internal_client = false;  // may write to internal topics
+  std::int16_t acks = -1;     // 0, 1, -1
+  std::int16_t version = 13;  // of the Produce request
 };
 
 struct FetchLimits {
@@ -72,6 +71,9 @@ class Partition {
   // own operations have ended.
   void close();
   bool closed() const { return log_ == nullptr; }
+  // The folder of its log has failed: whoever asks or waits is answered KAFKA_STORAGE_ERROR from here on.
+  void go_offline();
+  bool offline() const { return offline_; }
 
   PartitionResult<storage::AppendInfo> append(const Slice& records, const ProduceRules& rules,
                                               TimestampMs now_ms);
@@ -112,6 +114,7 @@ class Partition {
   std::size_t in_sync_count_ = 0;
   std::size_t replica_count_ = 0;
   std::int32_t min_insync_replicas_;
+  bool offline_ = false;
 };
 
 }  // namespace moldau::replication

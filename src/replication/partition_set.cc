@@ -19,7 +19,19 @@ std::shared_ptr<Partition> PartitionSet::find(const TopicIdPartition& key) const
 }
 
 void PartitionSet::add(const TopicIdPartition& key, std::shared_ptr<Partition> partition) {
+  if (all_offline_) {
+    partition->go_offline();
+    set_offline(key);
+  }
   partitions_[key] = std::move(partition);
+}
+
+void PartitionSet::go_offline() {
+  all_offline_ = true;
+  for (const auto& [key, partition] : partitions_) {
+    partition->go_offline();
+    set_offline(key);
+  }
 }
 
 void PartitionSet::remove(const TopicIdPartition& key) {

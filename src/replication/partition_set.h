@@ -46,12 +46,15 @@ class PartitionSet {
   void set_offline(const TopicIdPartition& key) { offline_.insert(key); }
   bool is_offline(const TopicIdPartition& key) const { return offline_.contains(key); }
   void clear_offline(const TopicIdPartition& key) { offline_.erase(key); }
+  // The folder has failed: all partitions go offline, and those that come later.
+  void go_offline();
   std::size_t offline_count() const { return offline_.size(); }
   const Map& all() const { return partitions_; }
 
  private:
   Map partitions_;
   std::set<TopicIdPartition> offline_;
+  bool all_offline_ = false;
 };
 
 }  // namespace moldau::replication

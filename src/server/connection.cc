@@ -10,6 +10,11 @@ constexpr ResponseQueue::Limits kMaxPending{.answers = 256, .bytes = std::size_t
 // For the last answers on a connection that one side has ended.
 constexpr runtime::Duration kFarewell = std::chrono::seconds(5);
 
+// Steps of closing_: the peer has ended its side, so that nobody has to wait patiently for it any more, but
+// what it sent before is served; and the end from here, after which no request is taken.
+constexpr std::int64_t kHungUp = 1;
+constexpr std::int64_t kClosing = 2;
+
 FrameLimits frame_limits(const Broker& broker) {
   FrameLimits limits;
   const auto image = broker.image();
@@ -24,21 +29,29 @@ Connection::Connection(Broker& broker, std::unique_ptr<runtime::Stream> stream, 
     : broker_(broker),
       stream_(std::move(stream)),
       peer_{std::move(listener), stream_->peer(), {}, {}},
-      reader_(broker.executor, *stream_, broker.request_memory, frame_limits(broker)),
+      reader_(broker.executor, *stream_, broker.request_memory, closing_, frame_limits(broker)),
       responses_(broker.executor, *stream_, broker.request_memory),
       gate_(broker.executor),
       last_activity_(broker.executor.now()) {}
 
 runtime::Task<void> Connection::run() {
+  watch_peer().detach();
   co_await serve();
+  co_await responses_.drain(broker_.executor.now() + kFarewell);
   stream_->close();
   co_await gate_.close();
   co_await responses_.close();
 }
 
 void Connection::close() {
-  closing_.advance(1);
+  closing_.advance(kClosing);
   take_leave().detach();
+}
+
+runtime::Task<void> Connection::watch_peer() {
+  const runtime::Gate::Pass pass(gate_);
+  co_await stream_->hung_up().wait();
+  closing_.advance(kHungUp);
 }
 
 runtime::Task<void> Connection::take_leave() {
@@ -51,9 +64,8 @@ runtime::Task<void> Connection::serve() {
   for (;;) {
     auto frame = co_await reader_.next();
     if (!frame) co_return report(frame.error());
-    if (!*frame || closing_.value() > 0)
-      co_return co_await responses_.drain(broker_.executor.now() + kFarewell);
-    if (!co_await serve_frame(std::move(**frame))) co_return;
+    if (!*frame || closing_.value() >= kClosing) co_return;
+    if (!co_await serve_frame(std::move(**frame)) || responses_.ending()) co_return;
     co_await responses_.room(kMaxPending);
   }
 }

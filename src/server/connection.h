@@ -24,17 +24,22 @@ class Connection {
   runtime::Task<void> run();
   void close();
 
-  // No byte came or went since `since`: for connections.max.idle.ms. Inside a frame less patience is due.
-  bool idle_since(runtime::MonotonicTime since) const { return last_activity_ < since && pending() == 0; }
+  // No byte came or went since `since`, and it is not the broker that is waited for: for
+  // connections.max.idle.ms. Inside a frame less patience is due.
+  bool idle_since(runtime::MonotonicTime since) const {
+    return last_activity_ < since && (pending() == 0 || responses_.writing());
+  }
   bool stalled_since(runtime::MonotonicTime since) const {
     return last_activity_ < since && reader_.inside_frame();
   }
+  bool is_slow(runtime::MonotonicTime now) const { return reader_.is_slow(now); }
   void note_activity(runtime::MonotonicTime now);
   std::size_t pending() const { return responses_.pending(); }
   const Peer& peer() const { return peer_; }
 
  private:
   runtime::Task<void> serve();
+  runtime::Task<void> watch_peer();
   runtime::Task<void> take_leave();
   runtime::Task<bool> serve_frame(Frame frame);
   void report(const Error& error);
@@ -42,10 +47,10 @@ class Connection {
   Broker& broker_;
   std::unique_ptr<runtime::Stream> stream_;
   Peer peer_;
+  runtime::Watermark closing_;  // how far its end has come
   FrameReader reader_;
   ResponseQueue responses_;
   runtime::Gate gate_;  // requests whose answers are awaited elsewhere
-  runtime::Watermark closing_;
   runtime::MonotonicTime last_activity_;
   std::uint64_t bytes_seen_ = 0;
 };

@@ -20,17 +20,14 @@ class ControllerChannel {
   virtual ~ControllerChannel() = default;
 
   // Callable from any shard; goes on there. Failures are error codes of the response.
-  virtual runtime::Task<wire::CreateTopicsResponse> create_topics(wire::CreateTopicsRequest request) = 0;
-  virtual runtime::Task<wire::DeleteTopicsResponse> delete_topics(wire::DeleteTopicsRequest request) = 0;
-  virtual runtime::Task<wire::CreatePartitionsResponse> create_partitions(
-      wire::CreatePartitionsRequest request) = 0;
-  virtual runtime::Task<wire::AlterConfigsResponse> alter_configs(wire::AlterConfigsRequest request) = 0;
-  virtual runtime::Task<wire::IncrementalAlterConfigsResponse> incremental_alter_configs(
+  virtual runtime::Task<wire::CreateTopicsResponse> ask(wire::CreateTopicsRequest request) = 0;
+  virtual runtime::Task<wire::DeleteTopicsResponse> ask(wire::DeleteTopicsRequest request) = 0;
+  virtual runtime::Task<wire::CreatePartitionsResponse> ask(wire::CreatePartitionsRequest request) = 0;
+  virtual runtime::Task<wire::AlterConfigsResponse> ask(wire::AlterConfigsRequest request) = 0;
+  virtual runtime::Task<wire::IncrementalAlterConfigsResponse> ask(
       wire::IncrementalAlterConfigsRequest request) = 0;
-  virtual runtime::Task<wire::UpdateFeaturesResponse> update_features(
-      wire::UpdateFeaturesRequest request) = 0;
-  virtual runtime::Task<wire::DescribeQuorumResponse> describe_quorum(
-      wire::DescribeQuorumRequest request) = 0;
+  virtual runtime::Task<wire::UpdateFeaturesResponse> ask(wire::UpdateFeaturesRequest request) = 0;
+  virtual runtime::Task<wire::DescribeQuorumResponse> ask(wire::DescribeQuorumRequest request) = 0;
   // A producer id that nobody has had.
   virtual runtime::Task<Result<ProducerId>> next_producer_id() = 0;
 };

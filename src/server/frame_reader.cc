@@ -8,6 +8,9 @@ namespace {
 constexpr std::size_t kSizePrefix = 4;
 constexpr std::size_t kSmallBlock = 2048;       // what an idle connection keeps
 constexpr std::size_t kFirstBlock = 64 * 1024;  // of a large frame from an unknown peer
+// What a frame has to bring on average to keep its memory while others wait for some.
+constexpr std::int64_t kLeastBytesPerSecond = 16 * 1024;
+constexpr std::chrono::seconds kSlowStart(15);
 
 std::string_view text_of(std::uint32_t word, char (&out)[4]) {
   store_be<std::uint32_t>(reinterpret_cast<std::byte*>(out), word);
@@ -29,11 +32,12 @@ std::string_view foreign_protocol(std::uint32_t first_four_bytes) {
   return {};
 }
 
-runtime::Task<bool> MemoryBudget::raise(Hold& hold, std::uint64_t bytes, runtime::MonotonicTime deadline) {
+runtime::Task<bool> MemoryBudget::raise(Hold& hold, std::uint64_t bytes, runtime::MonotonicTime deadline,
+                                        runtime::Watermark* ended) {
   hold.budget_ = this;
   if (bytes <= hold.bytes_) co_return true;
   const std::uint64_t more = bytes - hold.bytes_;
-  if (bytes > total_bytes_ || !co_await free_.acquire(more, deadline)) co_return false;
+  if (bytes > total_bytes_ || !co_await free_.acquire(more, deadline, ended)) co_return false;
   hold.bytes_ += more;
   co_return true;
 }
@@ -48,8 +52,8 @@ MemoryBudget::Hold MemoryBudget::note(std::uint64_t bytes) {
 }
 
 FrameReader::FrameReader(runtime::Executor& executor, runtime::Stream& stream, MemoryBudget& budget,
-                         FrameLimits limits)
-    : executor_(executor), stream_(stream), budget_(budget), limits_(limits) {}
+                         runtime::Watermark& ended, FrameLimits limits)
+    : executor_(executor), stream_(stream), budget_(budget), ended_(ended), limits_(limits) {}
 
 runtime::Task<Result<std::optional<Frame>>> FrameReader::next() {
   CO_ASSIGN_OR_RETURN(const bool more, co_await receive(kSizePrefix));
@@ -109,7 +113,9 @@ runtime::Task<Status> FrameReader::make_room(std::size_t want) {
     const std::size_t believed = std::max({kFirstBlock, 2 * available(), 2 * largest_frame_});
     capacity = std::min(want, believed);
     const auto deadline = executor_.now() + limits_.budget_wait;
-    if (!co_await budget_.raise(hold_, capacity, deadline)) {
+    if (hold_.bytes() == 0) held_since_ = executor_.now();
+    if (!co_await budget_.raise(hold_, capacity, deadline, &ended_)) {
+      if (ended_.value() > 0) co_return fail(Errc::truncated, "the peer ended inside a frame");
       co_return fail(Errc::unavailable, "no request memory: " + std::to_string(budget_.used_bytes()) +
                                             " of " + std::to_string(budget_.total_bytes()) +
                                             " bytes are in use");
@@ -122,6 +128,12 @@ runtime::Task<Status> FrameReader::make_room(std::size_t want) {
   block_ = std::move(block);
   capacity_ = capacity;
   co_return Status();
+}
+
+bool FrameReader::is_slow(runtime::MonotonicTime now) const {
+  if (hold_.bytes() == 0) return false;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - held_since_ - kSlowStart);
+  return static_cast<std::int64_t>(available()) < seconds.count() * kLeastBytesPerSecond;
 }
 
 Frame FrameReader::take(std::size_t frame_bytes) {

@@ -33,6 +33,12 @@ class MemoryBudget {
       if (bytes_ > 0) budget_->free_.release(bytes_);
     }
     std::uint64_t bytes() const { return bytes_; }
+    // Takes over what `other` holds. REQUIRES: of the same budget.
+    void join(Hold other) {
+      if (other.bytes_ == 0) return;
+      budget_ = other.budget_;
+      bytes_ += std::exchange(other.bytes_, 0);
+    }
 
    private:
     friend class MemoryBudget;
@@ -40,12 +46,16 @@ class MemoryBudget {
     std::uint64_t bytes_ = 0;
   };
 
-  // Raises `hold` to `bytes`; false when the deadline passed before so much was free.
-  runtime::Task<bool> raise(Hold& hold, std::uint64_t bytes, runtime::MonotonicTime deadline);
+  // Raises `hold` to `bytes`; false when the deadline passed, or `ended` rose above zero, before so much was
+  // free.
+  runtime::Task<bool> raise(Hold& hold, std::uint64_t bytes, runtime::MonotonicTime deadline,
+                            runtime::Watermark* ended = nullptr);
   // As much of `bytes` as is free, at once: for memory that is there already.
   Hold note(std::uint64_t bytes);
   std::uint64_t total_bytes() const { return total_bytes_; }
   std::uint64_t used_bytes() const { return total_bytes_ - free_.available(); }
+  // How many wait for a part of it.
+  std::size_t waiting() const { return free_.waiting(); }
 
  private:
   std::uint64_t total_bytes_;
@@ -64,7 +74,9 @@ struct FrameLimits {
 
 class FrameReader {
  public:
-  FrameReader(runtime::Executor& executor, runtime::Stream& stream, MemoryBudget& budget, FrameLimits limits);
+  // `ended` above zero: the peer has ended its side or is to be left; its frame waits for memory no longer.
+  FrameReader(runtime::Executor& executor, runtime::Stream& stream, MemoryBudget& budget,
+              runtime::Watermark& ended, FrameLimits limits);
 
   // The next whole frame, or nothing when the peer ended between frames. Errors: truncated (ended inside a
   // frame), too_large (over the limit), invalid_argument (no Kafka client: the message says what it speaks),
@@ -73,6 +85,8 @@ class FrameReader {
 
   // True between the first byte of a frame and its last: a peer that stays here makes no progress.
   bool inside_frame() const { return end_ > begin_; }
+  // Holds memory for a frame whose bytes come so slowly that it keeps others from theirs.
+  bool is_slow(runtime::MonotonicTime now) const;
   std::uint64_t bytes_received() const { return bytes_received_; }
 
  private:
@@ -85,12 +99,14 @@ class FrameReader {
   runtime::Executor& executor_;
   runtime::Stream& stream_;
   MemoryBudget& budget_;
+  runtime::Watermark& ended_;
   FrameLimits limits_;
   std::shared_ptr<std::byte[]> block_;
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;  // first byte not yet handed out
   std::size_t end_ = 0;    // first byte not yet received
   MemoryBudget::Hold hold_;
+  runtime::MonotonicTime held_since_{};
   std::size_t largest_frame_ = 0;  // that this peer has really sent: it may have as much at once again
   std::uint64_t bytes_received_ = 0;
 };

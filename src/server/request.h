@@ -23,7 +23,7 @@ struct Request {
   Slice body;  // after the header; its owner is the frame
   Peer& peer;
   runtime::Gate& gate;          // of the connection: what goes on after the handler returned holds a pass
-  runtime::Watermark& closing;  // 1 once the connection is to end: what waits for something else ends as well
+  runtime::Watermark& closing;  // of the connection: above zero, what waits for something else ends as well
   runtime::MonotonicTime arrived;
   MemoryBudget::Hold hold;
 

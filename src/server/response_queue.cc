@@ -1,12 +1,14 @@
 #include "server/response_queue.h"
 
 namespace moldau::server {
+namespace {
+
+constexpr std::size_t kPartBytes = 4 << 20;
+
+}  // namespace
 
 ResponseQueue::Slot::~Slot() {
-  if (queue_ == nullptr) return;
-  queue_->broken_ = true;
-  queue_->stream_.close();
-  queue_->finish(sequence_, {});
+  if (queue_ != nullptr) queue_->drop(sequence_);
 }
 
 void ResponseQueue::Slot::complete(SliceList frame) && {
@@ -34,7 +36,7 @@ runtime::Task<void> ResponseQueue::drain(runtime::MonotonicTime deadline) {
 }
 
 void ResponseQueue::finish(std::uint64_t sequence, SliceList frame) {
-  Entry& entry = entries_[sequence - first_];
+  Entry& entry = this->entry(sequence);
   MOLDAU_ASSERT(!entry.ready);
   entry.ready = true;
   entry.frame = std::move(frame);
@@ -44,6 +46,12 @@ void ResponseQueue::finish(std::uint64_t sequence, SliceList frame) {
   if (sequence == first_) schedule();
 }
 
+void ResponseQueue::drop(std::uint64_t sequence) {
+  ending_ = true;
+  entry(sequence).dropped = true;
+  finish(sequence, {});
+}
+
 void ResponseQueue::schedule() {
   if (writing_) return;
   writing_ = true;
@@ -51,34 +59,52 @@ void ResponseQueue::schedule() {
   executor_.post([this] { write_ready().detach(); });
 }
 
+void ResponseQueue::break_off() {
+  broken_ = true;
+  stream_.close();
+}
+
 runtime::Task<void> ResponseQueue::write_ready() {
-  while (!entries_.empty() && entries_.front().ready) {
+  while (front_ready()) {
     Departure departure = take_ready();
-    if (!broken_ && departure.bytes > 0) {
-      if (const Status written = co_await stream_.write(std::move(departure.slices)); written) {
-        bytes_sent_ += departure.bytes;
-      } else {
-        broken_ = true;
-        stream_.close();
-      }
-    }
+    co_await write(std::move(departure.slices));
     unwritten_bytes_ -= departure.bytes;
-    departure.holds.clear();
+    if (front_ready() && entries_.front().dropped) {
+      break_off();
+      entries_.front().dropped = false;
+    }
     progress_.notify_all();
   }
   writing_ = false;
   progress_.notify_all();
 }
 
+// In parts, so that a reader is seen to get on with a large answer.
+runtime::Task<void> ResponseQueue::write(SliceList slices) {
+  for (std::size_t next = 0; next < slices.size() && !broken_;) {
+    SliceList part;
+    std::size_t bytes = 0;
+    while (next < slices.size() && (part.empty() || bytes + slices[next].size() <= kPartBytes)) {
+      bytes += slices[next].size();
+      part.push_back(std::move(slices[next++]));
+    }
+    if (const Status written = co_await stream_.write(std::move(part)); !written) co_return break_off();
+    bytes_sent_ += bytes;
+  }
+}
+
 ResponseQueue::Departure ResponseQueue::take_ready() {
   Departure departure;
-  SliceList& slices = departure.slices;
-  while (!entries_.empty() && entries_.front().ready) {
+  while (front_ready() && !entries_.front().dropped) {
     Entry& entry = entries_.front();
     departure.bytes += size_of(entry.frame);
-    slices.insert(slices.end(), std::make_move_iterator(entry.frame.begin()),
-                  std::make_move_iterator(entry.frame.end()));
-    if (entry.hold.bytes() > 0) departure.holds.push_back(std::move(entry.hold));
+    if (departure.slices.empty()) {
+      departure.slices = std::move(entry.frame);
+    } else {
+      departure.slices.insert(departure.slices.end(), std::make_move_iterator(entry.frame.begin()),
+                              std::make_move_iterator(entry.frame.end()));
+    }
+    departure.hold.join(std::move(entry.hold));
     entries_.pop_front();
     ++first_;
   }

@@ -14,8 +14,8 @@ namespace moldau::server {
 
 class ResponseQueue {
  public:
-  // The place of one answer. Completed once; dropping it uncompleted ends the connection, because the answers
-  // behind it could never leave.
+  // The place of one answer. Completed once; dropping it uncompleted ends the connection once the answers
+  // before it have left, because those behind it never could.
   class Slot {
    public:
     Slot(Slot&& other) noexcept : queue_(std::exchange(other.queue_, nullptr)), sequence_(other.sequence_) {}
@@ -44,6 +44,10 @@ class ResponseQueue {
   // Until all answers are written, the connection is broken, or the deadline.
   runtime::Task<void> drain(runtime::MonotonicTime deadline);
   std::size_t pending() const { return entries_.size(); }
+  // The peer is being written to: without progress there, it does not read.
+  bool writing() const { return writing_; }
+  // A slot was dropped: nothing behind it will be answered.
+  bool ending() const { return ending_; }
   // Waits for the write under way. REQUIRES: every slot is completed or dropped.
   runtime::Task<void> close();
   std::uint64_t bytes_sent() const { return bytes_sent_; }
@@ -51,18 +55,24 @@ class ResponseQueue {
  private:
   struct Entry {
     bool ready = false;
+    bool dropped = false;
     SliceList frame;
     MemoryBudget::Hold hold = {};
   };
-  // Answers that leave in one write.
+  // Answers that leave together.
   struct Departure {
     SliceList slices;
     std::size_t bytes = 0;
-    std::vector<MemoryBudget::Hold> holds;
+    MemoryBudget::Hold hold = {};
   };
+  Entry& entry(std::uint64_t sequence) { return entries_[sequence - first_]; }
   void finish(std::uint64_t sequence, SliceList frame);
+  void drop(std::uint64_t sequence);
   void schedule();
+  void break_off();
+  bool front_ready() const { return !entries_.empty() && entries_.front().ready; }
   runtime::Task<void> write_ready();
+  runtime::Task<void> write(SliceList slices);
   Departure take_ready();
 
   runtime::Executor& executor_;
@@ -72,6 +82,7 @@ class ResponseQueue {
   std::deque<Entry> entries_;
   std::uint64_t first_ = 0;  // sequence of entries_.front()
   bool writing_ = false;
+  bool ending_ = false;
   bool broken_ = false;
   std::size_t unwritten_bytes_ = 0;  // of finished answers
   std::uint64_t bytes_sent_ = 0;

@@ -87,7 +87,8 @@ void Server::close_stale(runtime::MonotonicTime now) {
       runtime::milliseconds(broker_.broker_config(*image).int_of("connections.max.idle.ms", 600000));
   for (const auto& connection : connections_) {
     connection->note_activity(now);
-    if (connection->idle_since(now - idle) || connection->stalled_since(now - kFrameStall))
+    const bool in_the_way = broker_.request_memory.waiting() > 0 && connection->is_slow(now);
+    if (connection->idle_since(now - idle) || connection->stalled_since(now - kFrameStall) || in_the_way)
       connection->close();
   }
 }

@@ -26,7 +26,8 @@ class Server {
   runtime::Task<void> accept_all(std::string listener, runtime::Listener& socket);
   void admit(const std::string& listener, std::unique_ptr<runtime::Stream> stream);
   runtime::Task<void> run(Connections::iterator connection);
-  // Closes connections that are idle, or stay inside a frame, for too long.
+  // Closes connections that are idle, stay inside a frame for too long, or are slow with one while others
+  // wait for its memory.
   runtime::Task<void> watch_idle();
   void close_stale(runtime::MonotonicTime now);
   bool over_limit(const std::string& host);

@@ -26,7 +26,7 @@ Writer::Writer(std::size_t capacity)
 void Writer::grow(std::size_t size) {
   capacity_ = std::max(capacity_ * 2, used_ + size);
   auto larger = std::make_shared_for_overwrite<std::byte[]>(capacity_);
-  std::memcpy(larger.get(), buffer_.get(), used_);
+  std::copy_n(buffer_.get(), used_, larger.get());
   buffer_ = std::move(larger);
 }
 
@@ -41,7 +41,9 @@ SliceList Writer::finish() && {
     done = splice.position;
   }
   if (done < used_) out.push_back(whole.from(done));
-  *this = Writer(0);
+  buffer_.reset();
+  splices_.clear();
+  capacity_ = used_ = spliced_ = 0;
   return out;
 }
 

@@ -5,6 +5,7 @@ settings for every node, for example "storage.shards=2"."""
 import ctypes
 import os
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -60,10 +61,17 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def limit_descriptors(limits):
+    if limits:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 class Broker:
     """Start it from the main thread: the kernel ends it when the thread that started it ends."""
 
-    def __init__(self, settings=()):
+    def __init__(self, settings=(), descriptors=None):
+        """`descriptors`: the soft and the hard limit that the node is started with."""
+        self.descriptors = descriptors
         self.folder = tempfile.mkdtemp(prefix="moldau-clients-")
         self.data_dir = os.path.join(self.folder, "data")
         self.log_path = os.path.join(self.folder, "log")
@@ -109,7 +117,7 @@ class Broker:
     def _start_once(self):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=die_with_parent)
+                                            preexec_fn=lambda: (die_with_parent(), limit_descriptors(self.descriptors)))
         return wait_for(self._started, START_SECONDS, "the node answers ready") == "ready"
 
     def _started(self):

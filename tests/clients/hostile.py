@@ -4,7 +4,7 @@ import sys
 import time
 
 from adapters import RdkafkaC
-from broker import wait_for
+from broker import PATIENCE, wait_for
 from canary import Canary
 from live_test import LiveTest
 from raw import API_VERSIONS, Peer, list_offsets_answer, list_offsets_request, request
@@ -78,9 +78,10 @@ class HostileTest(LiveTest):
         answer = (peer or self.connect()).ask(request(API_VERSIONS, 0, b"", correlation_id=77))
         self.assertEqual(answer[:6], b"\0\0\0\x4d\0\0")
 
-    def check_files_come_back(self, slack=4):
+    def check_files_come_back(self, slack=4, seconds=15):
         """Descriptors of connections that ended are closed again."""
-        wait_for(lambda: self.broker.open_files() <= self.files + slack, 15, "descriptors are closed again")
+        wait_for(lambda: self.broker.open_files() <= self.files + slack, seconds * PATIENCE,
+                 "descriptors are closed again")
 
     def end_offset(self, topic, partition=0):
         error, offset = list_offsets_answer(self.connect().ask(list_offsets_request(topic, partition, -1)))

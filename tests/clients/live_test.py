@@ -14,10 +14,11 @@ class LiveTest(unittest.TestCase):
     """One node for all tests of the class. A failure shows what the node logged meanwhile."""
 
     settings = ()
+    descriptors = None
 
     @classmethod
     def setUpClass(cls):
-        cls.broker = Broker(cls.settings).start()
+        cls.broker = Broker(cls.settings, cls.descriptors).start()
         cls.addClassCleanup(cls.broker.close)
 
     def run(self, result=None):

@@ -36,6 +36,12 @@ using runtime::Task;
 // ends the connection.
 void report_undecodable(Broker& broker, const Request& request, const Error& error);
 
+// What the controller decides is handed on as it is.
+template <class Message>
+auto ask_controller(Broker& broker, const Request&, Message message) {
+  return broker.controller.ask(std::move(message));
+}
+
 // Produce and ApiVersions answer in ways of their own.
 Task<void> produce(Broker& broker, Request request, ResponseQueue::Slot slot);
 Task<void> api_versions(Broker& broker, Request request, ResponseQueue::Slot slot);
@@ -44,21 +50,12 @@ Task<wire::FetchResponse> fetch(Broker&, const Request&, wire::FetchRequest);
 Task<wire::ListOffsetsResponse> list_offsets(Broker&, const Request&, wire::ListOffsetsRequest);
 Task<wire::MetadataResponse> metadata(Broker&, const Request&, wire::MetadataRequest);
 Task<wire::FindCoordinatorResponse> find_coordinator(Broker&, const Request&, wire::FindCoordinatorRequest);
-Task<wire::CreateTopicsResponse> create_topics(Broker&, const Request&, wire::CreateTopicsRequest);
-Task<wire::DeleteTopicsResponse> delete_topics(Broker&, const Request&, wire::DeleteTopicsRequest);
 Task<wire::DeleteRecordsResponse> delete_records(Broker&, const Request&, wire::DeleteRecordsRequest);
 Task<wire::InitProducerIdResponse> init_producer_id(Broker&, const Request&, wire::InitProducerIdRequest);
 Task<wire::OffsetForLeaderEpochResponse> offset_for_leader_epoch(Broker&, const Request&,
                                                                  wire::OffsetForLeaderEpochRequest);
 Task<wire::DescribeConfigsResponse> describe_configs(Broker&, const Request&, wire::DescribeConfigsRequest);
-Task<wire::AlterConfigsResponse> alter_configs(Broker&, const Request&, wire::AlterConfigsRequest);
-Task<wire::IncrementalAlterConfigsResponse> incremental_alter_configs(Broker&, const Request&,
-                                                                      wire::IncrementalAlterConfigsRequest);
 Task<wire::DescribeLogDirsResponse> describe_log_dirs(Broker&, const Request&, wire::DescribeLogDirsRequest);
-Task<wire::CreatePartitionsResponse> create_partitions(Broker&, const Request&,
-                                                       wire::CreatePartitionsRequest);
-Task<wire::DescribeQuorumResponse> describe_quorum(Broker&, const Request&, wire::DescribeQuorumRequest);
-Task<wire::UpdateFeaturesResponse> update_features(Broker&, const Request&, wire::UpdateFeaturesRequest);
 Task<wire::DescribeClusterResponse> describe_cluster(Broker&, const Request&, wire::DescribeClusterRequest);
 Task<wire::DescribeProducersResponse> describe_producers(Broker&, const Request&,
                                                          wire::DescribeProducersRequest);

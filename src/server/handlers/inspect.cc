@@ -13,16 +13,15 @@ namespace {
 
 using ActiveProducer = wire::DescribeProducersResponse::Topic::Partition::ActiveProducer;
 
-Task<replication::PartitionResult<std::vector<ActiveProducer>>> producers_here(
-    replication::Partition& partition) {
-  if (partition.closed()) co_return replication::refuse(ErrorCode::unknown_topic_or_partition);
+replication::PartitionResult<std::vector<ActiveProducer>> producers_here(replication::Partition& partition) {
+  if (partition.closed()) return replication::refuse(ErrorCode::unknown_topic_or_partition);
   std::vector<ActiveProducer> active;
   for (const auto& [id, state] : partition.log()->producers().producers()) {
     active.push_back({id, state.epoch, state.last_sequence(), state.last_timestamp, state.coordinator_epoch,
                       state.transaction_first_offset});
   }
   std::ranges::sort(active, {}, &ActiveProducer::producer_id);
-  co_return active;
+  return active;
 }
 
 struct LogSize {

@@ -97,7 +97,7 @@ Task<void> create_missing(Broker& broker, const Request& request, std::vector<st
     topic.num_partitions = -1;
     topic.replication_factor = -1;
   }
-  const auto created = co_await broker.controller.create_topics(std::move(create));
+  const auto created = co_await broker.controller.ask(std::move(create));
   for (const auto& topic : created.topics) {
     if (topic.error_code != ErrorCode::none) continue;
     telemetry::log_info("server", "topic created because a client asked for it",

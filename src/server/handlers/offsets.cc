@@ -6,19 +6,6 @@ namespace moldau::server::handlers {
 
 using wire::ErrorCode;
 
-namespace {
-
-Task<replication::PartitionResult<Offset>> delete_here(replication::Partition& partition, Offset before) {
-  co_return partition.delete_records(before);
-}
-
-Task<replication::PartitionResult<storage::LeaderEpochCache::EpochEnd>> epoch_end_here(
-    replication::Partition& partition, LeaderEpoch current, LeaderEpoch requested) {
-  co_return partition.offset_for_leader_epoch(current, requested);
-}
-
-}  // namespace
-
 Task<wire::DeleteRecordsResponse> delete_records(Broker& broker, const Request&,
                                                  wire::DeleteRecordsRequest message) {
   wire::DeleteRecordsResponse response;
@@ -35,7 +22,7 @@ Task<wire::DeleteRecordsResponse> delete_records(Broker& broker, const Request&,
       if (answer.error_code == ErrorCode::none) {
         const auto deleted = co_await on_partition(
             broker, {known->id, partition.partition_index},
-            [&](replication::Partition& at) { return delete_here(at, partition.offset); });
+            [&](replication::Partition& at) { return at.delete_records(partition.offset); });
         answer.error_code = deleted ? ErrorCode::none : deleted.error().code;
         answer.low_watermark = deleted.value_or(kNoOffset);
       }
@@ -60,7 +47,7 @@ Task<wire::OffsetForLeaderEpochResponse> offset_for_leader_epoch(Broker& broker,
       if (answer.error_code == ErrorCode::none) {
         const auto end =
             co_await on_partition(broker, {known->id, partition.partition}, [&](replication::Partition& at) {
-              return epoch_end_here(at, partition.current_leader_epoch, partition.leader_epoch);
+              return at.offset_for_leader_epoch(partition.current_leader_epoch, partition.leader_epoch);
             });
         answer.error_code = end ? ErrorCode::none : end.error().code;
         if (end) answer.leader_epoch = end->epoch;

@@ -83,15 +83,6 @@ void fill(PartitionAnswer& answer, const replication::PartitionResult<storage::A
   }
 }
 
-// A full commit log is no error of the client's: its request waits for the segments to be written, and with
-// it the connection.
-Task<replication::PartitionResult<storage::AppendInfo>> append_here(replication::Partition& partition,
-                                                                    const Slice& records,
-                                                                    replication::ProduceRules rules,
-                                                                    TimestampMs now_ms) {
-  co_return partition.append(records, rules, now_ms);
-}
-
 Task<replication::PartitionResult<bool>> await_space(replication::Partition& partition,
                                                      runtime::MonotonicTime deadline) {
   co_await partition.wait_for_space(deadline);
@@ -105,13 +96,13 @@ runtime::MonotonicTime deadline_of(const Produce& produce) {
 
 Task<void> append_partition(Broker& broker, Produce& produce, TopicIdPartition key,
                             const PartitionRequest& partition, Waiting place) {
-  const replication::ProduceRules rules{produce.message.acks, produce.request.header.api_version,
-                                        produce.request.header.client_id == kInternalClient};
+  const replication::ProduceRules rules{produce.message.acks, produce.request.header.api_version};
   const Slice records = records_of(partition);
   const TimestampMs now_ms = broker.wall_now_ms();
-  const auto append = [&](replication::Partition& at) { return append_here(at, records, rules, now_ms); };
+  const auto append = [&](replication::Partition& at) { return at.append(records, rules, now_ms); };
   auto appended = co_await on_partition(broker, key, append);
-  // A full commit log makes the producer wait, not longer than it wants to or the connection lives.
+  // A full commit log is no error of the client's: its request waits for the segments to be written, and with
+  // it the connection, not longer than the client wants to or lives.
   const auto deadline = deadline_of(produce);
   while (!appended && appended.error().passes && broker.executor.now() < deadline &&
          produce.request.closing.value() == 0) {
@@ -164,6 +155,7 @@ Task<replication::PartitionResult<bool>> wait_here(replication::Partition& parti
   if (log == nullptr) co_return replication::refuse(ErrorCode::unknown_topic_or_partition);
   if (co_await partition.high_watermark().reaches(executor, until, deadline)) co_return true;
   if (partition.closed()) co_return replication::refuse(ErrorCode::unknown_topic_or_partition);
+  if (partition.offline()) co_return replication::refuse(ErrorCode::kafka_storage_error);
   if (log->poisoned() != nullptr) {
     co_return replication::refuse(ErrorCode::kafka_storage_error, log->poisoned()->message);
   }

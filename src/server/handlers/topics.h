@@ -26,25 +26,33 @@ wire::ErrorCode check_leader(const Broker& broker, const metadata::Topic* topic,
 // The endpoint of a broker for clients of this listener; null when the broker has no such listener.
 const metadata::BrokerEndpoint* endpoint_of(const metadata::Broker& broker, std::string_view listener);
 
+// What `Body` answers of a partition, at once or as a Task: a PartitionResult.
+template <class Body>
+using AnswerOf =
+    typename runtime::detail::TaskValue<std::invoke_result_t<Body&, replication::Partition&>>::type;
+
 // The shard's half of on_partition.
 template <class Body>
-auto run_on(replication::PartitionSet& partitions, TopicIdPartition key, Body& body)
-    -> runtime::Task<typename std::invoke_result_t<Body&, replication::Partition&>::value_type> {
+runtime::Task<AnswerOf<Body>> run_on(replication::PartitionSet& partitions, TopicIdPartition key, Body body) {
   const std::shared_ptr<replication::Partition> partition = partitions.find(key);
   if (!partition) {
     co_return replication::refuse(partitions.is_offline(key) ? wire::ErrorCode::kafka_storage_error
                                                              : wire::ErrorCode::not_leader_or_follower);
   }
-  co_return co_await body(*partition);
+  if constexpr (std::is_same_v<std::invoke_result_t<Body&, replication::Partition&>, AnswerOf<Body>>) {
+    co_return body(*partition);
+  } else {
+    co_return co_await body(*partition);
+  }
 }
 
-// Runs `body(Partition&)`, which returns a Task<PartitionResult<T>>, on the shard that owns the partition.
+// The answer of `body(Partition&)` on the shard that owns the partition.
 template <class Body>
-auto on_partition(Broker& broker, TopicIdPartition key, Body body)
-    -> runtime::Task<typename std::invoke_result_t<Body&, replication::Partition&>::value_type> {
+runtime::Task<AnswerOf<Body>> on_partition(Broker& broker, TopicIdPartition key, Body body) {
   const ShardData& shard = broker.shard_of(key);
-  co_return co_await runtime::on_shard(broker.executor, shard.executor,
-                                       [&] { return run_on(shard.partitions, key, body); });
+  return runtime::on_shard(broker.executor, shard.executor, [&partitions = shard.partitions, key, body] {
+    return run_on(partitions, key, body);
+  });
 }
 
 }  // namespace moldau::server::handlers

@@ -41,6 +41,7 @@ class Streams : public testing::Test {
 
   simulation::World world{11};
   runtime::Executor& executor = world.shard(0);
+  runtime::Watermark ended;
 };
 
 TEST_F(Streams, FramesOfAllSizesArriveWhole) {
@@ -48,7 +49,7 @@ TEST_F(Streams, FramesOfAllSizesArriveWhole) {
   auto run = [&]() -> Task<int> {
     Pair pair = co_await connect();
     MemoryBudget budget(executor, 8 << 20);
-    FrameReader reader(executor, *pair.server, budget, {});
+    FrameReader reader(executor, *pair.server, budget, ended, {});
     SliceList all;
     for (std::size_t i = 0; i < sizes.size(); ++i) all.push_back(frame_of(sizes[i], i));
     auto writing = pair.client->write(all);
@@ -81,7 +82,7 @@ TEST_F(Streams, WhatIsNoKafkaIsNamed) {
     auto run = [&]() -> Task<Error> {
       Pair pair = co_await connect();
       MemoryBudget budget(executor, 1 << 20);
-      FrameReader reader(executor, *pair.server, budget, {});
+      FrameReader reader(executor, *pair.server, budget, ended, {});
       static_cast<void>(co_await send(*pair.client, text(bytes)));
       pair.client->close();
       auto frame = co_await reader.next();
@@ -102,7 +103,7 @@ TEST_F(Streams, AnAnnouncedFrameTakesMemoryOnlyAsItArrives) {
   auto run = [&]() -> Task<int> {
     Pair pair = co_await connect();
     MemoryBudget budget(executor, 4 << 20);
-    FrameReader reader(executor, *pair.server, budget, {});
+    FrameReader reader(executor, *pair.server, budget, ended, {});
     Buffer start;
     start.append_be<std::int32_t>(100 << 20);
     start.append("abc");
@@ -125,7 +126,7 @@ TEST_F(Streams, WithoutRequestMemoryTheWaitEnds) {
     MemoryBudget budget(executor, 80 << 10);
     MemoryBudget::Hold other;
     EXPECT_TRUE(co_await budget.raise(other, 70 << 10, executor.now()));
-    FrameReader reader(executor, *pair.server, budget, {});
+    FrameReader reader(executor, *pair.server, budget, ended, {});
     auto writing = send(*pair.client, frame_of(50000, 1));
     const auto frame = co_await reader.next();
     EXPECT_FALSE(frame.has_value());
@@ -163,8 +164,51 @@ TEST_F(Streams, AnswersLeaveInTheOrderOfTheirRequests) {
   EXPECT_EQ(world.run(run()), "abc");
 }
 
-TEST_F(Streams, ADroppedSlotEndsTheConnection) {
+TEST_F(Streams, APeerThatVanishesDoesNotWaitForMemory) {
   auto run = [&]() -> Task<int> {
+    Pair pair = co_await connect();
+    MemoryBudget budget(executor, 80 << 10);
+    MemoryBudget::Hold other;
+    EXPECT_TRUE(co_await budget.raise(other, 70 << 10, executor.now()));
+    FrameReader reader(executor, *pair.server, budget, ended, {});
+    auto writing = send(*pair.client, frame_of(50000, 1));
+    auto reading = reader.next();
+    co_await runtime::sleep_for(executor, std::chrono::seconds(1));
+    EXPECT_EQ(budget.waiting(), 1u);
+    const auto before = executor.now();
+    ended.advance(1);
+    const auto frame = co_await std::move(reading);
+    EXPECT_FALSE(frame.has_value());
+    if (!frame) EXPECT_EQ(frame.error().code, Errc::truncated);
+    EXPECT_LT(executor.now() - before, std::chrono::seconds(1));
+    EXPECT_EQ(budget.waiting(), 0u);
+    pair.server->close();
+    pair.client->close();
+    static_cast<void>(co_await std::move(writing));
+    co_return 0;
+  };
+  world.run(run());
+}
+
+TEST_F(Streams, AHangUpIsToldToThoseWhoDoNotRead) {
+  const auto told_after = [&](auto end) {
+    auto run = [&]() -> Task<bool> {
+      Pair pair = co_await connect();
+      static_cast<void>(co_await send(*pair.client, text("unread")));
+      EXPECT_FALSE(co_await pair.server->hung_up().wait(executor.now() + std::chrono::seconds(1)));
+      end(pair);
+      const bool told = co_await pair.server->hung_up().wait(executor.now() + std::chrono::seconds(5));
+      co_return told;
+    };
+    return world.run(run());
+  };
+  EXPECT_TRUE(told_after([](Pair& pair) { pair.client->close(); }));
+  EXPECT_TRUE(told_after([](Pair& pair) { pair.client.reset(); }));
+  EXPECT_TRUE(told_after([](Pair& pair) { pair.server->close(); })) << "for one's own close too";
+}
+
+TEST_F(Streams, ADroppedSlotEndsTheConnectionAfterTheAnswersBeforeIt) {
+  auto run = [&]() -> Task<std::string> {
     Pair pair = co_await connect();
     MemoryBudget budget(executor, 1 << 20);
     ResponseQueue queue(executor, *pair.server, budget);
@@ -172,15 +216,24 @@ TEST_F(Streams, ADroppedSlotEndsTheConnection) {
     {
       auto dropped = queue.reserve();
     }
-    std::move(first).complete({text("never seen, the connection is closed")});
+    auto last = queue.reserve();
+    EXPECT_TRUE(queue.ending());
+    std::move(last).complete({text("never seen")});
+    co_await runtime::sleep_for(executor, std::chrono::milliseconds(10));
+    std::move(first).complete({text("seen")});
+    std::string all;
     std::byte got[64];
-    const auto size = co_await pair.client->read_some(got);
-    EXPECT_TRUE(!size.has_value() || *size == 0);
+    for (;;) {
+      const auto size = co_await pair.client->read_some(got);
+      if (!size || *size == 0) break;
+      all += as_text(ByteView(got, *size));
+    }
     co_await queue.close();
     EXPECT_EQ(queue.pending(), 0u);
-    co_return 0;
+    EXPECT_EQ(budget.used_bytes(), 0u);
+    co_return all;
   };
-  world.run(run());
+  EXPECT_EQ(world.run(run()), "seen");
 }
 
 }  // namespace
