@@ -11,8 +11,8 @@
 //   kMinVersion, kMaxVersion, kFlexibleFrom, and kKey for requests and responses
 //
 // decode refuses with Errc::unsupported for a version that is not the message's, Errc::truncated when the
-// bytes end early, Errc::corrupt for all else, bytes left over included. REQUIRES elsewhere: a version of the
-// message.
+// bytes end early, Errc::corrupt for all else, bytes left over included, except after a request. REQUIRES
+// elsewhere: a version of the message.
 #pragma once
 
 #include <cstdint>

@@ -46,6 +46,21 @@ TEST(EveryMessage, EncodesToTheSameBytesAgain) {
   });
 }
 
+// Bytes after a request are ignored, as in Kafka; all else must end where its bytes end.
+void expect_judged_with_a_byte_more(const MessageType& type, const Slice& body, ApiVersion version) {
+  std::vector<std::byte> longer(body.view().begin(), body.view().end());
+  longer.push_back(std::byte{0});
+  const auto result = type.reencode(Slice::take(std::move(longer)), version);
+  if (type.kind == MessageType::Kind::request) {
+    ASSERT_TRUE(result.has_value()) << result.error().message;
+    EXPECT_EQ(to_hex(joined(*result)), to_hex(body));
+    return;
+  }
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, Errc::corrupt);
+  EXPECT_NE(result.error().message.find(type.name), std::string::npos) << result.error().message;
+}
+
 TEST(EveryMessage, RefusesBytesThatEndEarlyOrLate) {
   Random random(3);
   for_each_version([&](const MessageType& type, ApiVersion version) {
@@ -55,12 +70,7 @@ TEST(EveryMessage, RefusesBytesThatEndEarlyOrLate) {
       const auto result = type.reencode(body.cut(0, size), version);
       ASSERT_FALSE(result.has_value()) << size << " of " << body.size();
     }
-    std::vector<std::byte> longer(body.view().begin(), body.view().end());
-    longer.push_back(std::byte{0});
-    const auto result = type.reencode(Slice::take(std::move(longer)), version);
-    ASSERT_FALSE(result.has_value());
-    EXPECT_EQ(result.error().code, Errc::corrupt);
-    EXPECT_NE(result.error().message.find(type.name), std::string::npos) << result.error().message;
+    expect_judged_with_a_byte_more(type, body, version);
   });
 }
 
