@@ -86,15 +86,14 @@ Task<Status> PartitionHost::open_manager(unsigned index, unsigned count) {
                                      world_.wall_clock(), hosted.codecs,     hosted.random,
                                      directory_,          *recovery_points_, *log_starts_};
   CO_ASSIGN_OR_RETURN(hosted.logs, co_await storage::LogManager::open(context, std::move(options)));
-  hosted.logs->on_offline([this](const Error& error) { note_failure(error); });
+  // It may be told when this is gone: only `home` is touched before that is known.
+  hosted.logs->on_offline([this, alive = std::weak_ptr(alive_), &home = world_.shard(0)](const Error& error) {
+    home.post_remote([this, alive, error] {
+      if (!alive.expired()) go_offline(error).detach();
+    });
+  });
   report(*hosted.logs);
   co_return Status();
-}
-
-void PartitionHost::note_failure(const Error& error) {
-  world_.shard(0).post_remote([this, alive = std::weak_ptr(alive_), error] {
-    if (!alive.expired()) go_offline(error).detach();
-  });
 }
 
 // What one of its logs has seen is true of the device: all logs of the folder stop, those on other shards

@@ -53,8 +53,7 @@ class PartitionHost {
 
  private:
   runtime::Task<Status> open_manager(unsigned index, unsigned count);
-  // The data folder has failed, for whichever of its logs noticed first. From any shard.
-  void note_failure(const Error& error);
+  // The data folder has failed, for whichever of its logs noticed first.
   runtime::Task<void> go_offline(Error error);
   runtime::Task<void> apply_here(HostedLogs& hosted, unsigned index,
                                  std::shared_ptr<const metadata::Image> image, metadata::Delta delta);
