@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -40,7 +41,7 @@ class Tally:
         for name in self.skipped:
             print(f"skipped: {name}")
         print(f"{len(self.passed)} passed, {len(self.failed)} failed, {len(self.skipped)} skipped", flush=True)
-        return 0 if self.passed and not self.failed else 1
+        return 1 if self.failed else 0
 
 
 def say(client, verdict, scenario, reason=""):
@@ -90,18 +91,23 @@ def show(what, text):
     print(f"--- {what}", *text.splitlines()[-SHOWN_LINES:], "---", sep="\n", file=sys.stderr, flush=True)
 
 
-def run_client(client, broker, tally):
+def run_client(client, preparation, broker, tally):
+    """Plays it as soon as the client is there."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="moldau-interop-") as scratch:
-        try:
-            command = CLIENTS[client](Path(scratch))
-        except Unavailable as reason:
-            return tally.skip(client, str(reason).replace("\n", " | "))
-        except Broken as reason:
-            return tally.add(client, "fail", "build", str(reason))
-        ready = time.monotonic()
-        play(client, command, broker, tally)
-    say(client, "time", f"{ready - began:.1f} s to fetch and build, {time.monotonic() - ready:.1f} s to run")
+    try:
+        command = preparation.result()
+    except Unavailable as reason:
+        return tally.skip(client, str(reason).replace("\n", " | "))
+    except Broken as reason:
+        return tally.add(client, "fail", "build", str(reason))
+    ready = time.monotonic()
+    play(client, command, broker, tally)
+    say(client, "time", f"waited {ready - began:.1f} s for the client, {time.monotonic() - ready:.1f} s to run")
+
+
+def prepare(client, folder):
+    folder.mkdir()
+    return CLIENTS[client](folder)
 
 
 def main(names):
@@ -109,11 +115,13 @@ def main(names):
     if unknown:
         sys.exit(f"error: no client {', '.join(unknown)}; there are {', '.join(CLIENTS)}")
     tally = Tally()
-    with Broker() as broker:
-        for client in names or CLIENTS:
+    with Broker() as broker, tempfile.TemporaryDirectory(prefix="moldau-interop-") as scratch, \
+            ThreadPoolExecutor(1) as pool:  # clients are fetched and built in turn while earlier ones play
+        preparations = {name: pool.submit(prepare, name, Path(scratch) / name) for name in names or CLIENTS}
+        for client, preparation in preparations.items():
             if not broker.running():
                 broker.restart()
-            run_client(client, broker, tally)
+            run_client(client, preparation, broker, tally)
     return tally.close()
 
 

@@ -52,7 +52,9 @@ class Tools:
         return name
 
     def produce(self, topic, text, *words):
-        printed = self.command(TOOLS + "ConsoleProducer", "--topic", topic, *words, stdin=text, errors=True)
+        # Its own timeout of 1.5 s makes it send again, and so twice, when the machine is busy.
+        printed = self.command(TOOLS + "ConsoleProducer", "--topic", topic, "--request-timeout-ms", 30000, *words,
+                               stdin=text, errors=True)
         that("ERROR" not in printed, f"the console producer wrote: {printed[-600:]}")
 
     def consume(self, topic, count, *words):
