@@ -167,6 +167,8 @@ class Log final : public CommitLog::Participant {
   const LeaderEpochCache& epochs() const { return epochs_; }
   std::int64_t size_bytes() const;
   std::size_t segment_count() const { return segments_.size(); }
+  // Of the tail alone: what no segment file has yet.
+  std::int64_t tail_bytes() const { return tail_.size_bytes(); }
   std::int64_t unflushed_bytes() const { return tail_.size_bytes() + unsynced_bytes_; }
   const LogIdentity& identity() const { return identity_; }
   const LogConfig& config() const { return config_; }

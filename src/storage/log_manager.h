@@ -56,7 +56,10 @@ struct LogManagerOptions {
   runtime::Duration recovery_point_interval =
       std::chrono::seconds(60);  // log.flush.offset.checkpoint.interval.ms
   runtime::Duration log_start_interval = std::chrono::seconds(60);
-  runtime::Duration flush_check_interval = std::chrono::seconds(1);  // for flush.ms
+  // For flush.ms, and for logs at rest: what had no append between two checks is flushed, so that those who
+  // read the segment files see recent records, and that the commit log keeps little of logs at rest.
+  runtime::Duration flush_check_interval = std::chrono::seconds(1);
+  std::size_t rest_flushes = 16;  // logs at rest that one check flushes; 0: none
   // So long an append may wait in the commit log alone, when nothing else asks for its flush.
   runtime::Duration flush_interval = std::chrono::seconds(60);
   std::int64_t tail_flush_bytes = 4 << 20;  // LogContext's
@@ -155,6 +158,7 @@ class LogManager {
         : log(std::move(opened)), users(executor) {}
     std::unique_ptr<Log> log;
     runtime::Gate users;  // the manager's own work on it
+    Offset end_at_check = kNoOffset;
   };
   using Logs = std::unordered_map<TopicIdPartition, std::shared_ptr<Hosted>>;
 
@@ -199,6 +203,7 @@ class LogManager {
   runtime::Task<void> repeat(runtime::Duration interval, runtime::Task<Status> (LogManager::*work)());
   runtime::Task<void> watch_commit_log();
   runtime::Task<Status> flush_due();
+  static bool at_rest(Hosted& hosted);
   runtime::Task<Status> save_recovery_points();
   runtime::Task<Status> save_log_starts();
   runtime::Task<void> relieve(std::vector<TopicIdPartition> partitions);

@@ -1,5 +1,6 @@
 // What a log manager does from time to time, and what it does when the device fails.
 #include <limits>
+#include <utility>
 
 #include "storage/log_manager.h"
 
@@ -63,11 +64,21 @@ Task<Status> LogManager::flush_all() {
   return flush_logs(std::move(ids));
 }
 
+// Has something in memory and had no append since the last check.
+bool LogManager::at_rest(Hosted& hosted) {
+  const Offset end = hosted.log->end_offset().value();
+  const Offset before = std::exchange(hosted.end_at_check, end);
+  return before == end && hosted.log->tail_bytes() > 0;
+}
+
 Task<Status> LogManager::flush_due() {
   std::vector<TopicIdPartition> ids;
   const TimestampMs now_ms = context_.wall_clock.now_ms();
+  std::size_t at_rest_left = options_.rest_flushes;
   for (const auto& [id, hosted] : logs_) {
-    if (hosted->log->flush_due(now_ms)) ids.push_back(id);
+    const bool rests = at_rest(*hosted) && at_rest_left > 0;
+    if (rests) --at_rest_left;
+    if (rests || hosted->log->flush_due(now_ms)) ids.push_back(id);
   }
   return flush_logs(std::move(ids));
 }
