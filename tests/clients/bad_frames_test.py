@@ -311,16 +311,20 @@ class Streams(HostileTest):
         self.assertEqual(self.end_offset("streams"), before + 200)
 
     def test_a_bad_request_behind_good_ones_leaves_their_answers_whole(self):
-        with Peer(self.broker.port) as peer:
-            peer.send(metadata_request(["streams"], 1) + produce_request([(0, batch())], "streams", correlation_id=2) +
-                      request(999, 0, b""))
-            got = []
-            try:
-                while True:
-                    got.append(struct.unpack(">i", peer.receive()[:4])[0])
-            except ConnectionError:
-                pass
-        self.assertEqual(got, [1, 2][:len(got)])
+        good = (metadata_request(["streams"], 1) + produce_request([(0, batch())], "streams", correlation_id=2) +
+                list_offsets_request("streams", 0, -1, 3) + produce_request([(0, batch())], "streams", correlation_id=4))
+        unanswerable = produce_request([(99, batch())], "streams", acks=0)
+        for bad in (request(999, 0, b""), request(METADATA, 1, int32(2 ** 31 - 1)), int32(-1), b"GET / HTTP/1.1\r\n",
+                    unanswerable):
+            with Peer(self.broker.port) as peer:
+                peer.send(good + bad + metadata_request(["streams"], 5))
+                got = []
+                try:
+                    while True:
+                        got.append(struct.unpack(">i", peer.receive()[:4])[0])
+                except ConnectionError:
+                    pass
+            self.assertEqual(got, [1, 2, 3, 4], f"answers before {bad[:20]}")
         self.check_alive()
 
     def test_peers_that_reset_at_each_byte_of_the_answer(self):
@@ -337,13 +341,22 @@ class Streams(HostileTest):
         self.check_files_come_back()
 
     def test_peers_that_leave_while_their_fetch_waits(self):
+        """NW-04, RE-11: they are noticed at once, not when the fetch would have ended."""
         end = self.end_offset("streams")
-        for i in range(300):
-            peer = Peer(self.broker.port)
-            peer.send(fetch_request([("streams", 0, end, 1 << 20)], max_wait_ms=5000))
-            peer.reset() if i % 2 else peer.socket.close()
+        peers = [Peer(self.broker.port) for _ in range(300)]
+        for peer in peers:
+            peer.send(fetch_request([("streams", 0, end, 1 << 20)], max_wait_ms=2 ** 31 - 1))
         self.check_alive()
-        self.check_files_come_back()
+        for i, peer in enumerate(peers):
+            peer.reset() if i % 2 else peer.socket.close()
+        self.check_files_come_back(seconds=3)
+
+    def test_a_half_closed_peer_gets_the_answer_to_its_fetch_at_once(self):
+        end = self.end_offset("streams")
+        with Peer(self.broker.port) as peer:
+            peer.send(fetch_request([("streams", 0, end, 1 << 20)], max_wait_ms=60_000))
+            peer.socket.shutdown(1)
+            self.assertEqual(fetch_answers(peer.receive()), [(0, end, b"")])
 
     def test_peers_that_leave_without_a_word(self):
         for _ in range(300):
