@@ -125,6 +125,8 @@ SliceList FakeBroker::model_answer(const wire::RequestFrame& request, bool& clos
     closes = true;
     return {};
   }
+  if (const auto served = served_.find(header.api_key); served != served_.end())
+    return served->second(request);
   switch (header.api_key) {
     case ApiKey::metadata:
       return reply(metadata(*wire::MetadataRequest::decode(request.body, version)));

@@ -68,6 +68,17 @@ class FakeBroker {
   using Hook = std::function<std::optional<Script>(const wire::RequestFrame&)>;
 
   FakeBroker(simulation::World& world, FakeCluster& cluster, NodeId id, std::uint16_t port);
+
+  // From now on it serves this kind of request, in all versions that we know: `function` makes the answer.
+  template <class Request, class Response>
+  void serves(std::function<Response(const Request&)> function) {
+    ranges[Request::kKey] = {Request::kMinVersion, Request::kMaxVersion};
+    served_[Request::kKey] = [function = std::move(function)](const wire::RequestFrame& frame) {
+      const auto version = frame.header.api_version;
+      return wire::encode_response(frame.header.correlation_id, version,
+                                   function(*Request::decode(frame.body, version)));
+    };
+  }
   runtime::Task<void> stop();
 
   Hook hook;
@@ -104,6 +115,7 @@ class FakeBroker {
   std::string name_of(const std::string& name, const TopicId& id) const;
   bool has_data(const wire::FetchRequest& request);
 
+  std::map<wire::ApiKey, std::function<SliceList(const wire::RequestFrame&)>> served_;
   simulation::World& world_;
   FakeCluster& cluster_;
   NodeId id_;
