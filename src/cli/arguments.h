@@ -45,6 +45,8 @@ class Arguments {
   std::optional<std::string> find(std::string_view key) const;
   std::string text(std::string_view key, std::string_view otherwise = {}) const;
   const std::vector<std::string>& all(std::string_view key) const;
+  // How often a switch that repeats was given: -vv.
+  std::size_t count(std::string_view key) const { return all(key).size(); }
   // A whole number in the range, or the usage error that says so.
   Answer<std::optional<std::int64_t>> number(std::string_view key, std::int64_t least,
                                              std::int64_t most) const;

@@ -53,7 +53,7 @@ Json list_json(const std::vector<std::string>& items) {
 }
 
 Answer<void> print(Session& session, const Health& health) {
-  Table table({{"healthy"},
+  Table table({{.name = "healthy", .state = true},
                {"reasons"},
                {"controller", true},
                {"brokers", true},

@@ -70,7 +70,7 @@ ClusterAnswer cluster_quorum(ClusterSession& session) {
   const auto quorum = co_await session.admin.describe_quorum();
   if (!quorum) co_return trouble(trouble_of(quorum.error(), "cannot describe the quorum"));
   Table table({{"node", true},
-               {"status"},
+               {.name = "status", .state = true},
                {"log_end_offset", true},
                {"lag", true},
                {"last_caught_up"},
@@ -119,7 +119,7 @@ ClusterAnswer cluster_logdirs(ClusterSession& session) {
   Exit exit = Exit::done;
   for (const auto& [node, dirs] : *brokers) {
     if (!dirs) {
-      session.session.note(trouble_of(dirs.error(), "cannot ask broker " + std::to_string(node)).to_string());
+      session.session.tell(trouble_of(dirs.error(), "cannot ask broker " + std::to_string(node)));
       exit = Exit::failed;
       continue;
     }

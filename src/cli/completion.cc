@@ -4,6 +4,7 @@
 
 #include "cli/connection.h"
 #include "cli/handlers.h"
+#include "cli/json.h"
 #include "cli/key_text.h"
 #include "cli/moldau_parser.h"
 #include "config/catalogue.h"
@@ -61,13 +62,57 @@ const Flag* find_flag(const Command* command, std::string_view word) {
   return at == global.end() ? nullptr : &*at;
 }
 
+constexpr std::int64_t kCachedForMs = 5'000;
+
+// Names that a cluster told are kept for the next keys that are pressed: the first line says when they were
+// asked for, and every other one is a name. One file for each list of brokers.
+std::string cache_path(const Session& session) {
+  const auto& process = session.invocation.process;
+  const auto cache = process.environment.find("XDG_CACHE_HOME");
+  const std::string folder = cache != process.environment.end() && cache->second.starts_with('/')
+                                 ? cache->second
+                                 : process.home + "/.cache";
+  const auto brokers = session.properties.find("bootstrap.servers");
+  return folder + "/moldau/topics-" + hex_of(brokers == session.properties.end() ? "" : brokers->second);
+}
+
+std::optional<std::vector<std::string>> cached_topics(const Session& session, TimestampMs now) {
+  const auto text = session.invocation.process.read_file(cache_path(session));
+  if (!text) return std::nullopt;
+  std::vector<std::string> lines = split(*text, '\n');
+  const auto asked_at = lines.empty() ? std::nullopt : whole_number(lines.front());
+  if (!asked_at || *asked_at > now || now - *asked_at > kCachedForMs) return std::nullopt;
+  lines.erase(lines.begin());
+  return lines;
+}
+
+runtime::Task<void> keep_topics(ClusterSession& session, const std::vector<std::string>& names) {
+  std::string text = std::to_string(session.world.wall_clock().now_ms()) + "\n";
+  for (const std::string& name : names) text += name + "\n";
+  const std::string path = cache_path(session.session);
+  co_await session.world.pool().run(runtime::Lane::background, session.executor(), [&] {
+    runtime::Disk& disk = session.world.disk();
+    if (disk.create_directories(runtime::directory_of(path)))
+      static_cast<void>(runtime::write_file_atomically(disk, path, as_bytes(text)));
+  });
+}
+
+void offer_names(Session& session, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (name.starts_with(session.arguments.text("prefix"))) session.out.line(name);
+  }
+}
+
 ClusterAnswer print_topics(ClusterSession& session) {
   const auto topics = co_await session.admin.list_topics();
   if (!topics) co_return Exit::failed;
+  std::vector<std::string> names;
   for (const client::TopicInfo& topic : *topics) {
-    if (!topic.internal && topic.name.starts_with(session.arguments().text("prefix")))
-      session.out().line(topic.name);
+    if (!topic.internal) names.push_back(topic.name);
   }
+  offer_names(session.session, names);
+  session.out().flush();
+  co_await keep_topics(session, names);
   co_return Exit::done;
 }
 
@@ -76,7 +121,12 @@ void offer_topics(Session& session, const std::string& prefix) {
   session.arguments.add("prefix", prefix);
   if (!resolve_properties(session)) return;
   session.properties["default.api.timeout"] = "300ms";
-  static_cast<void>(run_on_cluster(session, print_topics));
+  const auto from_cache = run_on_world(session, [&](Context context) -> ClusterAnswer {
+    const auto names = cached_topics(session, context.world.wall_clock().now_ms());
+    if (names) offer_names(session, *names);
+    co_return names ? Exit::done : Exit::not_found;
+  });
+  if (!from_cache || *from_cache != Exit::done) static_cast<void>(run_on_cluster(session, print_topics));
 }
 
 void offer(Session& session, const std::vector<std::string>& candidates, const std::string& prefix) {
@@ -128,8 +178,13 @@ Exit complete_words(Session& session, const std::vector<std::string>& words) {
   const std::string prefix = words.empty() ? "" : words.back();
   const std::vector<std::string> before(words.begin(), words.end() - (words.empty() ? 0 : 1));
   const Chosen chosen = choose_command(before);
+  // Flags that are there already tell which cluster to ask; a line that makes no sense yet tells nothing.
+  if (chosen.command) {
+    if (auto arguments = parse_moldau_words(*chosen.command, chosen.rest))
+      session.arguments = std::move(*arguments);
+  }
   const Flag* flag = before.empty() ? nullptr : find_flag(chosen.command, before.back());
-  if (flag && !flag->is_switch()) {
+  if (flag && !flag->is_switch() && !flag->value_optional()) {
     offer_values(session, flag->complete, flag->choices, prefix);
   } else if (prefix.starts_with('-')) {
     offer(session, flag_names(chosen.command), prefix);

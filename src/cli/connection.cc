@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/profile.h"
+#include "cli/text_file.h"
 
 namespace moldau::cli {
 namespace {
@@ -50,10 +51,8 @@ void use_default_brokers(Session& session) {
 }  // namespace
 
 Answer<Properties> read_properties_file(const Invocation& invocation, const std::string& path) {
-  const std::string absolute =
-      path.starts_with('/') ? path : invocation.process.working_directory + "/" + path;
-  const auto text = invocation.process.read_file(absolute);
-  if (!text) return trouble(Exit::bad_file, "cannot read " + path, text.error().message);
+  const auto text = read_text_file(invocation, path);
+  if (!text) return std::unexpected(text.error());
   auto parsed = config::parse_properties(*text);
   if (!parsed) return trouble(Exit::bad_file, "cannot read " + path, parsed.error().message);
   Properties found;

@@ -1,6 +1,9 @@
 #include <re2/re2.h>
 
+#include <algorithm>
+
 #include "cli/connection.h"
+#include "cli/expression.h"
 #include "cli/field_form.h"
 #include "cli/handlers.h"
 #include "cli/reading.h"
@@ -61,6 +64,9 @@ Answer<Print> print_of(const Session& session) {
   if (*format == "jsonl") return json_print(arguments, false);
   if (*format == "raw") return print_raw;
   if (*format == "hex") return print_hex;
+  if (parse_format(*format))
+    return usage_trouble("consume does not print " + *format,
+                         "json, jsonl, raw, hex, or a format like '%k %v\\n'");
   auto writer = RecordWriter::parse(*format);
   if (!writer) return std::unexpected(std::move(writer).error());
   return [writer = std::move(*writer)](std::string& out, const PrintedRecord& printed, std::int64_t count) {
@@ -70,15 +76,61 @@ Answer<Print> print_of(const Session& session) {
 
 using Filter = std::function<bool(const PrintedRecord&)>;
 
-Answer<Filter> filter_of(const Arguments& arguments) {
+bool all_pass(const PrintedRecord&) { return true; }
+
+Json parsed_or_text(const std::optional<ByteView>& bytes) { return json_of_field(bytes, FieldForm::json); }
+
+// What --where sees: like the JSON that is printed, but key and value are what their JSON says, and headers
+// are found by name.
+Json where_view(const PrintedRecord& printed) {
+  Json object = json_of(printed, false);
+  set(object, "key", parsed_or_text(printed.record.key));
+  set(object, "value", parsed_or_text(printed.record.value));
+  Json::Object headers;
+  for (const record::HeaderEntry& header : printed.record.headers)
+    headers.emplace_back(header.key, parsed_or_text(header.value));
+  set(object, "headers", std::move(headers));
+  return object;
+}
+
+Answer<Filter> where_of(const Arguments& arguments) {
+  const auto text = arguments.find("where");
+  if (!text) return all_pass;
+  auto condition = Expression::parse(*text, "--where");
+  if (!condition) return std::unexpected(std::move(condition).error());
+  constexpr std::string_view kFields =
+      "topic,partition,offset,timestamp,timestamp_type,key,value,headers,"
+      "leader_epoch,producer_id,control";
+  const auto known = split(kFields, ',');
+  for (const std::string& field : condition->fields()) {
+    if (std::ranges::find(known, field) == known.end())
+      return usage_trouble("--where: records have no field \"" + field + "\"",
+                           "the fields are " + std::string(kFields));
+  }
+  return [condition = std::move(*condition)](const PrintedRecord& printed) {
+    return condition.matches(where_view(printed));
+  };
+}
+
+Answer<Filter> grep_of(const Arguments& arguments) {
   const auto pattern = arguments.find("grep");
-  if (!pattern) return [](const PrintedRecord&) { return true; };
+  if (!pattern) return all_pass;
   auto expression = std::make_shared<RE2>(*pattern, RE2::Quiet);
   if (!expression->ok()) return usage_trouble("--grep: bad pattern: " + expression->error());
   return [expression](const PrintedRecord& printed) {
     if (!printed.record.value) return false;
     const std::string_view value = as_text(*printed.record.value);
     return RE2::PartialMatch(re2::StringPiece(value.data(), value.size()), *expression);
+  };
+}
+
+Answer<Filter> filter_of(const Arguments& arguments) {
+  auto grep = grep_of(arguments);
+  if (!grep) return grep;
+  auto where = where_of(arguments);
+  if (!where) return where;
+  return [grep = std::move(*grep), where = std::move(*where)](const PrintedRecord& printed) {
+    return grep(printed) && where(printed);
   };
 }
 
@@ -104,7 +156,9 @@ Answer<client::ConsumerOptions> options_of(const Session& session) {
   if (session.arguments.has("read-committed")) properties["isolation.level"] = "read_committed";
   if (const auto rack = session.arguments.find("rack")) properties["client.rack"] = *rack;
   properties.try_emplace("auto.offset.reset", "earliest");
-  return consumer_options(properties);
+  auto options = consumer_options(properties);
+  if (options) options->control_records = session.arguments.has("print-control-records");
+  return options;
 }
 
 struct Plan {
@@ -116,15 +170,6 @@ struct Plan {
   std::int64_t count = INT64_MAX;
   std::vector<PartitionIndex> partitions;
 };
-
-template <class T>
-bool take(Answer<T> from, T& into, Trouble& why) {
-  if (from)
-    into = std::move(*from);
-  else
-    why = std::move(from).error();
-  return from.has_value();
-}
 
 Answer<Plan> plan_of(const ClusterSession& session) {
   const Arguments& arguments = session.arguments();
@@ -154,6 +199,14 @@ ClusterAnswer consume(ClusterSession& session) {
   if (!partitions) co_return trouble(partitions.error());
   auto spans = co_await spans_of(session, *partitions, plan->range);
   if (!spans) co_return trouble(std::move(spans).error());
+  const PartitionsNow partitions_now = [&]() -> Task<Answer<std::vector<TopicPartition>>> {
+    auto names = co_await topics_of_words(session);
+    if (!names) co_return trouble(std::move(names).error());
+    co_return co_await partitions_of(session, std::move(*names), {});
+  };
+  if (plan->partitions.empty()) plan->limits.partitions_now = partitions_now;
+  if (plan->range.from.kind == OffsetBound::Kind::end && !plan->range.until)
+    plan->limits.on_silence = co_await silence_hint(session, *spans, "-o start shows them");
 
   std::int64_t count = 0;
   std::string text;
@@ -164,11 +217,10 @@ ClusterAnswer consume(ClusterSession& session) {
     text.clear();
     return count < plan->count && !session.out().broken();
   };
-  const auto end = co_await read_records(session, plan->options, std::move(*spans), plan->limits, visit,
-                                         [&] { session.out().flush(); });
+  const auto end = co_await read_records(session, plan->options, std::move(*spans), std::move(plan->limits),
+                                         visit, [&] { session.out().flush(); });
   if (!end) co_return trouble(end.error());
-  if (*end == ReadEnd::interrupted)
-    co_return session.interrupt.signal() == 15 ? Exit::terminated : Exit::interrupted;
+  if (*end == ReadEnd::interrupted) co_return exit_of(session.interrupt);
   co_return Exit::done;
 }
 

@@ -16,10 +16,8 @@ void Delivery::refused(const ParsedRecord& record, const client::Failure& failur
     why.hint = "raise the producer's limit: --max-message-bytes N, or the property max.request.size";
   if (failed_++ == 0) first_failure_ = why.exit;
   if (failed_ > kTold) return;
-  session_.out.flush();
-  session_.err.put(why.to_string());
-  if (failed_ == kTold) session_.err.line("further failures are only counted");
-  session_.err.flush();
+  session_.tell(why);
+  if (failed_ == kTold) session_.note("further failures are only counted");
 }
 
 runtime::Task<bool> Delivery::send(ParsedRecord record) {
@@ -46,6 +44,12 @@ runtime::Task<bool> Delivery::send(ParsedRecord record) {
   co_return waited.has_value();
 }
 
-runtime::Task<void> Delivery::finish(runtime::MonotonicTime deadline) { co_await producer_->close(deadline); }
+runtime::Task<Answer<Exit>> Delivery::finish(ClusterSession& session, Answer<void> sent) {
+  constexpr auto kAfterSignal = std::chrono::seconds(5);
+  const bool cut = session.interrupt.raised();
+  co_await producer_->close(cut ? session.executor().now() + kAfterSignal : runtime::kForever);
+  if (!sent) co_return trouble(std::move(sent).error());
+  co_return cut ? exit_of(session.interrupt) : exit();
+}
 
 }  // namespace moldau::cli

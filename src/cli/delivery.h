@@ -22,8 +22,9 @@ class Delivery {
 
   // Queues the record, waiting for room. REQUIRES: it has a topic. False: it was refused, which was told.
   runtime::Task<bool> send(ParsedRecord record);
-  // Ends when everything queued is acknowledged or failed, or at the deadline, and closes the producer.
-  runtime::Task<void> finish(runtime::MonotonicTime deadline = runtime::kForever);
+  // Ends when everything queued is acknowledged or failed, after a signal within seconds, and closes the
+  // producer. `sent`: how the sending ended. The exit code that all of it adds up to.
+  runtime::Task<Answer<Exit>> finish(ClusterSession& session, Answer<void> sent);
 
   std::int64_t sent() const { return sent_; }
   std::int64_t acknowledged() const { return acknowledged_; }

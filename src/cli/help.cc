@@ -68,6 +68,18 @@ constexpr std::string_view kFormatHelp =
 Examples: '%t %p %o %k %v\n'   '%V{big32}%v'   '%d{strftime[%FT%TZ]} %H%h{ %k=%v}\n'
 )";
 
+constexpr std::string_view kFilterHelp =
+    R"(Conditions of --filter (on the rows that list and describe commands print) and of consume --where:
+
+  partitions > 3 AND name = "orders*"     fields are compared with = == != < <= > >=; * is any text
+  value.user.id == 7 OR headers.trace:*   paths reach into JSON; FIELD:* asks whether it is there
+  isr:2   value =~ "^a.*z$"               : looks for a word in a list or text, =~ for a pattern (RE2)
+  NOT internal   !(a = 1)   -a            also && || and parentheses; a field alone asks for true
+
+--filter knows the fields that --format schema shows; --where knows topic, partition, offset, timestamp,
+timestamp_type, key, value, headers, leader_epoch, producer_id and control.
+)";
+
 constexpr std::string_view kOffsetHelp =
     R"(Offsets of consume -o:
 
@@ -127,7 +139,7 @@ std::string moldau_overview() {
   }
   return "Moldau: a log broker that speaks Kafka's protocol\n\nUsage: moldau COMMAND [flags]\n\nCommands:\n" +
          in_columns(lines) + "\nFlags of every command:\n" + flags_text(global_flags()) +
-         "\nAlso: moldau help COMMAND, moldau help format, moldau help offsets, and Kafka's tools by their "
+         "\nAlso: moldau help COMMAND, moldau help format, offsets or filter, and Kafka's tools by their "
          "names "
          "(moldau kafka-topics …).\n";
 }
@@ -135,6 +147,7 @@ std::string moldau_overview() {
 std::string moldau_help(const std::vector<std::string>& words) {
   if (words.empty()) return moldau_overview();
   if (words.front() == "format") return std::string(kFormatHelp);
+  if (words.front() == "filter") return std::string(kFilterHelp);
   if (words.front() == "offsets") return std::string(kOffsetHelp);
   std::string name(canonical_noun(words.front()));
   for (std::size_t i = 1; i < words.size(); ++i) name += " " + std::string(canonical_verb(words[i]));

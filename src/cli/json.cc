@@ -133,7 +133,12 @@ std::string Json::to_yaml(std::size_t indent) const {
   };
   if (const Array* items = as_array(); items && !items->empty()) {
     std::string out;
-    for (const Json& item : *items) out += nested(item, "-");
+    for (const Json& item : *items) {
+      std::string text =
+          item.as_object() && !item.as_object()->empty() ? item.to_yaml(indent + 2) : nested(item, "-");
+      if (item.as_object() && !item.as_object()->empty()) text[indent] = '-';
+      out += text;
+    }
     return out;
   }
   if (const Object* members = as_object(); members && !members->empty()) {

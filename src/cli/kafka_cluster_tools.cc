@@ -26,7 +26,7 @@ std::string api_line(const wire::ApiVersionsResponse& versions, std::size_t inde
 }
 
 std::string padded(std::string text, std::size_t width) {
-  text.resize(std::max(text.size() + 1, width), ' ');
+  text.resize(std::max(text.size(), width), ' ');
   return text;
 }
 
@@ -114,8 +114,11 @@ void print_replication(ClusterSession& session, const client::QuorumInfo& quorum
                     std::to_string(leader_end - replica.log_end_offset), time(replica.last_fetch),
                     time(replica.last_caught_up), status});
   };
-  for (const client::QuorumReplica& voter : quorum.voters)
-    add(voter, voter.id == quorum.leader ? "Leader" : "Follower");
+  for (const bool leads : {true, false}) {
+    for (const client::QuorumReplica& voter : quorum.voters) {
+      if ((voter.id == quorum.leader) == leads) add(voter, leads ? "Leader" : "Follower");
+    }
+  }
   for (const client::QuorumReplica& observer : quorum.observers) add(observer, "Observer");
   std::vector<std::size_t> widths(rows.front().size(), 0);
   for (const auto& row : rows) {
@@ -253,8 +256,14 @@ ClusterAnswer kafka_features_update(ClusterSession& session) {
 
 ClusterAnswer kafka_metadata_quorum(ClusterSession& session) {
   const Arguments& arguments = session.arguments();
-  if (arguments.has("status") == arguments.has("replication"))
-    co_return usage_trouble("One of --status or --replication must be specified with describe sub-command");
+  if (arguments.has("status") && arguments.has("replication"))
+    co_return trouble(Exit::failed,
+                      "Only one of --status or --replication should be specified with describe sub-command");
+  if (!arguments.has("status") && !arguments.has("replication"))
+    co_return trouble(Exit::failed,
+                      "One of --status or --replication must be specified with describe sub-command");
+  if (arguments.has("status") && arguments.has("human-readable"))
+    co_return trouble(Exit::failed, "The option --human-readable is only supported along with --replication");
   const auto quorum = co_await session.admin.describe_quorum();
   if (!quorum) co_return trouble(trouble_of(quorum.error(), "cannot describe the quorum"));
   if (arguments.has("replication")) {

@@ -127,6 +127,14 @@ Task<Answer<ReadEnd>> print_all(ClusterSession& session, Plan& plan, std::int64_
   auto spans = co_await spans_of(session, *partitions, plan.range);
   if (!spans) co_return trouble(std::move(spans).error());
   if (plan.most == 0) co_return ReadEnd::stopped;
+  const PartitionsNow partitions_now = [&]() -> Task<Answer<std::vector<TopicPartition>>> {
+    auto names = co_await topics_now(session);
+    if (!names) co_return trouble(std::move(names).error());
+    co_return co_await partitions_of(session, std::move(*names), {});
+  };
+  if (plan.partitions.empty()) plan.limits.partitions_now = partitions_now;
+  if (plan.range.from.kind == OffsetBound::Kind::end)
+    plan.limits.on_silence = co_await silence_hint(session, *spans, "--from-beginning shows them");
   bool undecodable = false;
   const auto visit = [&](const PrintedRecord& printed) {
     std::string text;
@@ -138,7 +146,7 @@ Task<Answer<ReadEnd>> print_all(ClusterSession& session, Plan& plan, std::int64_
     session.out().put(text);
     return ++count < plan.most && !session.out().broken();
   };
-  auto end = co_await read_records(session, plan.options, std::move(*spans), plan.limits, visit,
+  auto end = co_await read_records(session, plan.options, std::move(*spans), std::move(plan.limits), visit,
                                    [&] { session.out().flush(); });
   if (undecodable)
     co_return trouble(Exit::failed, "Error processing message, terminating consumer process",
@@ -156,8 +164,7 @@ ClusterAnswer kafka_console_consumer(ClusterSession& session) {
   const auto end = co_await print_all(session, *plan, count);
   session.session.note("Processed a total of " + std::to_string(count) + " messages");
   if (!end) co_return trouble(end.error());
-  if (*end == ReadEnd::interrupted)
-    co_return session.interrupt.signal() == 15 ? Exit::terminated : Exit::interrupted;
+  if (*end == ReadEnd::interrupted) co_return exit_of(session.interrupt);
   co_return Exit::done;
 }
 

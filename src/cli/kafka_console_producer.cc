@@ -93,11 +93,7 @@ ClusterAnswer kafka_console_producer(ClusterSession& session) {
   Delivery delivery(session.session, std::move(*producer));
   Typing typing(session, std::move(*reader), delivery);
   const auto typed = co_await typing.run();
-  const bool cut = session.interrupt.raised();
-  co_await delivery.finish(cut ? session.executor().now() + std::chrono::seconds(5) : runtime::kForever);
-  if (!typed) co_return trouble(typed.error());
-  if (cut) co_return session.interrupt.signal() == 15 ? Exit::terminated : Exit::interrupted;
-  co_return delivery.exit();
+  co_return co_await delivery.finish(session, typed);
 }
 
 }  // namespace moldau::cli

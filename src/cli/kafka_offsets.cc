@@ -4,6 +4,7 @@
 
 #include "cli/handlers.h"
 #include "cli/json.h"
+#include "cli/text_file.h"
 #include "cli/topic_names.h"
 
 namespace moldau::cli {
@@ -104,10 +105,8 @@ using Targets = std::vector<std::pair<TopicPartition, Offset>>;
 
 // {"partitions":[{"topic":"t","partition":0,"offset":3}],"version":1}
 Answer<Targets> targets_of(const Invocation& invocation, const std::string& path) {
-  const std::string absolute =
-      path.starts_with('/') ? path : invocation.process.working_directory + "/" + path;
-  const auto text = invocation.process.read_file(absolute);
-  if (!text) return trouble(Exit::failed, "cannot read " + path, text.error().message);
+  const auto text = read_text_file(invocation, path);
+  if (!text) return std::unexpected(text.error());
   const auto json = Json::parse(*text);
   if (!json) return trouble(Exit::failed, "The input string is not a valid JSON", json.error().message);
   const Json* partitions = json->find("partitions");

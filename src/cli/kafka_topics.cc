@@ -46,31 +46,10 @@ Task<Answer<std::vector<std::string>>> selected(ClusterSession& session, bool mu
                           : "Topic '" + arguments.text("topic") + "' does not exist as expected");
 }
 
-Answer<client::NewTopic> new_topic(const Arguments& arguments) {
-  client::NewTopic topic{.name = arguments.text("topic")};
-  const auto partitions = arguments.number_or("partitions", -1, 1, INT32_MAX);
-  if (!partitions) return std::unexpected(partitions.error());
-  const auto replicas = arguments.number_or("replication-factor", -1, 1, INT16_MAX);
-  if (!replicas) return std::unexpected(replicas.error());
-  topic.partitions = static_cast<std::int32_t>(*partitions);
-  topic.replication_factor = static_cast<std::int16_t>(*replicas);
-  if (const auto assignment = arguments.find("replica-assignment")) {
-    auto parsed = parse_assignment(*assignment);
-    if (!parsed) return std::unexpected(parsed.error());
-    topic.assignment = std::move(*parsed);
-  }
-  for (const std::string& config : arguments.all("config")) {
-    auto pair = key_value(config, "--config");
-    if (!pair) return std::unexpected(std::move(pair).error());
-    topic.configs.emplace_back(std::move(pair->first), std::move(pair->second));
-  }
-  return topic;
-}
-
 Task<Answer<Exit>> create(ClusterSession& session) {
   const Arguments& arguments = session.arguments();
   if (!arguments.has("topic")) co_return usage_trouble("Missing required argument \"[topic]\"");
-  auto topic = new_topic(arguments);
+  auto topic = new_topic(arguments, arguments.text("topic"), "replication-factor", "replica-assignment");
   if (!topic) co_return trouble(topic.error());
   const std::string name = topic->name;
   if (name.find_first_of("._") != std::string::npos)

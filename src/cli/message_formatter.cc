@@ -19,7 +19,7 @@ Answer<void> read_deserializer(const Properties& properties, std::string_view na
 
 std::string timestamp_text(const PrintedRecord& printed) {
   if (printed.record.timestamp == kNoTimestamp) return "NO_TIMESTAMP";
-  return (printed.log_append_time ? "LogAppendTime:" : "CreateTime:") +
+  return (printed.log_append_time() ? "LogAppendTime:" : "CreateTime:") +
          std::to_string(printed.record.timestamp);
 }
 

@@ -27,9 +27,9 @@ struct Slot {
 CLI::Option* declare(CLI::App& app, Slot& slot) {
   const std::string names(slot.flag->names);
   if (slot.flag->is_switch()) return app.add_flag(names);
-  CLI::Option* option = app.add_option(names, slot.values)->allow_extra_args(slot.flag->takes_several());
-  if (slot.flag->value_optional()) option->expected(0, 1);
-  return option;
+  // --flag or --flag=value; a word behind it is none of its.
+  if (slot.flag->value_optional()) return app.add_flag(names, slot.values);
+  return app.add_option(names, slot.values)->allow_extra_args(slot.flag->takes_several());
 }
 
 std::vector<std::string> spellings_of(std::span<const Flag> flags) {
@@ -70,7 +70,7 @@ Chosen choose_command(std::span<const std::string> words) {
   std::vector<std::size_t> taken;
   for (std::size_t i = 0; i < words.size() && taken.size() < kMostWords; ++i) {
     const Flag* global = find_global(words[i]);
-    if (global && !global->is_switch())
+    if (global && !global->is_switch() && !global->value_optional())
       ++i;
     else if (words[i] == "--")
       break;
@@ -117,8 +117,11 @@ Answer<Arguments> parse_moldau_words(const Command& command, const std::vector<s
     if (!command.words.empty()) app.add_option("words", positional);
     std::vector<std::string> reversed(words.rbegin(), words.rend());
     app.parse(reversed);
-    for (const Slot& slot : slots) {
+    for (Slot& slot : slots) {
       if (slot.option->count() > 0) arguments.note(slot.flag->key());
+      // Without a value CLI11 says "true".
+      if (slot.flag->value_optional()) std::erase(slot.values, "true");
+      if (slot.flag->is_switch() && slot.flag->repeats) slot.values.resize(slot.option->count());
     }
   } catch (const CLI::ParseError& error) {
     return usage_trouble(error.what(), hint_for(command, words));

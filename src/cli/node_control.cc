@@ -22,9 +22,7 @@ bool gone_within(Environment& environment, std::int64_t pid, runtime::Duration p
 }
 
 Answer<std::string> data_dir_of_flags(Session& session) {
-  auto loaded = load_settings_of_flags(session);
-  if (!loaded) return std::unexpected(std::move(loaded).error());
-  auto settings = usable_settings(session, std::move(*loaded));
+  auto settings = usable_settings(session, load_settings_of_flags(session));
   if (!settings) return std::unexpected(std::move(settings).error());
   return settings->data_dir;
 }
@@ -33,14 +31,6 @@ std::optional<std::int64_t> running_pid(Session& session, const std::string& dat
   const auto pid = read_pid(session.invocation, data_dir);
   if (!pid || !is_running_node(session.environment, *pid)) return std::nullopt;
   return *pid;
-}
-
-bool is_node_process(const Environment::Process& process) {
-  if (process.words.empty()) return false;
-  const auto base = [](const std::string& word) { return word.substr(word.rfind('/') + 1); };
-  if (base(process.words.front()).starts_with("kafka-server-start")) return true;
-  return base(process.words.front()) == "moldau" && process.words.size() > 1 &&
-         (process.words[1] == "start" || base(process.words[1]).starts_with("kafka-server-start"));
 }
 
 std::optional<std::string> file_of(const Environment::Process& process) {
@@ -67,12 +57,21 @@ bool selected(const Session& session, const Environment::Process& process) {
   return value("process.roles") == arguments.text("process-role");
 }
 
+// The addresses that the process was told; another folder in its words means that they say too little.
+void take_settings_of(Session& session, std::int64_t pid, config::Settings& settings) {
+  for (const Environment::Process& process : session.environment.processes()) {
+    if (process.pid != pid) continue;
+    auto told = settings_of_process(session, process);
+    if (!told) return;
+    told->data_dir = settings.data_dir;
+    settings = std::move(*told);
+  }
+}
+
 }  // namespace
 
 Answer<Exit> start(Session& session) {
-  auto loaded = load_settings_of_flags(session);
-  if (!loaded) return std::unexpected(std::move(loaded).error());
-  return start_with(session, std::move(*loaded), session.arguments.has("daemon"));
+  return start_with(session, load_settings_of_flags(session), session.arguments.has("daemon"));
 }
 
 Answer<Exit> stop(Session& session) {
@@ -93,14 +92,14 @@ Answer<Exit> stop(Session& session) {
 }
 
 Answer<Exit> status(Session& session) {
-  auto loaded = load_settings_of_flags(session);
-  if (!loaded) return std::unexpected(std::move(loaded).error());
-  auto settings = usable_settings(session, std::move(*loaded));
+  auto settings = usable_settings(session, load_settings_of_flags(session));
   if (!settings) return std::unexpected(std::move(settings).error());
   const auto pid = running_pid(session, settings->data_dir);
+  if (pid && !session.arguments.has("config") && !session.arguments.has("set"))
+    take_settings_of(session, *pid, *settings);
   const std::optional<int> ready =
       pid && settings->admin_enabled ? http_status(session, settings->admin_bind, "/v1/ready") : std::nullopt;
-  Table table({{"data_dir"}, {"pid", true}, {"state"}, {"kafka"}, {"admin"}});
+  Table table({{"data_dir"}, {"pid", true}, {.name = "state", .state = true}, {"kafka"}, {"admin"}});
   const std::string state = !pid ? "stopped" : !ready ? "running" : *ready == 200 ? "ready" : "starting";
   std::string addresses;
   for (const config::Listener& listener : settings->listeners)

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/kafka_parser.h"
+#include "cli/moldau_parser.h"
 
 namespace moldau::cli {
 namespace {
@@ -34,6 +37,21 @@ std::vector<std::string> settings_of_flags(const Arguments& arguments) {
   return set;
 }
 
+// Of the command line of a node: "start" or "kafka-server-start" and what follows; empty of another program.
+std::vector<std::string> start_words(const Environment::Process& process) {
+  const auto base = [](const std::string& word) { return word.substr(word.rfind('/') + 1); };
+  for (std::size_t i = 0; i < std::min<std::size_t>(process.words.size(), 2); ++i) {
+    const std::string name = base(process.words[i]);
+    const bool kafka = name.starts_with("kafka-server-start");
+    if (!kafka && !(i == 1 && name == "start" && base(process.words[0]) == "moldau")) continue;
+    std::vector<std::string> words(process.words.begin() + static_cast<std::ptrdiff_t>(i),
+                                   process.words.end());
+    words.front() = kafka ? "kafka-server-start" : "start";
+    return words;
+  }
+  return {};
+}
+
 Status make_folder_of(Session& session, const std::string& path) {
   Status made;
   session.environment.run_task([&](Context context) -> runtime::Task<int> {
@@ -49,10 +67,6 @@ Status make_folder_of(Session& session, const std::string& path) {
 
 }  // namespace
 
-std::string absolute_path(const Invocation& invocation, const std::string& path) {
-  return path.starts_with('/') ? path : invocation.process.working_directory + "/" + path;
-}
-
 config::Loaded load_settings(const Session& session, std::optional<std::string> file,
                              std::vector<std::string> set, std::optional<config::FileKind> file_kind) {
   config::Sources sources = session.invocation.process;
@@ -62,8 +76,32 @@ config::Loaded load_settings(const Session& session, std::optional<std::string> 
   return config::load(sources);
 }
 
-Answer<config::Loaded> load_settings_of_flags(const Session& session) {
-  return load_settings(session, session.arguments.find("config"), settings_of_flags(session.arguments));
+config::Loaded load_settings_of_flags(const Session& session) {
+  return load_settings_of_flags(session, session.arguments);
+}
+
+config::Loaded load_settings_of_flags(const Session& session, const Arguments& flags) {
+  return load_settings(session, flags.find("config"), settings_of_flags(flags));
+}
+
+bool is_node_process(const Environment::Process& process) { return !start_words(process).empty(); }
+
+std::optional<config::Settings> settings_of_process(const Session& session,
+                                                    const Environment::Process& process) {
+  const auto words = start_words(process);
+  if (words.empty()) return std::nullopt;
+  const std::vector<std::string> rest(words.begin() + 1, words.end());
+  std::optional<config::Loaded> loaded;
+  if (words.front() == "start") {
+    const auto at = std::ranges::find(moldau_commands(), "start", &Command::name);
+    if (const auto flags = parse_moldau_words(*at, rest)) loaded = load_settings_of_flags(session, *flags);
+  } else if (const auto flags = parse_kafka_words(find_kafka_command("kafka-server-start")->flags, rest);
+             flags && !flags->words().empty()) {
+    const std::string& file = flags->words().front();
+    loaded = load_settings(session, file, flags->all("override"), kafka_file_kind(file));
+  }
+  if (!loaded || !loaded->usable()) return std::nullopt;
+  return std::move(loaded->settings);
 }
 
 Answer<config::Settings> usable_settings(Session& session, config::Loaded loaded) {

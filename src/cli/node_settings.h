@@ -2,16 +2,21 @@
 #pragma once
 
 #include "cli/session.h"
+#include "cli/text_file.h"
 
 namespace moldau::cli {
-
-std::string absolute_path(const Invocation& invocation, const std::string& path);
 
 // Files, environment and flags. `file_kind`: when the file's name does not tell.
 config::Loaded load_settings(const Session& session, std::optional<std::string> file,
                              std::vector<std::string> set, std::optional<config::FileKind> file_kind = {});
-// --config, --set, --data-dir and the other flags of start.
-Answer<config::Loaded> load_settings_of_flags(const Session& session);
+// --config, --set, --data-dir and the other flags of start; the session's own, or those of another process.
+config::Loaded load_settings_of_flags(const Session& session);
+config::Loaded load_settings_of_flags(const Session& session, const Arguments& flags);
+// Those that a node's process was started with, as far as its command line tells. Nothing when it is no node
+// or cannot be read.
+std::optional<config::Settings> settings_of_process(const Session& session,
+                                                    const Environment::Process& process);
+bool is_node_process(const Environment::Process& process);
 // All that is wrong, as one Trouble with the exit code of bad_config.
 Answer<config::Settings> usable_settings(Session& session, config::Loaded loaded);
 

@@ -8,6 +8,7 @@
 #include "cli/json.h"
 #include "cli/perf_stats.h"
 #include "cli/report.h"
+#include "cli/text_file.h"
 
 namespace moldau::cli {
 namespace {
@@ -31,14 +32,17 @@ struct Load {
   Duration interval = std::chrono::seconds(5);
 };
 
+// They share the load, one record each in turn.
+using Producers = std::vector<std::unique_ptr<client::ProducerCore>>;
+
 using Report = std::function<void(const LatencyStats&, std::int64_t bytes, Duration elapsed)>;
 
 class LoadRun {
  public:
-  LoadRun(ClusterSession& session, Load load, client::ProducerCore& producer, Report on_interval)
+  LoadRun(ClusterSession& session, Load load, const Producers& producers, Report on_interval)
       : session_(session),
         load_(std::move(load)),
-        producer_(producer),
+        producers_(producers),
         on_interval_(std::move(on_interval)),
         random_(load_.seed != 0 ? load_.seed : session.world.entropy()),
         value_(static_cast<std::size_t>(load_.record_size), 'x') {
@@ -78,12 +82,14 @@ class LoadRun {
 
   // The records still in the buffer are reported as they are acknowledged.
   Task<void> flush() {
-    Task<void> flushing = producer_.flush();
-    while (!flushing.ended()) {
-      co_await runtime::sleep_for(session_.executor(), std::chrono::milliseconds(20));
-      tick();
+    for (const auto& producer : producers_) {
+      Task<void> flushing = producer->flush();
+      while (!flushing.ended()) {
+        co_await runtime::sleep_for(session_.executor(), std::chrono::milliseconds(20));
+        tick();
+      }
+      co_await std::move(flushing);
     }
-    co_await std::move(flushing);
   }
 
   bool over() {
@@ -126,9 +132,10 @@ class LoadRun {
         note(now() - from, size);
     };
     const client::NewRecord record{.topic = load_.topic, .key = key(sent), .value = as_bytes(value)};
-    auto queued = producer_.try_send(record, settled);
+    client::ProducerCore& producer = *producers_[static_cast<std::size_t>(sent) % producers_.size()];
+    auto queued = producer.try_send(record, settled);
     if (queued && *queued == client::ProducerCore::Queued::would_block) {
-      auto waited = co_await producer_.send(record, std::move(settled));
+      auto waited = co_await producer.send(record, std::move(settled));
       if (!waited) co_return trouble(trouble_of(waited.error(), "cannot send to " + load_.topic));
     } else if (!queued) {
       co_return trouble(trouble_of(queued.error(), "cannot send to " + load_.topic));
@@ -157,7 +164,7 @@ class LoadRun {
 
   ClusterSession& session_;
   Load load_;
-  client::ProducerCore& producer_;
+  const Producers& producers_;
   Report on_interval_;
   Random random_;
   std::string value_, number_, key_;
@@ -218,10 +225,8 @@ Table result_table(const LoadRun& run) {
 Answer<std::vector<std::string>> payloads_of(const Session& session, const std::string& delimiter) {
   const auto path = session.arguments.find("payload-file");
   if (!path) return std::vector<std::string>{};
-  const std::string absolute =
-      path->starts_with('/') ? *path : session.invocation.process.working_directory + "/" + *path;
-  const auto text = session.invocation.process.read_file(absolute);
-  if (!text) return trouble(Exit::bad_file, "cannot read " + *path, text.error().message);
+  const auto text = read_text_file(session.invocation, *path);
+  if (!text) return std::unexpected(text.error());
   std::vector<std::string> payloads;
   for (std::string_view rest = *text; !rest.empty();) {
     const std::size_t end = std::min(rest.find(delimiter), rest.size());
@@ -230,15 +235,6 @@ Answer<std::vector<std::string>> payloads_of(const Session& session, const std::
   }
   if (payloads.empty()) return trouble(Exit::bad_file, *path + " is empty");
   return payloads;
-}
-
-template <class T>
-bool take(Answer<T> from, T& into, Trouble& why) {
-  if (from)
-    into = std::move(*from);
-  else
-    why = std::move(from).error();
-  return from.has_value();
 }
 
 Answer<Load> load_of_kafka_flags(const Session& session) {
@@ -299,8 +295,32 @@ Answer<Load> load_of_flags(const Session& session) {
   return load;
 }
 
-Task<Answer<Exit>> ended(ClusterSession& session, client::ProducerCore& producer, Answer<void> ran) {
-  co_await producer.close(session.executor().now() + std::chrono::seconds(5));
+Answer<Producers> producers_for(ClusterSession& session, const client::ProducerOptions& options,
+                                std::int64_t count) {
+  Producers producers;
+  for (std::int64_t i = 0; i < count; ++i) {
+    auto producer = client::ProducerCore::create(session.cluster, options);
+    if (!producer) return usage_trouble(producer.error().cause, producer.error().hint);
+    producers.push_back(std::move(*producer));
+  }
+  return producers;
+}
+
+Task<Answer<void>> write_hgrm(ClusterSession& session, const LatencyStats& stats) {
+  const auto name = session.arguments().find("hdr");
+  if (!name) co_return Answer<void>{};
+  const std::string path = absolute_path(session.session.invocation, *name);
+  const std::string text = stats.hgrm();
+  const Status written = co_await session.world.pool().run(
+      runtime::Lane::background, session.executor(),
+      [&] { return runtime::write_file_atomically(session.world.disk(), path, as_bytes(text)); });
+  if (!written) co_return trouble(trouble_of(written.error(), "cannot write " + path));
+  co_return Answer<void>{};
+}
+
+Task<Answer<Exit>> ended(ClusterSession& session, const Producers& producers, Answer<void> ran) {
+  for (const auto& producer : producers)
+    co_await producer->close(session.executor().now() + std::chrono::seconds(5));
   if (!ran) co_return trouble(std::move(ran).error());
   if (session.interrupt.raised()) co_return Exit::interrupted;
   co_return Exit::done;
@@ -317,18 +337,22 @@ ClusterAnswer perf_produce(ClusterSession& session) {
   if (const auto codec = session.arguments().find("compression")) properties["compression.type"] = *codec;
   auto options = producer_options(properties);
   if (!options) co_return trouble(std::move(options).error());
-  auto producer = client::ProducerCore::create(session.cluster, std::move(*options));
-  if (!producer) co_return usage_trouble(producer.error().cause, producer.error().hint);
+  const auto count = session.arguments().number_or("producers", 1, 1, 1000);
+  if (!count) co_return trouble(count.error());
+  const auto producers = producers_for(session, *options, *count);
+  if (!producers) co_return trouble(producers.error());
   Progress progress(session.session, session.executor());
-  LoadRun run(session, std::move(*load), **producer,
+  LoadRun run(session, std::move(*load), *producers,
               [&](const LatencyStats& stats, std::int64_t bytes, Duration elapsed) {
                 progress.show(kafka_line(stats, bytes, elapsed));
               });
   auto ran = co_await run.run();
   progress.clear();
   const bool done = ran.has_value();
-  const auto exit = co_await ended(session, **producer, std::move(ran));
+  const auto exit = co_await ended(session, *producers, std::move(ran));
   if (!done) co_return exit;
+  if (auto written = co_await write_hgrm(session, run.total()); !written)
+    co_return trouble(std::move(written).error());
   if (session.arguments().has("json"))
     session.out().put(result_table(run).render(Format::jsonl));
   else if (auto printed = print_table(session.session, result_table(run)); !printed)
@@ -342,17 +366,17 @@ ClusterAnswer kafka_producer_perf_test(ClusterSession& session) {
   if (!load) co_return trouble(std::move(load).error());
   auto options = producer_options(session.session.properties);
   if (!options) co_return trouble(std::move(options).error());
-  auto producer = client::ProducerCore::create(session.cluster, std::move(*options));
-  if (!producer) co_return usage_trouble(producer.error().cause);
-  LoadRun run(session, std::move(*load), **producer,
+  const auto producers = producers_for(session, *options, 1);
+  if (!producers) co_return trouble(producers.error());
+  LoadRun run(session, std::move(*load), *producers,
               [&](const LatencyStats& stats, std::int64_t bytes, Duration elapsed) {
                 session.out().line(kafka_line(stats, bytes, elapsed) + ".");
                 session.out().flush();
               });
   auto ran = co_await run.run();
   const bool done = ran.has_value();
-  const auto counters = (*producer)->counters();
-  const auto exit = co_await ended(session, **producer, std::move(ran));
+  const auto counters = producers->front()->counters();
+  const auto exit = co_await ended(session, *producers, std::move(ran));
   if (!done) co_return exit;
   session.out().line(kafka_total_line(run));
   if (session.arguments().has("print-metrics"))

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "runtime/time.h"
@@ -18,6 +19,8 @@ class LatencyStats {
   double max_ms() const { return max_ms_; }
   // The latency that `fraction` of the records did not exceed.
   double percentile_ms(double fraction) const;
+  // The percentile distribution in milliseconds, as HdrHistogram's tools write and plot it (.hgrm).
+  std::string hgrm() const;
 
  private:
   static constexpr double kStepMs = 0.1;
@@ -25,6 +28,7 @@ class LatencyStats {
   std::vector<std::uint32_t> counts_;
   std::int64_t count_ = 0;
   double total_ms_ = 0;
+  double total_ms2_ = 0;  // of the squares
   double max_ms_ = 0;
 };
 

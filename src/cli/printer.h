@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "cli/cli.h"
 
@@ -23,7 +24,17 @@ class Printer {
     text_ += text;
     put("\n");
   }
+  // Keeps everything until it is taken.
+  void hold() {
+    flush();
+    held_ = true;
+  }
+  std::string take_held() {
+    held_ = false;
+    return std::exchange(text_, {});
+  }
   void flush() {
+    if (held_) return;
     if (!text_.empty() && !broken_) broken_ = !output_.write(text_);
     text_.clear();
   }
@@ -34,6 +45,7 @@ class Printer {
   Output& output_;
   std::string text_;
   bool broken_ = false;
+  bool held_ = false;
 };
 
 }  // namespace moldau::cli

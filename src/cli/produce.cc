@@ -4,6 +4,7 @@
 #include "cli/input_reader.h"
 #include "cli/record_writer.h"
 #include "cli/report.h"
+#include "cli/text_file.h"
 
 namespace moldau::cli {
 namespace {
@@ -161,11 +162,8 @@ class Producing {
 // Each file is one record.
 Task<Answer<void>> send_files(ClusterSession& session, Producing& producing) {
   for (const std::string& path : session.arguments().all("file")) {
-    const Invocation& invocation = session.session.invocation;
-    const std::string absolute =
-        path.starts_with('/') ? path : invocation.process.working_directory + "/" + path;
-    auto contents = invocation.process.read_file(absolute);
-    if (!contents) co_return trouble(Exit::bad_file, "cannot read " + path, contents.error().message);
+    auto contents = read_text_file(session.session.invocation, path);
+    if (!contents) co_return trouble(std::move(contents).error());
     if (auto sent = co_await producing.send(ParsedRecord{.value = std::move(*contents)}); !sent)
       co_return sent;
   }
@@ -238,11 +236,7 @@ ClusterAnswer produce(ClusterSession& session) {
   const Answer<void> ran = session.arguments().has("file")
                                ? co_await send_files(session, producing)
                                : co_await producing.run(session.session.invocation.in);
-  const bool cut = session.interrupt.raised();
-  co_await delivery.finish(cut ? session.executor().now() + std::chrono::seconds(5) : runtime::kForever);
-  if (!ran) co_return trouble(ran.error());
-  if (cut) co_return session.interrupt.signal() == 15 ? Exit::terminated : Exit::interrupted;
-  co_return delivery.exit();
+  co_return co_await delivery.finish(session, ran);
 }
 
 }  // namespace moldau::cli

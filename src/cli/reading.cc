@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
+
+#include "cli/topic_names.h"
 
 namespace moldau::cli {
 namespace {
@@ -11,7 +14,7 @@ using runtime::Task;
 class Reader {
  public:
   Reader(ClusterSession& session, client::ConsumerOptions options, ReadLimits limits)
-      : session_(session), consumer_(session.cluster, std::move(options)), limits_(limits) {}
+      : session_(session), consumer_(session.cluster, std::move(options)), limits_(std::move(limits)) {}
 
   Task<Answer<ReadEnd>> run(std::vector<ReadSpan> spans, const VisitRecord& visit,
                             const AfterLot& after_lot) {
@@ -24,6 +27,7 @@ class Reader {
  private:
   void begin(std::vector<ReadSpan> spans) {
     for (ReadSpan& span : spans) {
+      known_.insert(span.partition);
       if (span.until && *span.until <= span.from) continue;
       consumer_.assign(span.partition.topic, span.partition.partition, client::StartAt::offset(span.from));
       if (span.until) ends_.emplace(span.partition, *span.until);
@@ -33,17 +37,21 @@ class Reader {
 
   Task<Answer<ReadEnd>> loop(const VisitRecord& visit, const AfterLot& after_lot) {
     auto last_record = session_.executor().now();
+    next_look_ = last_record + look_interval();
     while (endless_ || !ends_.empty()) {
       if (session_.interrupt.raised()) co_return ReadEnd::interrupted;
       if (session_.out().broken()) co_return ReadEnd::stopped;
       const auto now = session_.executor().now();
       if (limits_.idle && now - last_record >= *limits_.idle) co_return ReadEnd::idle;
+      if (limits_.on_silence && now - last_record >= kSilence) std::exchange(limits_.on_silence, {})();
+      if (endless_ && limits_.partitions_now && now >= next_look_) co_await look_for_partitions();
       // Short waits, to look up for signals and silence.
       const auto lots = co_await consumer_.poll(now + std::min(limits_.idle.value_or(kPoll), kPoll));
       if (!lots) co_return trouble(trouble_of(lots.error(), "cannot read"));
       for (const client::FetchedRecords& lot : *lots) {
         if (!hand_out(lot, visit)) co_return after_lot(), ReadEnd::stopped;
         last_record = session_.executor().now();
+        limits_.on_silence = {};
       }
       if (!lots->empty()) after_lot();
       drop_finished();
@@ -51,17 +59,41 @@ class Reader {
     co_return ReadEnd::complete;
   }
 
+  runtime::Duration look_interval() const {
+    return std::min<runtime::Duration>(session_.cluster.options().metadata_max_age, std::chrono::seconds(5));
+  }
+
+  // A failure here is no failure of the reading: what is assigned goes on.
+  Task<void> look_for_partitions() {
+    const auto found = co_await limits_.partitions_now();
+    next_look_ = session_.executor().now() + look_interval();
+    if (!found) co_return;
+    for (const TopicPartition& partition : *found) {
+      if (known_.insert(partition).second)
+        consumer_.assign(partition.topic, partition.partition, client::StartAt::beginning());
+    }
+  }
+
   bool hand_out(const client::FetchedRecords& lot, const VisitRecord& visit) {
     const auto end = ends_.find({lot.topic, lot.partition});
-    for (const record::RecordView& record : lot.records) {
-      if (end != ends_.end() && record.offset >= end->second) break;
-      if (!visit({.topic = lot.topic,
-                  .partition = lot.partition,
-                  .record = record,
-                  .leader_epoch = lot.leader_epoch,
-                  .log_append_time = lot.timestamp_type == record::TimestampType::log_append_time,
-                  .high_watermark = consumer_.high_watermark(lot.topic, lot.partition)}))
-        return false;
+    const client::PartitionBounds bounds = consumer_.bounds(lot.topic, lot.partition);
+    std::size_t at = 0;
+    for (const client::FetchedBatch& batch : lot.batches) {
+      for (const std::size_t next = at + batch.records; at < next; ++at) {
+        const record::RecordView& record = lot.records[at];
+        if (end != ends_.end() && record.offset >= end->second) return true;
+        if (!visit({.topic = lot.topic,
+                    .partition = lot.partition,
+                    .record = record,
+                    .leader_epoch = batch.leader_epoch,
+                    .log_start_offset = bounds.log_start_offset,
+                    .last_stable_offset = bounds.last_stable_offset,
+                    .high_watermark = bounds.high_watermark,
+                    .producer_id = batch.producer_id,
+                    .producer_epoch = batch.producer_epoch,
+                    .attributes = batch.attributes}))
+          return false;
+      }
     }
     return true;
   }
@@ -80,10 +112,13 @@ class Reader {
   }
 
   static constexpr runtime::Duration kPoll = std::chrono::milliseconds(100);
+  static constexpr runtime::Duration kSilence = std::chrono::seconds(3);
   ClusterSession& session_;
   client::ConsumerCore consumer_;
   ReadLimits limits_;
   std::map<TopicPartition, Offset> ends_;
+  std::set<TopicPartition> known_;
+  runtime::MonotonicTime next_look_{};
   bool endless_ = false;
 };
 
@@ -166,7 +201,7 @@ runtime::Task<Answer<std::vector<TopicPartition>>> partitions_of(ClusterSession&
   std::vector<TopicPartition> partitions;
   for (const client::TopicInfo& topic : *found) {
     if (topic.error != wire::ErrorCode::none)
-      co_return trouble(trouble_of(client::broker_failure(topic.error), "cannot read topic " + topic.name));
+      co_return trouble(co_await topic_trouble(session, topic.name, client::broker_failure(topic.error)));
     for (const PartitionIndex index : only) {
       if (!topic.find(index))
         co_return trouble(Exit::not_found,
@@ -181,10 +216,27 @@ runtime::Task<Answer<std::vector<TopicPartition>>> partitions_of(ClusterSession&
   co_return partitions;
 }
 
+runtime::Task<std::function<void()>> silence_hint(ClusterSession& session, const std::vector<ReadSpan>& spans,
+                                                  std::string how) {
+  Session& shown = session.session;
+  if (!shown.invocation.err_is_terminal || shown.quiet()) co_return std::function<void()>();
+  std::vector<TopicPartition> partitions;
+  for (const ReadSpan& span : spans) partitions.push_back(span.partition);
+  const auto start = co_await look_up(session, std::move(partitions),
+                                      static_cast<std::int64_t>(client::OffsetSpec::earliest));
+  std::int64_t older = 0;
+  for (const ReadSpan& span : spans) older += start ? span.from - start->at(span.partition) : 0;
+  if (older <= 0) co_return std::function<void()>();
+  co_return [&shown, older, how = std::move(how)] {
+    shown.note("hint: waiting for new records; " + std::to_string(older) +
+               (older == 1 ? " older one is there: " : " older ones are there: ") + how);
+  };
+}
+
 runtime::Task<Answer<ReadEnd>> read_records(ClusterSession& session, client::ConsumerOptions options,
                                             std::vector<ReadSpan> spans, ReadLimits limits, VisitRecord visit,
                                             AfterLot after_lot) {
-  Reader reader(session, std::move(options), limits);
+  Reader reader(session, std::move(options), std::move(limits));
   co_return co_await reader.run(std::move(spans), visit, after_lot);
 }
 

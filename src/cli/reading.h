@@ -38,9 +38,21 @@ enum class ReadEnd {
   interrupted,  // a signal
 };
 
+using PartitionsNow = std::function<runtime::Task<Answer<std::vector<TopicPartition>>>()>;
+
 struct ReadLimits {
   std::optional<runtime::Duration> idle;
+  // Asked from time to time while reading without an end: partitions that have been added are read, from
+  // their start.
+  PartitionsNow partitions_now;
+  // Called once, when nothing at all came for 3 seconds.
+  std::function<void()> on_silence;
 };
+
+// What is told a person who waits for new records while the partitions hold older ones: for on_silence.
+// `how`: what to do to see them. Empty when there is nothing to tell, or nobody to tell it to.
+runtime::Task<std::function<void()>> silence_hint(ClusterSession& session, const std::vector<ReadSpan>& spans,
+                                                  std::string how);
 
 // False stops the reading.
 using VisitRecord = std::function<bool(const PrintedRecord&)>;

@@ -4,6 +4,7 @@
 
 #include "cli/timestamp_text.h"
 #include "record/codec.h"
+#include "record/control.h"
 
 namespace moldau::cli {
 namespace {
@@ -77,7 +78,7 @@ void append_time(std::string& out, TimestampMs at, const FormatPart& part) {
 
 std::int64_t attribute_of(const PrintedRecord& printed, std::string_view name) {
   if (name == "compression") return printed.attributes & record::kCodecMask;
-  if (name == "timestamp-type") return printed.log_append_time ? 1 : 0;
+  if (name == "timestamp-type") return printed.log_append_time() ? 1 : 0;
   if (name == "transactional-bit") return (printed.attributes & record::kTransactionalBit) != 0;
   return (printed.attributes & record::kControlBit) != 0;
 }
@@ -172,6 +173,15 @@ Json headers_of(const record::RecordHeaders& headers) {
   return items;
 }
 
+// Of the key of a control record: int16 version, int16 type.
+std::string_view control_name(const std::optional<ByteView>& key) {
+  if (!key || key->size() < 4) return "unknown";
+  const auto type = static_cast<record::ControlType>(load_be<std::int16_t>(key->data() + 2));
+  return type == record::ControlType::commit  ? "commit"
+         : type == record::ControlType::abort ? "abort"
+                                              : "unknown";
+}
+
 Json size_or_null(const std::optional<ByteView>& bytes) { return bytes ? Json(bytes->size()) : Json(); }
 
 }  // namespace
@@ -226,7 +236,7 @@ Json json_of(const PrintedRecord& printed, bool meta_only) {
                       {"partition", printed.partition},
                       {"offset", record.offset},
                       {"timestamp", record.timestamp},
-                      {"timestamp_type", printed.log_append_time ? "LogAppendTime" : "CreateTime"}};
+                      {"timestamp_type", printed.log_append_time() ? "LogAppendTime" : "CreateTime"}};
   if (meta_only) {
     object.emplace_back("key_size", size_or_null(record.key));
     object.emplace_back("value_size", size_or_null(record.value));
@@ -237,6 +247,7 @@ Json json_of(const PrintedRecord& printed, bool meta_only) {
     object.emplace_back("headers", headers_of(record.headers));
   }
   object.emplace_back("leader_epoch", printed.leader_epoch);
+  if (printed.is_control()) object.emplace_back("control", control_name(record.key));
   if (printed.producer_id != kNoProducerId) object.emplace_back("producer_id", printed.producer_id);
   return object;
 }

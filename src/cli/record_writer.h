@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "cli/format_language.h"
 #include "cli/json.h"
+#include "record/batch.h"
 #include "record/record.h"
 
 namespace moldau::cli {
@@ -18,13 +19,15 @@ struct PrintedRecord {
   PartitionIndex partition = 0;
   const record::RecordView& record;
   LeaderEpoch leader_epoch = kNoEpoch;
-  bool log_append_time = false;
   Offset log_start_offset = kNoOffset;
   Offset last_stable_offset = kNoOffset;
   Offset high_watermark = kNoOffset;
   ProducerId producer_id = kNoProducerId;
   ProducerEpoch producer_epoch = kNoProducerEpoch;
   std::int16_t attributes = 0;  // of its batch
+
+  bool log_append_time() const { return (attributes & record::kLogAppendTimeBit) != 0; }
+  bool is_control() const { return (attributes & record::kControlBit) != 0; }
 };
 
 class RecordWriter {
@@ -39,7 +42,8 @@ class RecordWriter {
 };
 
 // {"topic","partition","offset","timestamp","timestamp_type","key","value","headers":[{"key","value"}],
-//  "leader_epoch"}; null is null, bytes that are not UTF-8 are base64 with "key_encoding":"base64" beside.
+//  "leader_epoch", "control"?, "producer_id"?}; null is null, bytes that are not UTF-8 are base64 with
+//  "key_encoding":"base64" beside.
 // `meta_only`: sizes instead of key, value and headers.
 Json json_of(const PrintedRecord& printed, bool meta_only);
 

@@ -17,16 +17,35 @@ Answer<Format> format_of(const Session& session, Format otherwise) {
   return usage_trouble("unknown format \"" + *asked + "\"", "one of: " + std::string(kFormats));
 }
 
+bool colours(const Session& session) {
+  const std::string asked = session.arguments.text("color", "auto");
+  if (asked != "auto") return asked == "always";
+  const auto& environment = session.invocation.process.environment;
+  const auto is_set = [&](const char* name) {
+    const auto at = environment.find(name);
+    return at != environment.end() && !at->second.empty() && at->second != "0";
+  };
+  if (is_set("NO_COLOR")) return false;
+  const auto terminal = environment.find("TERM");
+  const bool dumb = terminal != environment.end() && terminal->second == "dumb";
+  return is_set("CLICOLOR_FORCE") || (session.invocation.out_is_terminal && !dumb);
+}
+
 Answer<void> print_table(Session& session, Table table) {
   const auto format = format_of(session);
   if (!format) return std::unexpected(format.error());
+  if (const auto text = session.arguments.find("filter")) {
+    const auto condition = Expression::parse(*text, "--filter");
+    if (!condition) return std::unexpected(condition.error());
+    if (auto filtered = table.filter(*condition); !filtered) return filtered;
+  }
   if (const auto by = session.arguments.find("sort")) {
     if (auto sorted = table.sort(*by); !sorted) return sorted;
   }
   if (const auto fields = session.arguments.find("fields")) {
     if (auto projected = table.project(*fields); !projected) return projected;
   }
-  session.out.put(table.render(*format, !session.arguments.has("no-heading")));
+  session.out.put(table.render(*format, !session.arguments.has("no-heading"), colours(session)));
   return {};
 }
 
@@ -35,7 +54,7 @@ namespace {
 std::vector<Column> report_columns(std::string item_name, const std::vector<Column>& more) {
   std::vector<Column> columns{{std::move(item_name)}};
   columns.insert(columns.end(), more.begin(), more.end());
-  columns.push_back({"status"});
+  columns.push_back({.name = "status", .state = true});
   return columns;
 }
 
@@ -97,7 +116,7 @@ Progress::Progress(Session& session, runtime::Executor& executor)
     : session_(session),
       executor_(executor),
       enabled_(session.invocation.err_is_terminal && !session.quiet() &&
-               !session.arguments.has("no-progress")) {}
+               !session.arguments.has("no-progress") && !session.arguments.has("log-json")) {}
 
 bool Progress::due() const { return enabled_ && executor_.now() >= next_; }
 

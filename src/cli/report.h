@@ -6,7 +6,9 @@
 namespace moldau::cli {
 
 Answer<Format> format_of(const Session& session, Format otherwise = Format::table);
-// Applies --fields and --sort, and prints.
+// --color, NO_COLOR, CLICOLOR_FORCE, and else whether stdout is a terminal.
+bool colours(const Session& session);
+// Applies --filter, --sort and --fields, and prints.
 Answer<void> print_table(Session& session, Table table);
 
 // What became of several items: rows of `TOPIC STATUS` or the like, and the exit code that they add up to.

@@ -27,8 +27,7 @@ Answer<Exit> perform(Session& session) {
 int told(Session& session, const Answer<Exit>& answer) {
   session.out.flush();
   if (answer) return static_cast<int>(*answer);
-  session.err.put(answer.error().to_string());
-  session.err.flush();
+  session.tell(answer.error());
   return static_cast<int>(answer.error().exit);
 }
 
@@ -201,6 +200,7 @@ class KafkaRun {
     if (std::holds_alternative<ClusterTask>(session_.command->task)) {
       if (auto resolved = resolve_kafka_properties(session_); !resolved) return failed(resolved.error());
     }
+    session_.first_contact = std::chrono::seconds(15);  // Kafka's tools are started beside the broker
     const Answer<Exit> answer = perform(session_);
     session_.out.flush();
     if (!answer)
@@ -216,8 +216,7 @@ class KafkaRun {
   }
 
   int failed(const Trouble& why) {
-    session_.err.put(why.to_string());
-    session_.err.flush();
+    session_.tell(why);
     return exit_code(why.exit);
   }
 

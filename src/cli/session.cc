@@ -1,16 +1,35 @@
 #include "cli/session.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include "cli/connection.h"
+#include "cli/diagnostics.h"
+#include "cli/watch.h"
 
 namespace moldau::cli {
 namespace {
 
 using runtime::Task;
 
-Exit exit_of(const Interrupt& interrupt) {
-  return interrupt.signal() == SIGTERM ? Exit::terminated : Exit::interrupted;
+// Nobody should wait long for a node that is not there: the first connection decides. A command that waits
+// for the cluster by itself is left alone.
+Task<client::Outcome<void>> reach(ClusterSession& session) {
+  if (session.arguments().has("wait")) co_return client::Outcome<void>();
+  const auto started = session.executor().now();
+  const auto deadline =
+      started + std::min(session.session.first_contact, session.cluster.options().api_timeout);
+  for (bool told = false;;) {
+    const auto opened = co_await session.cluster.any_connection();
+    if (opened) co_return client::Outcome<void>();
+    if (!opened.error().retriable) co_return client::fail(opened.error());
+    if (!told && session.executor().now() - started >= std::chrono::seconds(1)) {
+      session.session.note("still trying: " + opened.error().to_string());
+      told = true;
+    }
+    if (!co_await session.cluster.pause(std::chrono::milliseconds(100), deadline))
+      co_return client::fail(opened.error());
+  }
 }
 
 // Closes the client when a signal comes and the command does not see to it itself.
@@ -20,12 +39,19 @@ Task<void> cut_off(Session& session, Interrupt& interrupt, client::ClusterClient
 }
 
 Task<Answer<Exit>> with_client(Session& session, Context context, client::ClusterOptions options,
-                               ClusterTask task) {
+                               ClusterTask task, std::optional<runtime::Duration> pause) {
   client::ClusterClient cluster(context.world, 0, std::move(options));
   ClusterSession on_cluster{session, context.world, context.interrupt, cluster, client::AdminCore(cluster)};
   bool ended = false;
   Task<void> guard = cut_off(session, context.interrupt, cluster, ended);
-  Answer<Exit> answer = co_await task(on_cluster);
+  Answer<Exit> answer = Exit::failed;
+  if (const auto reached = co_await reach(on_cluster); !reached) {
+    answer = trouble(trouble_of(reached.error(), "cannot reach the cluster"));
+  } else if (pause) {
+    answer = co_await watch(on_cluster, task, *pause);
+  } else {
+    answer = co_await task(on_cluster);
+  }
   ended = true;
   context.interrupt.changed().notify_all();
   co_await std::move(guard);
@@ -57,12 +83,26 @@ bool network_failed(const client::Failure& failure) {
   return failure.phase == resolve || failure.phase == connect || failure.phase == negotiate;
 }
 
+std::string hint_of(wire::ErrorCode code) {
+  using enum wire::ErrorCode;
+  switch (code) {
+    case topic_already_exists:
+      return "with --if-not-exists that is no error";
+    case unknown_topic_or_partition:
+      return "moldau topic list shows the topics that there are";
+    case message_too_large:
+      return "the topic's limit is raised by: moldau topic alter TOPIC -s max.message.bytes=N";
+    case invalid_replication_factor:
+      return "moldau cluster info shows the brokers that there are; one broker holds one replica";
+    default:
+      return "moldau explain " + std::string(wire::name_of(code));
+  }
+}
+
 }  // namespace
 
-void Session::note(std::string_view line) {
-  out.flush();
-  err.line(line);
-  err.flush();
+Exit exit_of(const Interrupt& interrupt) {
+  return interrupt.signal() == SIGTERM ? Exit::terminated : Exit::interrupted;
 }
 
 Answer<Exit> run_on_world(Session& session, std::function<Task<Answer<Exit>>(Context)> task) {
@@ -78,8 +118,12 @@ Answer<Exit> run_on_world(Session& session, std::function<Task<Answer<Exit>>(Con
 Answer<Exit> run_on_cluster(Session& session, ClusterTask task) {
   auto options = cluster_options(session.properties);
   if (!options) return std::unexpected(std::move(options).error());
-  auto answer = run_on_world(
-      session, [&](Context context) { return with_client(session, context, std::move(*options), task); });
+  const auto pause = watch_pause(session);
+  if (!pause) return std::unexpected(pause.error());
+  options->connection.observer = observer_of(session);
+  auto answer = run_on_world(session, [&](Context context) {
+    return with_client(session, context, std::move(*options), task, *pause);
+  });
   if (!answer && answer.error().exit == Exit::unreachable && session.defaults_used)
     answer.error().hint +=
         std::string(answer.error().hint.empty() ? "" : " ") +
@@ -100,8 +144,8 @@ Trouble trouble_of(const client::Failure& failure, std::string what) {
   }
   if (failure.broker != wire::ErrorCode::none) {
     const std::string name(wire::name_of(failure.broker));
-    out.cause = name + " (" + std::to_string(static_cast<int>(failure.broker)) + "): " + failure.cause;
-    if (out.hint.empty()) out.hint = "moldau explain " + name;
+    out.cause = name + " (" + std::to_string(static_cast<int>(failure.broker)) + "): " + words_of(failure);
+    if (out.hint.empty()) out.hint = hint_of(failure.broker);
   }
   return out;
 }

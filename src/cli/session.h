@@ -35,9 +35,13 @@ struct Session {
   // Set before its first suspension by a command that ends in its own way after SIGINT or SIGTERM; others are
   // cut off.
   bool handles_interrupt = false;
+  // So long the first connection is tried for.
+  runtime::Duration first_contact = std::chrono::seconds(5);
 
-  // A line on stderr, at once.
+  // A line on stderr, at once; with --log-json an object.
   void note(std::string_view line);
+  // What went wrong, on stderr.
+  void tell(const Trouble& trouble);
   bool quiet() const { return arguments.has("quiet"); }
 };
 
@@ -61,6 +65,8 @@ Answer<Exit> run_on_cluster(Session& session, ClusterTask task);
 // The same without a client: for commands that need the disk or clock only.
 Answer<Exit> run_on_world(Session& session, std::function<runtime::Task<Answer<Exit>>(Context)> task);
 
+// Of a command that a signal ended.
+Exit exit_of(const Interrupt& interrupt);
 // Why it failed, without the name of the broker's error code before it.
 std::string words_of(const client::Failure& failure);
 // What a person is told of a Failure of the client. `what`: what was tried ("cannot create topic t").

@@ -40,6 +40,32 @@ std::string tsv_field(const std::string& text) {
   return out;
 }
 
+// Green for what is well, red for what is not; yellow between.
+std::string coloured(const std::string& word, const std::string& padded_word) {
+  static constexpr std::string_view kWell[] = {"OK", "ready", "leader", "true"};
+  static constexpr std::string_view kBetween[] = {"running", "stopped", "follower", "observer"};
+  if (word.empty() || word == "-") return padded_word;
+  const bool well = std::ranges::find(kWell, word) != std::end(kWell);
+  const bool between = std::ranges::find(kBetween, word) != std::end(kBetween);
+  return std::string("\x1b[") + (well ? "32" : between ? "33" : "31") + "m" + padded_word + "\x1b[0m";
+}
+
+// LOG-END-OFFSET, as tables head it, is log_end_offset.
+std::string field_name(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c == '-' ? '_' : static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return out;
+}
+
+std::string_view type_name(const Json& cell) {
+  return cell.as_integer()  ? "integer"
+         : cell.as_real()   ? "number"
+         : cell.as_bool()   ? "boolean"
+         : cell.as_array()  ? "list"
+         : cell.as_object() ? "object"
+                            : "string";
+}
+
 bool less(const Json& a, const Json& b) {
   if (a.as_integer() && b.as_integer()) return *a.as_integer() < *b.as_integer();
   return a.to_cell() < b.to_cell();
@@ -60,7 +86,7 @@ void Table::add(std::vector<Json> cells) {
 }
 
 Answer<std::size_t> Table::index_of(std::string_view name) const {
-  const auto at = std::ranges::find(columns_, name, &Column::name);
+  const auto at = std::ranges::find(columns_, field_name(name), &Column::name);
   if (at != columns_.end()) return static_cast<std::size_t>(at - columns_.begin());
   std::string known;
   for (const Column& column : columns_) known += (known.empty() ? "" : ", ") + column.name;
@@ -105,6 +131,14 @@ Answer<void> Table::sort(std::string_view by) {
   return {};
 }
 
+Answer<void> Table::filter(const Expression& condition) {
+  for (const std::string& name : condition.fields()) {
+    if (const auto index = index_of(name); !index) return std::unexpected(index.error());
+  }
+  std::erase_if(rows_, [&](const auto& row) { return !condition.matches(Json(object_of(row))); });
+  return {};
+}
+
 Json::Object Table::object_of(const std::vector<Json>& row) const {
   Json::Object object;
   for (std::size_t i = 0; i < row.size(); ++i) object.emplace_back(columns_[i].name, row[i]);
@@ -117,7 +151,7 @@ Json Table::to_json() const {
   return items;
 }
 
-std::string Table::render_columns(bool wide, bool heading) const {
+std::string Table::render_columns(bool wide, bool heading, bool colours) const {
   std::vector<std::vector<std::string>> lines(heading ? 1 : 0);
   std::vector<std::size_t> shown;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -137,8 +171,14 @@ std::string Table::render_columns(bool wide, bool heading) const {
   std::string out;
   for (const auto& line : lines) {
     std::string text;
-    for (std::size_t i = 0; i < line.size(); ++i)
-      text += (i ? std::string(kGap) : "") + padded(line[i], widths[i], columns_[shown[i]].right);
+    const bool is_row = &line != lines.data() || !heading;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      const Column& column = columns_[shown[i]];
+      const bool last = i + 1 == line.size();
+      const std::string cell = padded(line[i], last && !column.right ? 0 : widths[i], column.right);
+      text += i ? kGap : "";
+      text += colours && is_row && column.state ? coloured(line[i], cell) : cell;
+    }
     text.erase(text.find_last_not_of(' ') + 1);
     out += text + "\n";
   }
@@ -164,13 +204,26 @@ std::string Table::render_separated(char separator, bool heading) const {
   return out;
 }
 
-std::string Table::render(Format format, bool heading) const {
+// One line for each field: its name and the type of its values.
+std::string Table::render_schema() const {
+  std::string out;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    std::string_view type = columns_[i].right ? "integer" : "string";
+    for (const auto& row : rows_) {
+      if (!row[i].is_null()) type = type_name(row[i]);
+    }
+    out += columns_[i].name + ": " + std::string(type) + "\n";
+  }
+  return out;
+}
+
+std::string Table::render(Format format, bool heading, bool colours) const {
   std::string out;
   switch (format) {
     case Format::table:
-      return render_columns(false, heading);
+      return render_columns(false, heading, colours);
     case Format::wide:
-      return render_columns(true, heading);
+      return render_columns(true, heading, colours);
     case Format::json:
       return to_json().to_pretty() + "\n";
     case Format::yaml:
@@ -182,6 +235,8 @@ std::string Table::render(Format format, bool heading) const {
     case Format::jsonl:
       for (const auto& row : rows_) out += Json(object_of(row)).to_line() + "\n";
       return out;
+    case Format::schema:
+      return render_schema();
     case Format::name:
       for (const auto& row : rows_) out += row.front().to_cell() + "\n";
       return out;

@@ -5,27 +5,6 @@
 namespace moldau::cli {
 namespace {
 
-Answer<client::NewTopic> template_of(const Arguments& arguments) {
-  client::NewTopic topic;
-  const auto partitions = arguments.number_or("partitions", -1, 1, INT32_MAX);
-  if (!partitions) return std::unexpected(partitions.error());
-  const auto replicas = arguments.number_or("replicas", -1, 1, INT16_MAX);
-  if (!replicas) return std::unexpected(replicas.error());
-  topic.partitions = static_cast<std::int32_t>(*partitions);
-  topic.replication_factor = static_cast<std::int16_t>(*replicas);
-  if (const auto assignment = arguments.find("assign")) {
-    auto parsed = parse_assignment(*assignment);
-    if (!parsed) return std::unexpected(parsed.error());
-    topic.assignment = std::move(*parsed);
-  }
-  for (const std::string& config : arguments.all("config")) {
-    auto pair = key_value(config, "--config");
-    if (!pair) return std::unexpected(std::move(pair).error());
-    topic.configs.emplace_back(std::move(pair->first), std::move(pair->second));
-  }
-  return topic;
-}
-
 bool leads_everywhere(const client::TopicInfo& topic) {
   return topic.error == wire::ErrorCode::none &&
          std::ranges::all_of(topic.partitions, [](const auto& partition) { return partition.leader >= 0; });
@@ -47,7 +26,7 @@ runtime::Task<Answer<Exit>> wait_for(ClusterSession& session, std::vector<std::s
 ClusterAnswer topic_create(ClusterSession& session) {
   const Arguments& arguments = session.arguments();
   if (arguments.words().empty()) co_return usage_trouble("which topic?", "moldau topic create NAME");
-  auto topic = template_of(arguments);
+  auto topic = new_topic(arguments, {}, "replicas", "assign");
   if (!topic) co_return trouble(topic.error());
   std::vector<client::NewTopic> topics;
   for (const std::string& name : arguments.words()) {

@@ -12,6 +12,12 @@ struct Described {
   std::vector<client::ConfigEntry> configs;
   std::map<PartitionIndex, Offset> start;
   std::map<PartitionIndex, Offset> end;
+
+  std::size_t min_isr() const {
+    const auto at = std::ranges::find(configs, "min.insync.replicas", &client::ConfigEntry::name);
+    const auto value = at == configs.end() ? std::nullopt : whole_number(at->value.value_or(""));
+    return static_cast<std::size_t>(value.value_or(1));
+  }
 };
 
 Json nodes_json(const std::vector<NodeId>& nodes) {
@@ -20,7 +26,13 @@ Json nodes_json(const std::vector<NodeId>& nodes) {
   return out;
 }
 
-bool wanted(const Arguments& arguments, const client::PartitionInfo& partition) {
+bool asks_for_min_isr(const Arguments& arguments) {
+  return arguments.has("under-min-isr") || arguments.has("at-min-isr");
+}
+
+bool wanted(const Arguments& arguments, const client::PartitionInfo& partition, std::size_t min_isr) {
+  if (arguments.has("under-min-isr") && partition.isr.size() >= min_isr) return false;
+  if (arguments.has("at-min-isr") && partition.isr.size() != min_isr) return false;
   if (arguments.has("under-replicated") && partition.isr.size() >= partition.replicas.size()) return false;
   return !arguments.has("unavailable") || partition.leader < 0;
 }
@@ -31,7 +43,8 @@ Json offset_json(const std::map<PartitionIndex, Offset>& offsets, PartitionIndex
 }
 
 Table partition_table(const Arguments& arguments, const Described& described) {
-  Table table({{"partition", true},
+  Table table({{.name = "topic", .wide_only = true},
+               {"partition", true},
                {"leader", true},
                {"epoch", true},
                {"replicas"},
@@ -41,8 +54,8 @@ Table partition_table(const Arguments& arguments, const Described& described) {
                {"high_watermark", true},
                {"error", false, true}});
   for (const client::PartitionInfo& partition : described.topic.partitions) {
-    if (!wanted(arguments, partition)) continue;
-    table.add({partition.index, partition.leader < 0 ? Json() : Json(partition.leader),
+    if (!wanted(arguments, partition, described.min_isr())) continue;
+    table.add({described.topic.name, partition.index, partition.leader < 0 ? Json() : Json(partition.leader),
                partition.leader_epoch, nodes_json(partition.replicas), nodes_json(partition.isr),
                partition.eligible_leader_replicas ? nodes_json(*partition.eligible_leader_replicas) : Json(),
                offset_json(described.start, partition.index), offset_json(described.end, partition.index),
@@ -69,13 +82,14 @@ Table summary_table(const Described& described) {
 
 struct Sections {
   bool summary, configs, partitions;
+  bool min_isr = false;  // the config is needed, though not shown
 };
 
 Sections sections_of(const Arguments& arguments) {
   const bool all = arguments.has("all");
   const bool none = !arguments.has("summary") && !arguments.has("configs") && !arguments.has("partitions");
   return {all || none || arguments.has("summary"), all || arguments.has("configs"),
-          all || none || arguments.has("partitions")};
+          all || none || arguments.has("partitions"), asks_for_min_isr(arguments)};
 }
 
 Task<void> add_offsets(ClusterSession& session, Described& described, client::OffsetSpec spec,
@@ -95,7 +109,7 @@ Task<void> add_offsets(ClusterSession& session, Described& described, client::Of
 
 Task<Answer<Described>> look_up(ClusterSession& session, client::TopicInfo topic, Sections sections) {
   Described described{std::move(topic), {}, {}, {}};
-  if (sections.configs) {
+  if (sections.configs || sections.min_isr) {
     const auto configs = co_await session.admin.describe_configs(
         {.resources = {{client::ConfigResourceType::topic, described.topic.name}}, .documentation = true});
     if (!configs) co_return trouble(trouble_of(configs.error(), "cannot describe configs"));
@@ -127,12 +141,16 @@ void print_section(Printer& out, std::string_view title, const Table& table, For
 }
 
 void print(ClusterSession& session, const Described& described, Sections sections, Format format) {
+  if (format == Format::name) return session.out().line(described.topic.name);
+  if (format == Format::csv || format == Format::tsv)
+    return session.out().put(partition_table(session.arguments(), described).render(format));
   if (sections.summary) print_section(session.out(), "SUMMARY", summary_table(described), format);
   if (sections.configs) print_section(session.out(), "CONFIGS", config_table(described), format);
   if (sections.partitions)
     print_section(session.out(), "PARTITIONS", partition_table(session.arguments(), described), format);
 }
 
+// Without --fields and --sort: a topic is more than one table.
 void print_machine(Printer& out, const Json::Array& items, Format format) {
   if (format == Format::jsonl) {
     for (const Json& item : items) out.line(item.to_line());
@@ -156,7 +174,7 @@ ClusterAnswer topic_describe(ClusterSession& session) {
   std::optional<Trouble> failure;
   for (auto& [name, topic] : *topics) {
     if (!topic) {
-      failure = trouble_of(topic.error(), "cannot describe topic " + name);
+      failure = co_await topic_trouble(session, name, topic.error());
       continue;
     }
     auto described = co_await look_up(session, std::move(*topic), sections);

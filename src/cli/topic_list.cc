@@ -74,6 +74,7 @@ ClusterAnswer topic_list(ClusterSession& session) {
                size == sizes.end() ? Json() : Json(size->second), number_or_null(retention, topic.name),
                topic.id.to_string(), topic.internal});
   }
+  if (arguments.has("detail") && !arguments.has("format")) session.session.arguments.add("format", "wide");
   if (auto printed = print_table(session.session, std::move(table)); !printed)
     co_return trouble(printed.error());
   co_return Exit::done;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "cli/moldau_parser.h"
+
 namespace moldau::cli {
 
 Answer<std::vector<std::string>> matching(const std::string& pattern, const std::vector<std::string>& names) {
@@ -33,6 +35,41 @@ runtime::Task<Answer<std::vector<std::string>>> topics_of_words(ClusterSession& 
   found.erase(std::unique(found.begin(), found.end()), found.end());
   if (found.empty()) co_return trouble(Exit::not_found, "no topic matches");
   co_return found;
+}
+
+runtime::Task<Trouble> topic_trouble(ClusterSession& session, std::string name, client::Failure failure) {
+  Trouble out = trouble_of(failure, "cannot use topic " + name);
+  if (failure.broker != wire::ErrorCode::unknown_topic_or_partition) co_return out;
+  out.what = "there is no topic " + name;
+  const auto topics = co_await session.cluster.topics({});
+  if (!topics) co_return out;
+  std::vector<std::string> names;
+  for (const client::TopicInfo& topic : *topics) names.push_back(topic.name);
+  if (const std::string near = nearest_of(name, names); !near.empty())
+    out.hint = "did you mean " + near + "?";
+  co_return out;
+}
+
+Answer<client::NewTopic> new_topic(const Arguments& arguments, std::string name, std::string_view replicas,
+                                   std::string_view assign) {
+  client::NewTopic topic{.name = std::move(name)};
+  const auto partitions = arguments.number_or("partitions", -1, 1, INT32_MAX);
+  if (!partitions) return std::unexpected(partitions.error());
+  const auto factor = arguments.number_or(replicas, -1, 1, INT16_MAX);
+  if (!factor) return std::unexpected(factor.error());
+  topic.partitions = static_cast<std::int32_t>(*partitions);
+  topic.replication_factor = static_cast<std::int16_t>(*factor);
+  if (const auto assignment = arguments.find(assign)) {
+    auto parsed = parse_assignment(*assignment);
+    if (!parsed) return std::unexpected(parsed.error());
+    topic.assignment = std::move(*parsed);
+  }
+  for (const std::string& config : arguments.all("config")) {
+    auto pair = key_value(config, "--config");
+    if (!pair) return std::unexpected(std::move(pair).error());
+    topic.configs.emplace_back(std::move(pair->first), std::move(pair->second));
+  }
+  return topic;
 }
 
 Answer<std::vector<PartitionIndex>> parse_partitions(std::string_view text) {

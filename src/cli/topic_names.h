@@ -12,6 +12,12 @@ Answer<std::vector<std::string>> matching(const std::string& pattern, const std:
 // when there are no words.
 runtime::Task<Answer<std::vector<std::string>>> topics_of_words(ClusterSession& session);
 
+// Why a topic could not be used; one that is not there is told with the nearest name that is.
+runtime::Task<Trouble> topic_trouble(ClusterSession& session, std::string name, client::Failure failure);
+
+// A topic to be created, of --partitions, --config and the flags `replicas` and `assign`.
+Answer<client::NewTopic> new_topic(const Arguments& arguments, std::string name, std::string_view replicas,
+                                   std::string_view assign);
 // "0,1,4-6".
 Answer<std::vector<PartitionIndex>> parse_partitions(std::string_view text);
 // "0:1,1:2": replicas of each partition.

@@ -2,6 +2,7 @@
 #include "cli/handlers.h"
 #include "cli/reading.h"
 #include "cli/report.h"
+#include "cli/text_file.h"
 #include "cli/timestamp_text.h"
 #include "cli/topic_names.h"
 
@@ -39,10 +40,8 @@ using Targets = std::vector<std::pair<TopicPartition, Offset>>;
 
 // Lines: TOPIC PARTITION OFFSET.
 Answer<Targets> targets_of_file(const Invocation& invocation, const std::string& path) {
-  const std::string absolute =
-      path.starts_with('/') ? path : invocation.process.working_directory + "/" + path;
-  const auto text = invocation.process.read_file(absolute);
-  if (!text) return trouble(Exit::bad_file, "cannot read " + path, text.error().message);
+  const auto text = read_text_file(invocation, path);
+  if (!text) return std::unexpected(text.error());
   Targets targets;
   for (const std::string& line : split(*text, '\n')) {
     const auto words = split(line, ' ');

@@ -35,6 +35,15 @@ inline std::unexpected<Trouble> trouble(Trouble what) { return std::unexpected(s
 inline std::unexpected<Trouble> usage_trouble(std::string what, std::string hint = {}) {
   return trouble(Exit::usage, std::move(what), {}, std::move(hint));
 }
+// Moves the value, or else the trouble, where it belongs: for one condition over several answers.
+template <class T>
+bool take(Answer<T> from, T& into, Trouble& why) {
+  if (from)
+    into = std::move(*from);
+  else
+    why = std::move(from).error();
+  return from.has_value();
+}
 // A file or the device failed.
 Trouble trouble_of(const Error& error, std::string what);
 

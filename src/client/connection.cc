@@ -63,8 +63,16 @@ BrokerConnection::~BrokerConnection() { MOLDAU_ASSERT(waiting_.empty() && in_fli
 Task<Outcome<BrokerConnection::Ptr>> BrokerConnection::open(runtime::Executor& executor,
                                                             runtime::Network& network, Endpoint to,
                                                             ConnectionOptions options) {
-  auto stream = co_await network.connect(to, executor.now() + options.connect_timeout);
-  if (!stream) co_return fail(network_failure(std::move(stream).error(), Phase::connect, to.to_string()));
+  const MonotonicTime started = executor.now();
+  auto stream = co_await network.connect(to, started + options.connect_timeout);
+  if (!stream) {
+    Failure failure = network_failure(std::move(stream).error(), Phase::connect, to.to_string());
+    if (options.observer) {
+      options.observer(
+          {.kind = ConnectionEvent::Kind::failed, .address = failure.address, .why = failure.cause});
+    }
+    co_return fail(std::move(failure));
+  }
   const Ptr connection = std::make_shared<BrokerConnection>(Private(), executor, std::move(*stream),
                                                             std::move(to), std::move(options));
   connection->read_loop(connection).detach();
@@ -73,6 +81,7 @@ Task<Outcome<BrokerConnection::Ptr>> BrokerConnection::open(runtime::Executor& e
     co_return fail(std::move(agreed).error());
   }
   connection->phase_ = Phase::request;
+  connection->observe({.kind = ConnectionEvent::Kind::connected, .took = executor.now() - started});
   co_return connection;
 }
 
@@ -142,10 +151,29 @@ wire::RequestHeader BrokerConnection::next_header(wire::ApiKey key, wire::ApiVer
   return {key, version, id, options_.client_id};
 }
 
+void BrokerConnection::observe(ConnectionEvent event) const {
+  if (!options_.observer) return;
+  event.address = address_;
+  options_.observer(event);
+}
+
 Task<Outcome<Slice>> BrokerConnection::exchange(wire::RequestHeader header, SliceList frame,
                                                 CallOptions options) {
+  const MonotonicTime started = executor_.now();
   Pending pending(executor_, std::move(header), std::move(frame), /*is_answered=*/true);
-  if (auto done = co_await wait_for(pending, options); !done) co_return fail(std::move(done).error());
+  ConnectionEvent event{.kind = ConnectionEvent::Kind::answered,
+                        .request = pending.header.api_key,
+                        .version = pending.header.api_version};
+  if (auto done = co_await wait_for(pending, options); !done) {
+    event.kind = ConnectionEvent::Kind::failed;
+    event.took = executor_.now() - started;
+    event.why = done.error().cause;
+    observe(event);
+    co_return fail(std::move(done).error());
+  }
+  event.bytes = pending.body.size();
+  event.took = executor_.now() - started;
+  observe(event);
   auto response =
       wire::decode_response_frame(pending.body, pending.header.api_key, pending.header.api_version);
   if (!response) {
@@ -299,6 +327,7 @@ void BrokerConnection::shut(Failure why) {
   if (closed_) return;
   closed_ = true;
   why_closed_ = std::move(why);
+  observe({.kind = ConnectionEvent::Kind::closed, .why = why_closed_.cause});
   stream_->close();
   for (Pending* pending : std::exchange(waiting_, {})) pending->finish(fail(why_closed_));
   for (const InFlight& one : std::exchange(in_flight_, {})) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -28,13 +29,25 @@ using runtime::Endpoint;
 using runtime::MonotonicTime;
 using runtime::Task;
 
+// What a connection does, for those who watch it.
+struct ConnectionEvent {
+  enum class Kind : std::uint8_t { connected, answered, failed, closed } kind;
+  std::string_view address;
+  std::optional<wire::ApiKey> request;  // that was answered, or failed
+  wire::ApiVersion version = 0;
+  std::size_t bytes = 0;  // of the answer's body
+  Duration took{};
+  std::string_view why;  // it failed or was closed
+};
+
 struct ConnectionOptions {
   std::string client_id = "moldau";
-  Duration connect_timeout = std::chrono::seconds(10);  // socket.connection.setup.timeout.ms
-  Duration request_timeout = std::chrono::seconds(30);  // request.timeout.ms
-  std::size_t max_in_flight = 64;                       // further requests wait for their turn
-  std::size_t max_waiting = 4096;                       // still further ones are Errc::unavailable
-  std::uint32_t max_response_bytes = 256u << 20;        // a larger answer ends the connection
+  Duration connect_timeout = std::chrono::seconds(10);   // socket.connection.setup.timeout.ms
+  Duration request_timeout = std::chrono::seconds(30);   // request.timeout.ms
+  std::size_t max_in_flight = 64;                        // further requests wait for their turn
+  std::size_t max_waiting = 4096;                        // still further ones are Errc::unavailable
+  std::uint32_t max_response_bytes = 256u << 20;         // a larger answer ends the connection
+  std::function<void(const ConnectionEvent&)> observer;  // may be empty; must not call back
 };
 
 class Cancellation;
@@ -107,6 +120,7 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
   Failure garbled(Error error, wire::ApiKey key) const;
   wire::RequestHeader next_header(wire::ApiKey key, wire::ApiVersion version);
   // Writes the frame and waits for the body of its answer.
+  void observe(ConnectionEvent event) const;
   Task<Outcome<Slice>> exchange(wire::RequestHeader header, SliceList frame, CallOptions options);
   Task<Outcome<void>> send_frame(wire::RequestHeader header, SliceList frame, CallOptions options);
   Task<Outcome<void>> wait_for(Pending& pending, CallOptions options);

@@ -86,16 +86,16 @@ std::optional<Offset> ConsumerCore::position(const std::string& topic, Partition
   return found ? found->position : std::nullopt;
 }
 
-Offset ConsumerCore::high_watermark(const std::string& topic, PartitionIndex partition) const {
+PartitionBounds ConsumerCore::bounds(const std::string& topic, PartitionIndex partition) const {
   const auto found = find(topic, partition);
-  return found ? found->high_watermark : kNoOffset;
+  return found ? found->bounds : PartitionBounds{};
 }
 
 bool ConsumerCore::at_end(const std::string& topic, PartitionIndex partition) const {
   const auto found = find(topic, partition);
   if (!found || !found->fetched || !found->position || found->buffered) return false;
   const bool committed = options_.isolation == Isolation::read_committed;
-  return *found->position >= (committed ? found->last_stable_offset : found->high_watermark);
+  return *found->position >= (committed ? found->bounds.last_stable_offset : found->bounds.high_watermark);
 }
 
 Task<void> ConsumerCore::close() {

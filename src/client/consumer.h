@@ -32,6 +32,7 @@ struct ConsumerOptions {
   bool check_crcs = true;
   bool use_sessions = true;
   bool auto_create_topics = false;           // allow.auto.create.topics
+  bool control_records = false;              // hand out commit and abort markers, too
   std::string rack;                          // client.rack
   std::size_t max_batch_bytes = 256u << 20;  // what one compressed batch may expand to
 };
@@ -50,14 +51,29 @@ struct StartAt {
   static StartAt tail(std::int64_t records) { return {Kind::end, records}; }
 };
 
+// What the batch says of its records.
+struct FetchedBatch {
+  std::size_t records = 0;  // so many of FetchedRecords::records, at least one
+  LeaderEpoch leader_epoch = kNoEpoch;
+  ProducerId producer_id = kNoProducerId;
+  ProducerEpoch producer_epoch = kNoProducerEpoch;
+  std::int16_t attributes = 0;
+};
+
 // Records of one partition, in order. The views live as long as this object or a copy of `memory`.
 struct FetchedRecords {
   std::string topic;
   PartitionIndex partition = 0;
   std::vector<record::RecordView> records;
+  std::vector<FetchedBatch> batches;  // of all the records, in order
   SliceList memory;
-  LeaderEpoch leader_epoch = kNoEpoch;  // of the records
-  record::TimestampType timestamp_type = record::TimestampType::create_time;
+};
+
+// As of the last fetch; kNoOffset before.
+struct PartitionBounds {
+  Offset log_start_offset = kNoOffset;
+  Offset last_stable_offset = kNoOffset;
+  Offset high_watermark = kNoOffset;
 };
 
 class ConsumerCore {
@@ -85,8 +101,10 @@ class ConsumerCore {
 
   // The offset of the next record to be polled; empty before the first lookup has ended.
   std::optional<Offset> position(const std::string& topic, PartitionIndex partition) const;
-  // As of the last fetch; kNoOffset before.
-  Offset high_watermark(const std::string& topic, PartitionIndex partition) const;
+  PartitionBounds bounds(const std::string& topic, PartitionIndex partition) const;
+  Offset high_watermark(const std::string& topic, PartitionIndex partition) const {
+    return bounds(topic, partition).high_watermark;
+  }
   // Polled everything up to the end that the last fetch told (high watermark, or last stable offset when
   // read_committed): how a bounded read knows that it is done.
   bool at_end(const std::string& topic, PartitionIndex partition) const;

@@ -14,6 +14,21 @@ Failure corrupt(const Error& error, const std::string& what) {
   return {.code = error.code, .phase = Phase::request, .cause = what + ": " + error.message};
 }
 
+// Moves the batches of the first `count` records.
+void move_batches(std::vector<FetchedBatch>& from, std::size_t count, std::vector<FetchedBatch>& to) {
+  std::size_t whole = 0;
+  for (FetchedBatch& batch : from) {
+    if (count == 0) break;
+    const std::size_t taken = std::min(count, batch.records);
+    to.push_back(batch);
+    to.back().records = taken;
+    batch.records -= taken;
+    count -= taken;
+    if (batch.records == 0) ++whole;
+  }
+  from.erase(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(whole));
+}
+
 }  // namespace
 
 void ConsumerCore::collect(std::vector<FetchedRecords>& out, std::size_t max_records) {
@@ -58,6 +73,7 @@ Outcome<FetchedRecords> ConsumerCore::decode(Fetched& fetched, std::size_t max_r
           std::min(max_records - out.records.size(), fetched.left.size() - fetched.left_at);
       out.records.insert(out.records.end(), from, from + static_cast<std::ptrdiff_t>(count));
       fetched.left_at += count;
+      move_batches(fetched.left_batches, count, out.batches);
       out.memory.insert(out.memory.end(), fetched.left_memory.begin(), fetched.left_memory.end());
       continue;
     }
@@ -73,9 +89,10 @@ Outcome<FetchedRecords> ConsumerCore::decode(Fetched& fetched, std::size_t max_r
     fetched.left_at = 0;
     fetched.left_memory = out.memory;
     out.records.erase(from, out.records.end());
+    std::vector<FetchedBatch> kept;
+    move_batches(out.batches, max_records, kept);
+    fetched.left_batches = std::exchange(out.batches, std::move(kept));
   }
-  out.leader_epoch = fetched.leader_epoch;
-  out.timestamp_type = fetched.timestamp_type;
   return out;
 }
 
@@ -116,9 +133,10 @@ Outcome<bool> ConsumerCore::decode_batch(Fetched& fetched, FetchedRecords& out) 
     const auto control = record::read_control_record(batch);
     if (!control) return fail(corrupt(control.error(), where));
     if (control->type == record::ControlType::abort) fetched.aborting.erase(batch.producer_id());
+    if (!options_.control_records) return true;
+  } else if (batch.is_transactional() && fetched.aborting.contains(batch.producer_id())) {
     return true;
   }
-  if (batch.is_transactional() && fetched.aborting.contains(batch.producer_id())) return true;
 
   auto bytes = record::uncompressed_records(batch, codecs_, options_.max_batch_bytes);
   if (!bytes) return fail(corrupt(bytes.error(), where));
@@ -126,14 +144,20 @@ Outcome<bool> ConsumerCore::decode_batch(Fetched& fetched, FetchedRecords& out) 
   const bool held = !out.memory.empty() && memory.owner() == out.memory.back().owner();
   if (!held) out.memory.push_back(batch.is_compressed() ? memory : fetched.records);
   record::RecordReader records(batch, memory);
+  const std::size_t before = out.records.size();
   for (record::RecordView record;;) {
     const Result<bool> next = records.next(record);
     if (!next) return fail(corrupt(next.error(), where));
     if (!*next) break;
     if (record.offset >= fetched.from) out.records.push_back(record);
   }
-  fetched.leader_epoch = batch.partition_leader_epoch();
-  fetched.timestamp_type = batch.timestamp_type();
+  if (out.records.size() > before) {
+    out.batches.push_back({.records = out.records.size() - before,
+                           .leader_epoch = batch.partition_leader_epoch(),
+                           .producer_id = batch.producer_id(),
+                           .producer_epoch = batch.producer_epoch(),
+                           .attributes = batch.attributes()});
+  }
   return true;
 }
 

@@ -123,8 +123,7 @@ void ConsumerCore::take_partition(const PartitionPtr& partition, Offset fetched_
   }
   partition->failures = 0;
   partition->fetched = true;
-  partition->high_watermark = response.high_watermark;
-  partition->last_stable_offset = response.last_stable_offset;
+  partition->bounds = {response.log_start_offset, response.last_stable_offset, response.high_watermark};
   if (response.preferred_read_replica >= 0) partition->read_replica = response.preferred_read_replica;
   if (!response.records || size_of(*response.records) == 0) return;
   Fetched fetched{.partition = partition,

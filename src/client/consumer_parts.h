@@ -22,9 +22,8 @@ struct ConsumerCore::Partition {
   bool paused = false;
   bool failed = false;
   bool stale = false;    // its leader is to be asked for anew
-  bool fetched = false;  // the ends below are known
-  Offset high_watermark = kNoOffset;
-  Offset last_stable_offset = kNoOffset;
+  bool fetched = false;  // the bounds are known
+  PartitionBounds bounds;
   NodeId read_replica = kNoNode;  // a follower to read from instead of the leader (KIP-392)
   unsigned failures = 0;
   MonotonicTime not_before{};
@@ -44,9 +43,8 @@ struct ConsumerCore::Fetched {
   // Decoded, but more than one poll wanted.
   std::vector<record::RecordView> left;
   std::size_t left_at = 0;
+  std::vector<FetchedBatch> left_batches;  // of the records from left_at on
   SliceList left_memory;
-  LeaderEpoch leader_epoch = kNoEpoch;
-  record::TimestampType timestamp_type = record::TimestampType::create_time;
 
   bool done() const { return at == records.size() && left_at == left.size(); }
 };

@@ -26,7 +26,18 @@ class FormatTest : public testing::Test {
     if (!writer) return "refused: " + writer.error().what;
     std::string out;
     writer->append(
-        out, {.topic = "topic", .partition = 3, .record = record, .leader_epoch = 7, .high_watermark = 99},
+        out,
+        {.topic = "topic",
+         .partition = 3,
+         .record = record,
+         .leader_epoch = 7,
+         .log_start_offset = 11,
+         .last_stable_offset = 88,
+         .high_watermark = 99,
+         .producer_id = 4000,
+         .producer_epoch = 2,
+         .attributes = static_cast<std::int16_t>(static_cast<int>(record::Codec::zstd) |
+                                                 record::kLogAppendTimeBit | record::kTransactionalBit)},
         5);
     return out;
   }
@@ -39,7 +50,7 @@ class FormatTest : public testing::Test {
 TEST_F(FormatTest, PlainVerbs) {
   EXPECT_EQ(print("%t %T|%k %K|%v %V|%p %o %e %d"), "topic 5|key 3|value 5|3 42 7 1709208000123");
   EXPECT_EQ(print("%H %i %] %% %{ %}"), "2 5 99 % { }");
-  EXPECT_EQ(print("%x %y"), "-1 -1");
+  EXPECT_EQ(print("%x %y %[ %| %]"), "4000 2 11 88 99");
 }
 
 TEST_F(FormatTest, Escapes) { EXPECT_EQ(print("a\\tb\\n\\r\\\\\\x41"), "a\tb\n\r\\A"); }
@@ -77,7 +88,10 @@ TEST_F(FormatTest, Times) {
 }
 
 TEST_F(FormatTest, Attributes) {
-  EXPECT_EQ(print("%a{compression} %a{compression;number} %a{timestamp-type} %a{control-bit}"), "none 0 0 0");
+  EXPECT_EQ(
+      print(
+          "%a{compression} %a{compression;number} %a{timestamp-type} %a{transactional-bit} %a{control-bit}"),
+      "zstd 4 1 1 0");
   EXPECT_EQ(print("%a{colour}"), "refused: bad format: unknown attribute %a{colour}");
 }
 

@@ -39,8 +39,8 @@ TEST(TableTest, MachineForms) {
   EXPECT_EQ(sample().render(Format::tsv, false), "b\t12\t1,2\tx, \"y\"\na-long-name\t\t-\t\n");
   EXPECT_EQ(sample().render(Format::name), "b\na-long-name\n");
   EXPECT_EQ(sample().render(Format::yaml),
-            "-\n  name: b\n  log_end_offset: 12\n  replicas:\n    - 1\n    - 2\n  note: \"x, \\\"y\\\"\"\n"
-            "-\n  name: a-long-name\n  log_end_offset: null\n  replicas: []\n  note: null\n");
+            "- name: b\n  log_end_offset: 12\n  replicas:\n    - 1\n    - 2\n  note: \"x, \\\"y\\\"\"\n"
+            "- name: a-long-name\n  log_end_offset: null\n  replicas: []\n  note: null\n");
   EXPECT_EQ(Table({{"a"}}).render(Format::json), "[]\n");
 }
 
@@ -55,6 +55,32 @@ TEST(TableTest, FieldsAndOrder) {
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().exit, Exit::usage);
   EXPECT_NE(wrong.error().hint.find("note, name"), std::string::npos);
+}
+
+TEST(TableTest, FilterNamesTheFieldsThatThereAre) {
+  Table table = sample();
+  ASSERT_TRUE(table.filter(*Expression::parse("log_end_offset >= 12 AND replicas:2", "--filter")));
+  EXPECT_EQ(table.render(Format::name), "b\n");
+  ASSERT_TRUE(table.filter(*Expression::parse("LOG-END-OFFSET > 12", "--filter")));
+  EXPECT_TRUE(table.empty());
+  const auto wrong = sample().filter(*Expression::parse("nmae = b", "--filter"));
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().hint.find("name, log_end_offset"), std::string::npos);
+}
+
+TEST(TableTest, SchemaTellsTheTypes) {
+  EXPECT_EQ(sample().render(Format::schema),
+            "name: string\nlog_end_offset: integer\nreplicas: list\nnote: string\n");
+}
+
+TEST(TableTest, ColoursAreOfStateWordsAlone) {
+  Table table({{"topic"}, {.name = "status", .state = true}});
+  table.add({"OK", "OK"});
+  table.add({"b", "INVALID"});
+  EXPECT_EQ(table.render(Format::table, true, true),
+            "TOPIC  STATUS\nOK     \x1b[32mOK\x1b[0m\nb      \x1b[31mINVALID\x1b[0m\n");
+  EXPECT_EQ(table.render(Format::table), "TOPIC  STATUS\nOK     OK\nb      INVALID\n");
+  EXPECT_EQ(table.render(Format::csv, false, true), "OK,OK\nb,INVALID\n");
 }
 
 TEST(JsonTest, ParsesAndPrints) {
@@ -180,6 +206,18 @@ TEST(FieldFormTest, Forms) {
   EXPECT_EQ(json_of_field(as_bytes("no"), FieldForm::json).to_line(), "\"no\"");
   EXPECT_EQ(json_of_field(std::nullopt, FieldForm::hex).to_line(), "null");
   EXPECT_FALSE(parse_field_form("i128"));
+}
+
+TEST(LatencyStatsTest, HgrmEndsWithEverything) {
+  LatencyStats stats;
+  for (int i = 1; i <= 1000; ++i) stats.add(std::chrono::milliseconds(i));
+  const std::string text = stats.hgrm();
+  EXPECT_TRUE(text.contains("Value")) << text;
+  EXPECT_TRUE(text.contains("1000.000 1.000000000000       1000            inf\n")) << text;
+  EXPECT_TRUE(text.contains("#[Mean    =      500.500, StdDeviation   =      288.675]")) << text;
+  EXPECT_TRUE(text.contains("#[Max     =     1000.000, Total count    =         1000]")) << text;
+  EXPECT_LT(std::ranges::count(text, '\n'), 100);
+  EXPECT_TRUE(LatencyStats().hgrm().contains("Total count    =            0]"));
 }
 
 TEST(LatencyStatsTest, Percentiles) {

@@ -209,6 +209,10 @@ TEST_F(RunTest, StopAndStatusReadThePidFile) {
   environment.alive[77] = {"moldau", "start"};
   EXPECT_EQ(run({"moldau", "status", "--data-dir", "/data", "--format", "jsonl"}), 0);
   EXPECT_TRUE(printed("\"state\":\"running\""));
+  environment.alive[77] = {"/usr/bin/moldau", "start", "--data-dir=/data",   "--kafka-addr",
+                           "127.0.0.1:1234",  "--set", "admin.enabled=false"};
+  EXPECT_EQ(run({"moldau", "status", "--data-dir", "/data"}), 0);
+  EXPECT_TRUE(printed("plaintext://127.0.0.1:1234") || printed("PLAINTEXT://127.0.0.1:1234")) << out.text;
   EXPECT_EQ(run({"moldau", "stop", "--data-dir", "/data"}), 0);
   EXPECT_EQ(environment.signals.size(), 1U);
 }

@@ -79,6 +79,63 @@ TEST_F(ConsumerTest, ReadsFromTheBeginning) {
   EXPECT_TRUE(consumer().at_end("t", 0));
 }
 
+// Of each batch, how many records it has here, its epoch and its producer.
+using Shares = std::vector<std::tuple<std::size_t, LeaderEpoch, ProducerId, std::int16_t>>;
+Shares shares_of(const std::vector<FetchedRecords>& polled) {
+  Shares shares;
+  for (const FetchedRecords& fetched : polled) {
+    std::size_t records = 0;
+    for (const FetchedBatch& batch : fetched.batches) {
+      shares.emplace_back(batch.records, batch.leader_epoch, batch.producer_id, batch.attributes);
+      records += batch.records;
+    }
+    EXPECT_EQ(records, fetched.records.size());
+  }
+  return shares;
+}
+
+TEST_F(ConsumerTest, EachBatchTellsOfItsRecords) {
+  append({"a", "b"}, 0,
+         {.partition_leader_epoch = 3, .producer_id = 7, .producer_epoch = 1, .base_sequence = 0});
+  append({"c", "d", "e"}, 0, {.partition_leader_epoch = 4});
+  consumer().assign("t", 0, StartAt::offset(1));
+  const auto polled = world_.run(consumer().poll(in(1s)));
+  ASSERT_TRUE(polled);
+  EXPECT_EQ(shares_of(*polled), (Shares{{1, 3, 7, 0}, {3, 4, kNoProducerId, 0}}));
+  EXPECT_EQ(consumer().bounds("t", 0).high_watermark, 5);
+  EXPECT_EQ(consumer().bounds("t", 0).last_stable_offset, 5);
+  EXPECT_EQ(consumer().bounds("t", 0).log_start_offset, 0);
+  EXPECT_EQ(consumer().bounds("t", 2).high_watermark, kNoOffset);
+}
+
+TEST_F(ConsumerTest, BatchesAreSplitWithTheirRecords) {
+  append({"a", "b", "c"}, 0, {.partition_leader_epoch = 3});
+  append({"d", "e"}, 0, {.partition_leader_epoch = 4});
+  consumer().assign("t", 0, StartAt::beginning());
+  Shares shares;
+  for (int i = 0; i < 3; ++i) {
+    const auto polled = world_.run(consumer().poll(in(1s), 2));
+    ASSERT_TRUE(polled);
+    for (const auto& share : shares_of(*polled)) shares.push_back(share);
+  }
+  EXPECT_EQ(shares, (Shares{{2, 3, kNoProducerId, 0},
+                            {1, 3, kNoProducerId, 0},
+                            {1, 4, kNoProducerId, 0},
+                            {1, 4, kNoProducerId, 0}}));
+}
+
+TEST_F(ConsumerTest, ControlRecordsAreHandedOutWhenAskedFor) {
+  append({"a"}, 0, {.producer_id = 7, .producer_epoch = 0, .base_sequence = 0, .transactional = true});
+  append_marker(true, 7);
+  consumer({.control_records = true}).assign("t", 0, StartAt::beginning());
+  const auto polled = world_.run(consumer().poll(in(1s)));
+  ASSERT_TRUE(polled);
+  const auto shares = shares_of(*polled);
+  ASSERT_EQ(shares.size(), 2U);
+  EXPECT_EQ(std::get<3>(shares[0]), record::kTransactionalBit);
+  EXPECT_EQ(std::get<3>(shares[1]), record::kTransactionalBit | record::kControlBit);
+}
+
 TEST_F(ConsumerTest, StartsInTheMiddleOfABatch) {
   append({"a", "b", "c"});
   consumer().assign("t", 0, StartAt::offset(1));
