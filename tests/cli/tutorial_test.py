@@ -1,144 +1,21 @@
 """The command lines of tutorials, against the real binary and a real node on free ports.
 
 Usage: tutorial_test.py PATH_OF_MOLDAU [unittest options]
-
-Lines are kept as people paste them; only localhost:9092 and kafka:9092 become the node's own address. Every process
-has a time limit and is ended by its own id.
 """
 
 import json
 import os
+import pty
 import re
 import shutil
 import signal
-import socket
 import subprocess
-import sys
-import tempfile
 import time
 import unittest
 
-MOLDAU = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
-LIMIT_S = 30
+from node import LIMIT_S, Node, free_ports
+
 CITIES = ["New York", "Berlin", "Paris", "London", "Sydney"]
-
-
-def free_ports(count):
-    """Ports that nobody uses at this moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-class Result:
-    def __init__(self, process, out, err):
-        self.code, self.out, self.err = process.returncode, out, err
-
-    def __repr__(self):
-        return f"exit {self.code}\nstdout: {self.out}\nstderr: {self.err}"
-
-
-class Node:
-    """A temporary folder with the tools' links, a server.properties and, once started, a node."""
-
-    def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix="moldau-cli-")
-        self.bin = os.path.join(self.dir, "bin")
-        os.mkdir(self.bin)
-        self.port, self.controller, self.admin = free_ports(3)
-        self.env = {
-            "PATH": f"{self.bin}:/usr/bin:/bin",
-            "HOME": self.dir,
-            "MOLDAU_BROKERS": f"localhost:{self.port}",
-        }
-        os.symlink(MOLDAU, os.path.join(self.bin, "moldau"))
-        self.run("moldau install-links --sh --dir bin")
-        self.write(
-            "server.properties",
-            f"""# written by a tutorial
-process.roles=broker,controller
-node.id=1
-listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller}
-advertised.listeners=PLAINTEXT://localhost:{self.port},CONTROLLER://localhost:{self.controller}
-controller.listener.names=CONTROLLER
-controller.quorum.bootstrap.servers=localhost:{self.controller}
-log.dirs={self.dir}/data
-num.network.threads=3
-""",
-        )
-        self.process = None
-
-    def write(self, name, text):
-        with open(os.path.join(self.dir, name), "w", encoding="utf-8") as file:
-            file.write(text)
-
-    def line(self, text):
-        return re.sub(r"(localhost|kafka):9092", f"localhost:{self.port}", text)
-
-    def popen(self, line, **more):
-        return subprocess.Popen(
-            ["/bin/bash", "-c", "exec " + self.line(line) if more.pop("exec", False) else self.line(line)],
-            cwd=self.dir,
-            env=self.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            **more,
-        )
-
-    def run(self, line, stdin=None, limit=LIMIT_S):
-        process = self.popen(line, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL)
-        try:
-            out, err = process.communicate(None if stdin is None else stdin.encode(), timeout=limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            out, err = process.communicate()
-            raise AssertionError(f"{line}: no end within {limit} s\n{out.decode()}\n{err.decode()}") from None
-        return Result(process, out.decode(), err.decode())
-
-    def start(self, line="kafka-server-start.sh server.properties --override num.partitions=3"):
-        self.log = open(os.path.join(self.dir, "node.log"), "ab")
-        self.process = subprocess.Popen(
-            ["/bin/bash", "-c", f"exec {self.line(line)} --override admin.bind=127.0.0.1:{self.admin}"],
-            cwd=self.dir,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
-        )
-        deadline = time.monotonic() + LIMIT_S
-        while time.monotonic() < deadline:
-            if "Kafka Server started" in self.log_text():
-                return
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise AssertionError("the node did not start:\n" + self.log_text())
-
-    def log_text(self):
-        with open(os.path.join(self.dir, "node.log"), encoding="utf-8", errors="replace") as file:
-            return file.read()
-
-    def stop(self):
-        if self.process is None:
-            return
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(LIMIT_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.log.close()
-        self.process = None
-
-    def remove(self):
-        self.stop()
-        shutil.rmtree(self.dir, ignore_errors=True)
 
 
 class CliTest(unittest.TestCase):
@@ -424,8 +301,14 @@ class KafkaNames(CliTest):
         node.start()
         node.run("kafka-topics --create --bootstrap-server localhost:9092 --topic dumped --partitions 1")
         node.run("kafka-console-producer --bootstrap-server localhost:9092 --topic dumped", "hello\nworld\n")
-        node.stop()
         segment = f"{node.dir}/data/dumped-0/00000000000000000000.log"
+        # While the node runs, recent records are in the files after some seconds.
+        deadline = time.monotonic() + LIMIT_S
+        while "payload: world" not in node.run(f"kafka-dump-log.sh --print-data-log --files {segment}").out:
+            self.assertLess(time.monotonic(), deadline, "the records did not reach the segment file")
+            time.sleep(0.1)
+        self.assertLess(time.monotonic(), deadline - LIMIT_S + 10)
+        node.stop()
         out = node.run(f"kafka-dump-log.sh --print-data-log --files {segment}").out
         self.assertRegex(
             out,
@@ -511,7 +394,8 @@ class MoldauCommands(CliTest):
         first = self.done("moldau consume one --exit-at-end")
         self.done("moldau produce two --input jsonl -o ''", first)
         second = self.done("moldau consume two --exit-at-end")
-        self.assertEqual(first.replace('"topic":"one"', '"topic":"two"'), second)
+        without_producer = [re.sub(r',"producer_id":\d+', "", lines) for lines in (first, second)]
+        self.assertEqual(without_producer[0].replace('"topic":"one"', '"topic":"two"'), without_producer[1])
         for wanted, line in zip(records, first.splitlines()):
             got = json.loads(line)
             self.assertEqual({name: got.get(name) for name in wanted}, wanted)
@@ -608,13 +492,204 @@ class MoldauCommands(CliTest):
         self.done("moldau topic create speed -p 1")
         produced = json.loads(self.done("moldau perf produce speed --num-records 5000 --rate 5000 --json"))
         self.assertEqual(produced["records"], 5000)
+        shared = json.loads(
+            self.done("moldau perf produce speed --num-records 900 --producers 3 --warmup 300 --hdr out.hgrm --json")
+        )
+        self.assertEqual(shared["records"], 600)
+        with open(os.path.join(self.node.dir, "out.hgrm"), encoding="utf-8") as file:
+            self.assertIn("Total count    =          600]", file.read())
+        self.fails("moldau perf produce speed --num-records 1 --hdr /nonexistent/out.hgrm", 1)
         consumed = json.loads(self.done("moldau perf consume speed --num-records 5000 --json"))
         self.assertEqual(consumed["records"], 5000)
 
     def test_completion_asks_the_cluster(self):
         self.done("moldau topic create completed-topic")
         self.assertEqual(self.done("moldau __complete -- consume completed-"), "completed-topic\n")
+        self.done("moldau topic create completed-later")
+        self.assertEqual(self.done("moldau __complete -- consume completed-"), "completed-topic\n", "kept for 5 seconds")
+        deadline = time.monotonic() + LIMIT_S
+        while "completed-later" not in self.done("moldau __complete -- consume completed-"):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.2)
+        self.assertEqual(self.done(f"moldau __complete -- -b localhost:{free_ports(1)[0]} consume compl"), "")
         self.assertEqual(self.done("bash -n <(moldau completion bash)"), "")
+
+
+class Watching(CliTest):
+    """What goes on for a while: new partitions, silence, --watch."""
+
+    def typed(self, process, line, count, limit=LIMIT_S):
+        """The lines of a process's stdout, until there are so many."""
+        os.set_blocking(process.stdout.fileno(), False)
+        text, deadline = b"", time.monotonic() + limit
+        while text.count(b"\n") < count and time.monotonic() < deadline:
+            text += process.stdout.read() or b""
+            time.sleep(0.02)
+        self.assertGreaterEqual(text.count(b"\n"), count, f"{line}: {text}")
+        return text.decode().splitlines()
+
+    def started(self, line, **more):
+        process = self.node.popen(line, exec=True, **more)
+        self.addCleanup(lambda: (process.kill(), process.communicate()))
+        return process
+
+    def test_partitions_that_are_added_are_read(self):
+        self.done("moldau topic create growing grows -p 1")
+        console = self.started(
+            "kafka-console-consumer --bootstrap-server localhost:9092 --include 'grow.*' "
+            "--consumer-property metadata.max.age.ms=200 --from-beginning"
+        )
+        consume = self.started("moldau consume growing -X metadata.max.age.ms=200 -f '%p:%v\\n'")
+        self.done("moldau produce growing -p 0 -o ''", "old\n")
+        self.assertEqual(self.typed(console, "console", 1), ["old"])
+        self.assertEqual(self.typed(consume, "consume", 1), ["0:old"])
+        self.done("moldau topic add-partitions growing -n 1")
+        self.done("moldau produce growing -p 1 -o ''", "new\n")
+        self.assertEqual(self.typed(console, "console", 1), ["new"])
+        self.assertEqual(self.typed(consume, "consume", 1), ["1:new"])
+        self.done("moldau topic create grown -p 1")
+        self.done("moldau produce grown -o ''", "other\n")
+        self.assertEqual(self.typed(console, "console", 1), ["other"])
+
+    def test_hint_after_silence(self):
+        self.done("moldau topic create quiet -p 1")
+        self.done("moldau produce quiet -o ''", "old\nolder\n")
+        for line, hint in (
+            ("kafka-console-consumer --bootstrap-server localhost:9092 --topic quiet", "--from-beginning shows them"),
+            ("moldau tail quiet -o end", "-o start shows them"),
+        ):
+            ours, theirs = pty.openpty()
+            process = subprocess.Popen(
+                ["/bin/bash", "-c", "exec " + self.node.line(line)],
+                cwd=self.node.dir, env=self.node.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs,
+            )
+            os.close(theirs)
+            with os.fdopen(ours, "rb", 0) as terminal:
+                started = time.monotonic()
+                told = terminal.read(300).decode()
+                waited = time.monotonic() - started
+                process.terminate()
+                process.communicate(timeout=LIMIT_S)
+            self.assertIn("hint: waiting for new records; 2 older ones are there: " + hint, told)
+            self.assertGreater(waited, 2)
+
+    def test_no_hint_where_nobody_reads_it(self):
+        self.done("moldau topic create unread -p 1")
+        self.done("moldau produce unread -o ''", "old\n")
+        silent = self.node.run(
+            "kafka-console-consumer --bootstrap-server localhost:9092 --topic unread --timeout-ms 4000"
+        )
+        self.assertEqual(silent.err, "Processed a total of 0 messages\n")
+
+    def test_watch(self):
+        self.done("moldau topic create seen-1")
+        process = self.started("moldau topic list -r 'seen.*' --watch=200ms --fields name,partitions")
+        first = json.loads(self.typed(process, "watch", 1)[0])
+        self.assertEqual(first, {"event": "added", "item": {"name": "seen-1", "partitions": 3}})
+        self.done("moldau topic create seen-2 -p 1")
+        second = json.loads(self.typed(process, "watch", 1)[0])
+        self.assertEqual(second, {"event": "added", "item": {"name": "seen-2", "partitions": 1}})
+        self.done("moldau topic add-partitions seen-2 -n 1")
+        self.assertEqual(json.loads(self.typed(process, "watch", 1)[0])["event"], "changed")
+        self.done("moldau topic delete seen-2 -y")
+        self.assertEqual(json.loads(self.typed(process, "watch", 1)[0])["event"], "removed")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=LIMIT_S)
+        self.assertEqual(process.returncode, 143)
+        refused = self.fails("moldau topic create t --watch", 2)
+        self.assertIn("cannot be watched", refused.err)
+        self.fails("moldau topic list --watch=fast", 2)
+
+
+class Choosing(CliTest):
+    """Which rows and records, and in what form."""
+
+    def test_filter_sort_and_fields(self):
+        self.done("moldau topic create chosen-a -p 1")
+        self.done("moldau topic create chosen-b -p 4")
+        names = self.done("moldau topic list --filter 'name = \"chosen-*\" AND partitions > 2' --format name")
+        self.assertEqual(names, "chosen-b\n")
+        ordered = self.done("moldau topic list --filter 'name:chosen' --sort partitions:desc --fields name,partitions --format csv")
+        self.assertEqual(ordered, "name,partitions\nchosen-b,4\nchosen-a,1\n")
+        wrong = self.fails("moldau topic list --filter 'nmae = x'", 2)
+        self.assertIn("the fields are: name, partitions", wrong.err)
+        schema = self.done("moldau topic list --format schema")
+        self.assertIn("name: string\npartitions: integer\n", schema)
+        self.assertIn("TOPIC-ID", self.done("moldau topic list --detail"))
+
+    def test_color(self):
+        self.done("moldau topic create plain --color auto")
+        self.assertIn("\x1b[32mOK\x1b[0m", self.done("moldau topic create green --color always"))
+        self.assertIn("\x1b[32mOK", self.done("CLICOLOR_FORCE=1 moldau topic create forced"))
+        self.assertNotIn("\x1b", self.done("CLICOLOR_FORCE=1 NO_COLOR=1 moldau topic create none"))
+
+    def test_where(self):
+        self.done("moldau topic create events -p 1")
+        lines = [
+            {"key": "a", "value": json.dumps({"level": "error", "code": 7})},
+            {"key": "b", "value": json.dumps({"level": "info", "code": 12})},
+            {"key": "c", "value": "no JSON", "headers": [{"key": "h", "value": "x"}]},
+        ]
+        self.done("moldau produce events --input jsonl -o ''", "".join(json.dumps(line) + "\n" for line in lines))
+
+        def keys(condition):
+            return self.done(f"moldau consume events --exit-at-end -f '%k' --where '{condition}'")
+
+        self.assertEqual(keys('value.level == "error"'), "a")
+        self.assertEqual(keys("value.code > 8 OR headers.h = x"), "bc")
+        self.assertEqual(keys("NOT value.level:*"), "c")
+        self.assertEqual(keys("offset >= 1 AND key != c"), "b")
+        wrong = self.fails("moldau consume events --where 'level = x'", 2)
+        self.assertIn("value, headers", wrong.err.replace(",", ", "))
+        self.fails("moldau consume events --where 'value ='", 2)
+
+    def test_everything_of_a_record(self):
+        self.done("moldau topic create told-all -p 1 -c message.timestamp.type=LogAppendTime")
+        self.done("moldau produce told-all -z lz4 -o ''", "x\ny\n")
+        out = self.done(
+            "moldau consume told-all --exit-at-end -f '%v %x %y %a{compression} %a{timestamp-type} %[ %| %] %e\\n'"
+        )
+        self.assertRegex(out, r"\Ax \d+ 0 lz4 1 0 2 2 0\ny \d+ 0 lz4 1 0 2 2 0\n\Z")
+        shown = json.loads(self.done("moldau consume told-all -n 1"))
+        self.assertEqual(shown["timestamp_type"], "LogAppendTime")
+        self.assertGreaterEqual(shown["producer_id"], 0)
+        wrong = self.fails("moldau consume told-all --format table", 2)
+        self.assertIn("json, jsonl, raw, hex", wrong.err)
+
+    def test_verbose_and_json_of_errors(self):
+        some = self.node.run("moldau topic list -v")
+        self.assertRegex(some.err, r"localhost:\d+: connected in [\d.]+ ms\n")
+        self.assertNotIn("Metadata", some.err)
+        more = self.node.run("moldau topic list -vv --log-json")
+        lines = [json.loads(line) for line in more.err.splitlines()]
+        self.assertTrue(any("Metadata v" in line["message"] for line in lines), more.err)
+        failed = self.fails("moldau topic describe nothing-here --log-json", 5)
+        self.assertEqual(json.loads(failed.err)["exit"], 5)
+        self.assertEqual(json.loads(failed.err)["level"], "error")
+
+    def test_a_topic_that_is_nearly_there(self):
+        self.done("moldau topic create measurements")
+        for line in ("moldau consume mesurements", "moldau topic describe mesurements"):
+            self.assertIn("did you mean measurements?", self.fails(line, 5).err)
+        told = self.fails("moldau consume nothing-like-it", 5).err
+        self.assertIn("cause: UNKNOWN_TOPIC_OR_PARTITION (3): ", told)
+        self.assertEqual(told.count("UNKNOWN_TOPIC_OR_PARTITION"), 1)
+
+    def test_describe_in_every_form(self):
+        self.done("moldau topic create formed -p 2")
+        self.assertEqual(self.done("moldau topic describe formed --format name"), "formed\n")
+        rows = self.done("moldau topic describe formed --format csv").splitlines()
+        self.assertTrue(rows[0].startswith("topic,partition,leader"))
+        self.assertEqual(len(rows), 3)
+        self.assertEqual(self.done("moldau topic describe formed --under-min-isr -p --format csv").count("\n"), 1)
+        self.assertEqual(self.done("moldau topic describe formed --at-min-isr -p --format csv").count("\n"), 3)
+
+    def test_nobody_there_is_told_soon(self):
+        port = free_ports(1)[0]
+        started = time.monotonic()
+        result = self.fails(f"moldau topic list -b localhost:{port}", 3)
+        self.assertLess(time.monotonic() - started, 10)
+        self.assertIn("still trying", result.err)
 
 
 class Dpkg(CliTest):
