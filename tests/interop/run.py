@@ -19,7 +19,7 @@ sys.path.insert(0, str(HERE.parent / "clients"))
 from broker import Broker  # noqa: E402
 from clients import CLIENTS, REQUIRED, Broken, Unavailable  # noqa: E402
 
-CLIENT_SECONDS = 240
+CLIENT_SECONDS = 400
 SHOWN_LINES = 40
 
 
