@@ -44,12 +44,16 @@ def is_simple(field):
 
 
 def initializer(field):
+    if field.default == "empty":
+        return "{std::in_place}"
     return f" = {default_value(field)}" if is_simple(field) else ""
 
 
 def is_not_default(field):
     """The condition under which a tagged field is written."""
     name = field.cpp_name
+    if field.default == "empty":
+        return f"!({name} && {name}->empty())"
     if field.nullable:
         return f"{name}.has_value()"
     if field.array or field.type in ("string", "bytes", "records"):
