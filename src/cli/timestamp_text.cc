@@ -11,6 +11,13 @@ namespace {
 
 constexpr std::int64_t kDayMs = 86'400'000;
 
+constexpr std::size_t kMsDigits = 13;
+
+// Rounds down, also below zero.
+constexpr std::int64_t divided(std::int64_t value, std::int64_t by) {
+  return value / by - (value % by < 0 ? 1 : 0);
+}
+
 std::optional<std::int64_t> take_digits(std::string_view& text, std::size_t least, std::size_t most) {
   std::size_t count = 0;
   std::int64_t value = 0;
@@ -95,8 +102,9 @@ std::optional<TimestampMs> take_date_time(std::string_view& text) {
 std::optional<TimestampMs> take_count(std::string_view& text) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   if (digits != 10 && digits != 13 && digits != 19) return std::nullopt;
-  const std::int64_t value = *take_digits(text, digits, digits);
-  return digits == 10 ? value * 1000 : digits == 13 ? value : value / 1'000'000;
+  const std::int64_t value = *take_digits(text, std::min(digits, kMsDigits), kMsDigits);
+  text.remove_prefix(digits - std::min(digits, kMsDigits));  // of nanoseconds
+  return digits == 10 ? value * 1000 : value;
 }
 
 }  // namespace
@@ -112,22 +120,36 @@ std::optional<TimestampMs> parse_time(std::string_view text, TimestampMs now) {
   return text.empty() ? at : std::nullopt;
 }
 
+// Any 64 bits may stand in a record, so years of six digits and before Christ come here: std::chrono's
+// calendar ends at the year 32767. Days are counted from the first of March of the year 0, so that the leap
+// day is the last of its year, in cycles of 400 years.
 CivilTime civil_time(TimestampMs at) {
-  const std::int64_t days = at >= 0 ? at / kDayMs : -((-at + kDayMs - 1) / kDayMs);
-  const std::int64_t ms = at - days * kDayMs;
-  const std::chrono::sys_days day{std::chrono::days(days)};
-  const std::chrono::year_month_day date(day);
+  constexpr std::int64_t kCycleDays = 146'097;
+  constexpr std::int64_t kDaysBefore1970 = 719'468;
+  const std::int64_t days = divided(at, kDayMs);
+  const std::int64_t shifted = days + kDaysBefore1970;
+  const std::int64_t cycle = divided(shifted, kCycleDays);
+  const std::int64_t of_cycle = shifted - cycle * kCycleDays;
+  const std::int64_t year_of_cycle =
+      (of_cycle - of_cycle / 1460 + of_cycle / 36'524 - of_cycle / 146'096) / 365;
+  const std::int64_t of_year = of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
+  const std::int64_t month = (5 * of_year + 2) / 153;  // from March
+
   CivilTime out;
-  out.year = static_cast<int>(date.year());
-  out.month = static_cast<unsigned>(date.month());
-  out.day = static_cast<unsigned>(date.day());
+  out.year = cycle * 400 + year_of_cycle + (month >= 10 ? 1 : 0);
+  out.month = static_cast<unsigned>(month < 10 ? month + 3 : month - 9);
+  out.day = static_cast<unsigned>(of_year - (153 * month + 2) / 5 + 1);
+  const bool leap = out.year % 4 == 0 && (out.year % 100 != 0 || out.year % 400 == 0);
+  constexpr std::int64_t kDaysOfJanuaryAndFebruary = 59;
+  out.year_day = static_cast<unsigned>(month < 10 ? of_year + kDaysOfJanuaryAndFebruary + (leap ? 1 : 0)
+                                                  : of_year - (365 - kDaysOfJanuaryAndFebruary));
+  const std::int64_t ms = at % kDayMs + (at % kDayMs < 0 ? kDayMs : 0);
   out.hour = static_cast<unsigned>(ms / 3'600'000);
   out.minute = static_cast<unsigned>(ms / 60'000 % 60);
   out.second = static_cast<unsigned>(ms / 1000 % 60);
   out.millisecond = static_cast<unsigned>(ms % 1000);
-  out.weekday = std::chrono::weekday(day).c_encoding();
-  const std::chrono::sys_days new_year(date.year() / std::chrono::January / 1);
-  out.year_day = static_cast<unsigned>((day - new_year).count());
+  constexpr std::int64_t kThursday = 4;  // the first of January 1970
+  out.weekday = static_cast<unsigned>(((days + kThursday) % 7 + 7) % 7);
   return out;
 }
 

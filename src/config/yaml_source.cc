@@ -9,13 +9,19 @@ namespace {
 
 // More than any honest file holds; aliases of aliases could name more than memory holds.
 constexpr std::size_t kMaxEntries = 10'000;
+// An alias within what it names has no end.
+constexpr int kMaxDepth = 32;
 
 class YamlWalk {
  public:
   explicit YamlWalk(const std::string& name) : name_(name) {}
 
   void walk(const YAML::Node& node, const std::string& path) {
-    if (++steps_ > kMaxEntries) return;
+    if (++steps_ > kMaxEntries || too_deep_) return;
+    if (depth_ > kMaxDepth) {
+      too_deep_ = true;
+      return problem(node.Mark(), "", "nested too deeply");
+    }
     switch (node.Type()) {
       case YAML::NodeType::Scalar:
         return add(node, path, node.Scalar());
@@ -46,6 +52,11 @@ class YamlWalk {
     if (path.empty()) return problem(node.Mark(), "", "the file is not a map of keys to values");
     reading_.entries.push_back({path, std::move(value), origin(node.Mark()), path, false});
   }
+  void descend(const YAML::Node& node, const std::string& path) {
+    ++depth_;
+    walk(node, path);
+    --depth_;
+  }
   void walk_map(const YAML::Node& node, const std::string& path) {
     std::set<std::string> seen;
     for (const auto& pair : node) {
@@ -55,7 +66,7 @@ class YamlWalk {
       }
       const std::string key = path.empty() ? pair.first.Scalar() : path + "." + pair.first.Scalar();
       if (!seen.insert(key).second) problem(pair.first.Mark(), key, "the key is there twice");
-      walk(pair.second, key);
+      descend(pair.second, key);
     }
   }
   void walk_sequence(const YAML::Node& node, const std::string& path) {
@@ -66,12 +77,14 @@ class YamlWalk {
       if (scalars) joined += (joined.empty() ? "" : ",") + item.Scalar();
     }
     if (scalars) return add(node, path, std::move(joined));
-    for (std::size_t i = 0; i < node.size(); ++i) walk(node[i], path + "." + std::to_string(i));
+    for (std::size_t i = 0; i < node.size(); ++i) descend(node[i], path + "." + std::to_string(i));
   }
 
   const std::string& name_;
   Reading reading_;
   std::size_t steps_ = 0;
+  int depth_ = 0;
+  bool too_deep_ = false;
 };
 
 }  // namespace

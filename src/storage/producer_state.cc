@@ -156,7 +156,7 @@ std::optional<Offset> ProducerStateTable::first_unstable_offset(Offset high_wate
 void ProducerStateTable::expire(TimestampMs now_ms, std::int64_t expiration_ms) {
   std::erase_if(producers_, [&](const auto& entry) {
     const ProducerState& state = entry.second;
-    return !state.in_transaction() && now_ms - state.last_timestamp >= expiration_ms;
+    return !state.in_transaction() && state.last_timestamp <= now_ms - expiration_ms;
   });
 }
 
