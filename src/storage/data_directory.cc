@@ -65,6 +65,12 @@ Result<NodeId> parse_node_id(const std::optional<std::string>& text, std::string
   return id;
 }
 
+// An id that reads the same once the file has been written again.
+bool is_plain(std::string_view cluster_id) {
+  const auto plain = [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f && c != '\\'; };
+  return trimmed(cluster_id) == cluster_id && std::ranges::all_of(cluster_id, plain);
+}
+
 Result<DirectoryId> parse_directory_id(const std::optional<std::string>& text, const std::string& path) {
   if (!text) return DirectoryId{};
   const auto id = Uuid::parse(*text);
@@ -112,6 +118,8 @@ Result<std::unique_ptr<runtime::FileLock>> lock_folder(runtime::Disk& disk, cons
 }
 
 Status write_meta(runtime::Disk& disk, const std::string& path, const MetaProperties& properties) {
+  if (!is_plain(properties.cluster_id))
+    return fail(Errc::invalid_argument, "'" + properties.cluster_id + "' cannot be a cluster's id");
   return runtime::write_file_atomically(disk, path + "/" + std::string(kMetaProperties),
                                         as_bytes(properties.to_text()));
 }
@@ -156,12 +164,16 @@ Result<MetaProperties> MetaProperties::parse(std::string_view text, const std::s
   ASSIGN_OR_RETURN(meta.directory_id, parse_directory_id(take(properties, "directory.id"), path));
   meta.cluster_id = take(properties, "cluster.id").value_or("");
   if (version == "1" && meta.cluster_id.empty()) return fail(Errc::corrupt, path + ": cluster.id is missing");
+  if (!is_plain(meta.cluster_id))
+    return fail(Errc::corrupt, path + ": cluster.id is '" + meta.cluster_id + "'");
   return meta;
 }
 
 std::string MetaProperties::to_text() const {
-  return "version=1\ncluster.id=" + cluster_id + "\nnode.id=" + std::to_string(node_id) +
-         "\ndirectory.id=" + directory_id.to_string() + "\n";
+  const std::string directory = "directory.id=" + directory_id.to_string() + "\n";
+  // A broker of before cluster ids: version 1 would need one.
+  if (cluster_id.empty()) return "version=0\nbroker.id=" + std::to_string(node_id) + "\n" + directory;
+  return "version=1\ncluster.id=" + cluster_id + "\nnode.id=" + std::to_string(node_id) + "\n" + directory;
 }
 
 Result<MetaProperties> DataDirectory::inspect(runtime::Disk& disk, const std::string& path) {

@@ -19,7 +19,8 @@ inline constexpr std::string_view kMetaProperties = "meta.properties";
 inline constexpr std::string_view kLockFile = ".lock";
 inline constexpr std::string_view kCleanShutdown = ".kafka_cleanshutdown";
 
-// meta.properties. Version 0 (`broker.id`, perhaps `cluster.id`) and 1 are read, 1 is written.
+// meta.properties. Version 0 (`broker.id`, perhaps `cluster.id`) and 1 are read; 1 is written, or 0 where
+// there is no cluster id.
 struct MetaProperties {
   std::string cluster_id;
   NodeId node_id = kNoNode;
