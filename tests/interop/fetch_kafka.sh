@@ -23,7 +23,7 @@ if [ ! -d "$jars" ]; then
   rm -rf "$jars.part"
   timeout "${MOLDAU_FETCH_SECONDS:-400}" mvn -B -q -f "$here/pom.xml" dependency:copy-dependencies \
     -DoutputDirectory="$jars.part" >"$cache/kafka.log" 2>&1 </dev/null ||
-    { tail -5 "$cache/kafka.log" >&2; say_and_skip "Maven could not fetch the jars of Apache Kafka: $cache/kafka.log"; }
+    { grep -m1 ERROR "$cache/kafka.log" >&2 || true; say_and_skip "Maven could not fetch the jars of Apache Kafka: $cache/kafka.log"; }
   mv "$jars.part" "$jars"
 fi
 classpath=$here
