@@ -16,11 +16,11 @@ import urllib.error
 import urllib.request
 
 HOST = "127.0.0.1"
-START_SECONDS = float(os.environ.get("MOLDAU_TEST_START_SECONDS", "30"))
-STOP_SECONDS = 30.0
 # More than 1 when the node is built with sanitizers: it is slower, and it is ended in order, for leaks are found at the
 # end of a process.
 PATIENCE = float(os.environ.get("MOLDAU_TEST_PATIENCE", "1"))
+START_SECONDS = float(os.environ.get("MOLDAU_TEST_START_SECONDS", "30")) * PATIENCE
+STOP_SECONDS = 30.0 * PATIENCE
 EXIT_ADDRESS_IN_USE = 4
 
 
@@ -148,10 +148,10 @@ class Broker:
         """In order, by SIGTERM; its exit code."""
         self.process.terminate()
         try:
-            return self.process.wait(STOP_SECONDS * PATIENCE)
+            return self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"the node did not end within {STOP_SECONDS * PATIENCE} s of SIGTERM; its log:\n{self.log_tail()}")
+            raise AssertionError(f"the node did not end within {STOP_SECONDS} s of SIGTERM; its log:\n{self.log_tail()}")
 
     def kill(self):
         """kill -9."""

@@ -10,7 +10,7 @@ import unittest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from broker import HOST, Broker, binary, free_port
+from broker import HOST, PATIENCE, START_SECONDS, Broker, binary, free_port
 from live_test import LiveTest, main
 
 ADDRESS_IN_USE, DATA_UNUSABLE, IDENTITY_MISMATCH, BAD_CONFIG = 4, 5, 6, 3
@@ -108,7 +108,7 @@ class Starts(unittest.TestCase):
     def test_an_empty_folder_serves_at_once(self):
         best = min(self.milliseconds_to_listen() for _ in range(5))
         print(f"listening {best:.0f} ms after the start of the process, on an empty folder")
-        self.assertLess(best, 500)  # the target is 50 ms on a quiet machine: bench/results.md
+        self.assertLess(best, 500 * PATIENCE)  # the target is 50 ms on a quiet machine: bench/results.md
 
     def milliseconds_to_listen(self):
         broker = Broker()
@@ -121,7 +121,8 @@ class Starts(unittest.TestCase):
                 socket.create_connection((HOST, broker.port), 1).close()
                 break
             except OSError:
-                self.assertLess(time.monotonic() - began, 20)
+                self.assertLess(time.monotonic() - began, START_SECONDS)
+                time.sleep(0.001)
         took = (time.monotonic() - began) * 1000
         broker.kill()
         return took
