@@ -4,6 +4,7 @@
 
 #include "controller/controller.h"
 #include "controller/refusal.h"
+#include "metadata/topic_name.h"
 
 namespace moldau::controller {
 
@@ -27,6 +28,9 @@ struct Change {
 Judged<ConfigResource> judge_resource(const Image& image, std::int8_t type, const std::string& name) {
   switch (static_cast<ResourceType>(type)) {
     case ResourceType::topic:
+      if (name.empty()) return refuse(ErrorCode::invalid_request, "Default topic resources are not allowed.");
+      if (const Status valid = metadata::validate_topic_name(name); !valid)
+        return refuse(ErrorCode::invalid_topic_exception, valid.error().message);
       if (!image.topic(name))
         return refuse(ErrorCode::unknown_topic_or_partition, "The topic '" + name + "' does not exist.");
       return ConfigResource{ResourceType::topic, name};
@@ -107,7 +111,7 @@ class ResourceChange {
     for (const auto& [key, value] : after_) {
       if (const auto old = before_.find(key); old != before_.end() && old->second == value) continue;
       if (const Status valid = config::validate_broker_config(key, value, resource_.name.empty()); !valid)
-        return refuse(ErrorCode::invalid_config, valid.error().message);
+        return refuse(ErrorCode::invalid_request, valid.error().message);
     }
     return {};
   }

@@ -15,6 +15,7 @@ using metadata::ResourceType;
 using metadata::Topic;
 using wire::ErrorCode;
 using NewTopic = wire::CreateTopicsRequest::Topic;
+using CreatedTopic = wire::CreateTopicsResponse::Topic;
 
 Judged<std::vector<Replicas>> manual_placement(const Image& image, const NewTopic& topic) {
   if (topic.replication_factor != -1)
@@ -42,6 +43,12 @@ Judged<std::vector<Replicas>> manual_placement(const Image& image, const NewTopi
   return out;
 }
 
+CreatedTopic refused(std::string name, ErrorCode code, std::string message) {
+  CreatedTopic out{.name = std::move(name), .error_code = code, .error_message = std::move(message)};
+  out.configs.emplace();
+  return out;
+}
+
 // Judges the topics of one request one after the other; `names` of topics before count as taken.
 class Creation {
  public:
@@ -58,14 +65,10 @@ class Creation {
     return topic.num_partitions == -1 ? default_partitions_ : std::max(topic.num_partitions, 0);
   }
 
-  wire::CreateTopicsResponse::Topic create(const NewTopic& topic, std::vector<Record>& records) {
-    wire::CreateTopicsResponse::Topic out{.name = topic.name};
+  CreatedTopic create(const NewTopic& topic, std::vector<Record>& records) {
     auto created = judge(topic);
-    if (!created) {
-      out.error_code = created.error().code;
-      out.error_message = std::move(created.error().message);
-      return out;
-    }
+    if (!created) return refused(topic.name, created.error().code, std::move(created.error().message));
+    CreatedTopic out{.name = topic.name};
     out.topic_id = created->id;
     out.num_partitions = static_cast<std::int32_t>(created->partitions.size());
     out.replication_factor = static_cast<std::int16_t>(created->partitions.front().replicas.size());
@@ -132,8 +135,7 @@ class Creation {
       if (!config.value)
         return refuse(ErrorCode::invalid_config,
                       "Null value not supported for topic configs: " + config.name);
-      if (!out.emplace(config.name, *config.value).second)
-        return refuse(ErrorCode::invalid_config, "Error due to duplicate config keys: " + config.name);
+      out.insert_or_assign(config.name, *config.value);  // the last of several counts, as in Kafka
     }
     if (const Status valid = config::validate_topic_configs(out); !valid)
       return refuse(ErrorCode::invalid_config, valid.error().message);
@@ -145,7 +147,7 @@ class Creation {
       if (const TopicId id = random_.uuid(); !image_.topic(id)) return id;
   }
 
-  void describe(const config::ConfigMap& configs, wire::CreateTopicsResponse::Topic& out) const {
+  void describe(const config::ConfigMap& configs, CreatedTopic& out) const {
     config::ConfigLayers layers = controller_.layers(image_, "", kNoNode);
     layers.topic = &configs;
     auto& described = out.configs.emplace();
@@ -187,16 +189,13 @@ Outcome<wire::CreateTopicsResponse> Controller::create_topics(const Image& image
   for (const NewTopic& topic : request.topics) {
     if (twice.contains(topic.name)) continue;
     if (excessive) {
-      out.response.topics.push_back({.name = topic.name,
-                                     .error_code = ErrorCode::policy_violation,
-                                     .error_message = too_many(partitions)});
+      out.response.topics.push_back(refused(topic.name, ErrorCode::policy_violation, too_many(partitions)));
     } else {
       out.response.topics.push_back(creation.create(topic, out.records));
     }
   }
   for (const std::string& name : twice)
-    out.response.topics.push_back(
-        {.name = name, .error_code = ErrorCode::invalid_request, .error_message = "Duplicate topic name."});
+    out.response.topics.push_back(refused(name, ErrorCode::invalid_request, "Duplicate topic name."));
   if (request.validate_only) out.records.clear();
   return out;
 }

@@ -14,18 +14,23 @@ using metadata::Topic;
 using wire::ErrorCode;
 using DeletedTopic = wire::DeleteTopicsResponse::TopicResponse;
 
-// Judges the topics of one DeleteTopics request.
+// Judges the topics of one DeleteTopics request. A topic that is named twice, by name or id or both, is left
+// alone and answered once, as in Kafka.
 class Deletion {
  public:
   explicit Deletion(const Image& image) : image_(image) {}
 
   void count(const std::optional<std::string>& name, const TopicId& id) {
-    if (name && id.is_zero()) ++names_[*name];
-    if (!name && !id.is_zero()) ++ids_[id];
+    if (name && !id.is_zero()) return;
+    if (name) ++names_[*name];
+    if (!id.is_zero()) ++ids_[id];
+    if (const Topic* topic = name ? image_.topic(*name) : nullptr) named_.insert(topic->id);
   }
 
-  DeletedTopic judge(const std::optional<std::string>& name, const TopicId& id,
-                     std::vector<Record>& records) {
+  // Nothing where another item of the request answers for this one.
+  std::optional<DeletedTopic> judge(const std::optional<std::string>& name, const TopicId& id,
+                                    std::vector<Record>& records) {
+    if (!answered_.emplace(name, id).second || (!name && named_.contains(id))) return std::nullopt;
     DeletedTopic out{.name = name, .topic_id = id};
     const Judged<const Topic*> topic = find(name, id);
     if (!topic) {
@@ -35,7 +40,11 @@ class Deletion {
     }
     out.name = (*topic)->name;
     out.topic_id = (*topic)->id;
-    deleted_.insert((*topic)->id);
+    if (ids_.contains((*topic)->id) && name) {
+      out.error_code = ErrorCode::invalid_request;
+      out.error_message = "The provided topic name maps to an ID that was already supplied.";
+      return out;
+    }
     records.push_back(metadata::RemoveTopicRecord{(*topic)->id});
     return out;
   }
@@ -53,16 +62,14 @@ class Deletion {
       return name ? refuse(ErrorCode::unknown_topic_or_partition,
                            "This server does not host this topic-partition.")
                   : refuse(ErrorCode::unknown_topic_id, "This server does not host this topic ID.");
-    if (deleted_.contains(topic->id))
-      return refuse(ErrorCode::invalid_request,
-                    "The provided topic name maps to an ID that was already supplied.");
     return topic;
   }
 
   const Image& image_;
   std::map<std::string, int> names_;
   std::map<TopicId, int> ids_;
-  std::set<TopicId> deleted_;
+  std::set<TopicId> named_;  // ids of the topics that are given by name
+  std::set<std::pair<std::optional<std::string>, TopicId>> answered_;
 };
 
 }  // namespace
@@ -84,7 +91,8 @@ Outcome<wire::DeleteTopicsResponse> Controller::delete_topics(
   Deletion deletion(image);
   for (const auto& [name, id] : wanted) deletion.count(name, id);
   for (const auto& [name, id] : wanted)
-    out.response.responses.push_back(deletion.judge(name, id, out.records));
+    if (auto judged = deletion.judge(name, id, out.records))
+      out.response.responses.push_back(std::move(*judged));
   return out;
 }
 
