@@ -87,7 +87,21 @@ void read_segments(const TopicReader& read, TopicConfig& config) {
   config.durability = page_cache ? Durability::page_cache : Durability::synced;
 }
 
-DescribedConfig describe(const Key& key, const std::vector<Occurrence>& found, bool read_only) {
+// As Kafka shows it: what it has parsed, not what was typed.
+std::string canonical(const Key& key, std::string text) {
+  if (key.type == Type::string || key.type == Type::password) return text;
+  const std::string_view parsed = trimmed(text);
+  return key.type == Type::boolean ? lower(parsed) : std::string(parsed);
+}
+
+// Kafka names the default of the property itself, not those of its fallbacks in other units.
+bool is_default_of_fallback(const Occurrence& occurrence, std::string_view property) {
+  return occurrence.source == Source::built_in && occurrence.set_by->name != property;
+}
+
+// `property` is what the broker calls the key.
+DescribedConfig describe(const Key& key, std::string_view property, const std::vector<Occurrence>& found,
+                         bool read_only) {
   DescribedConfig out{
       .name = std::string(key.name), .read_only = read_only, .sensitive = key.type == Type::password};
   out.type = key.type;
@@ -100,11 +114,13 @@ DescribedConfig describe(const Key& key, const std::vector<Occurrence>& found, b
   const Occurrence* first = in_force(found, key);
   for (const Occurrence& occurrence : found) {
     if (out.synonyms.empty() && &occurrence != first) continue;  // one that does not parse is not in force
+    if (is_default_of_fallback(occurrence, property)) continue;
     out.synonyms.push_back(
-        {std::string(occurrence.set_by->name), shown(occurrence.value), occurrence.source});
+        {std::string(occurrence.set_by->name), shown(canonical(key, occurrence.value)), occurrence.source});
   }
-  if (first != nullptr) {
-    out.value = shown(converted(*first, key));
+  const bool of_broker = property == key.name;
+  if (first != nullptr && !(of_broker && is_default_of_fallback(*first, property))) {
+    out.value = shown(canonical(key, converted(*first, key)));
     out.source = first->source;
   } else if (key.default_value) {
     out.value = shown(std::string(*key.default_value));
@@ -129,8 +145,12 @@ TopicConfig effective_topic_config(const ConfigLayers& layers) {
 
 std::vector<DescribedConfig> describe_topic_config(const ConfigLayers& layers) {
   std::vector<DescribedConfig> all;
-  for (const Key& key : topic_keys())
-    all.push_back(describe(key, occurrences_of_topic_key(key, layers), false));
+  for (const Key& key : topic_keys()) {
+    if (key.name.starts_with("internal.")) continue;  // Kafka hides those
+    const auto properties = split_list(key.synonyms);
+    const std::string property = properties.empty() ? "" : properties.front();
+    all.push_back(describe(key, property, occurrences_of_topic_key(key, layers), false));
+  }
   return all;
 }
 
@@ -139,7 +159,7 @@ std::vector<DescribedConfig> describe_broker_config(const ConfigLayers& layers) 
   for (const Key& key : broker_keys()) {
     auto found = occurrences_of_broker_key(key, layers);
     if (found.empty() && key.support != Support::used) continue;  // relics of old releases that nobody set
-    all.push_back(describe(key, found, key.dynamic == Dynamic::read_only));
+    all.push_back(describe(key, key.name, found, key.dynamic == Dynamic::read_only));
   }
   return all;
 }

@@ -120,16 +120,28 @@ TEST(DescribeTopic, ListsSynonymsInOrder) {
   EXPECT_THAT(retention.synonyms,
               testing::ElementsAre(Synonym{"retention.ms", "1", Source::topic},
                                    Synonym{"log.retention.ms", "3", Source::dynamic_cluster},
-                                   Synonym{"log.retention.hours", "2", Source::static_broker},
-                                   Synonym{"log.retention.hours", "168", Source::built_in}));
+                                   Synonym{"log.retention.hours", "2", Source::static_broker}));
+}
+
+TEST(DescribeTopic, ShowsWhatWasParsed) {
+  const ConfigMap topic{{"retention.ms", " 8000 "}, {"preallocate", "TRUE"}};
+  const auto configs = describe_topic_config({.topic = &topic});
+  EXPECT_EQ(find(configs, "retention.ms").value, "8000");
+  EXPECT_EQ(find(configs, "preallocate").value, "true");
 }
 
 TEST(DescribeTopic, ShowsDefaultsInTheTopicsUnit) {
   const auto configs = describe_topic_config({});
   EXPECT_EQ(find(configs, "retention.ms").value, "604800000");
   EXPECT_EQ(find(configs, "retention.ms").source, Source::built_in);
-  EXPECT_EQ(find(configs, "internal.segment.bytes").value, std::nullopt);
+  EXPECT_TRUE(find(configs, "retention.ms").synonyms.empty());  // the default is that of another unit
   EXPECT_THAT(find(configs, "segment.bytes").documentation, testing::HasSubstr("at least 1048576"));
+}
+
+TEST(DescribeBroker, HasNoValueWhereOnlyAFallbackHasADefault) {
+  const auto configs = describe_broker_config({});
+  EXPECT_EQ(find(configs, "log.retention.ms").value, std::nullopt);
+  EXPECT_EQ(find(configs, "log.retention.hours").value, "168");
 }
 
 TEST(DescribeBroker, ShowsSourcesAndHidesSecrets) {
