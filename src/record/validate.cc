@@ -16,6 +16,8 @@ std::string number(auto value) { return std::to_string(value); }
 std::expected<BatchView, Rejection> only_batch_of(ByteView bytes) {
   if (bytes.size() < kPeekSize) return invalid("a partition's records must be exactly one record batch");
   const auto magic = load_be<std::int8_t>(bytes.data() + kMagicAt);
+  if (magic < 0 || magic > kMagic)
+    return reject(RejectionReason::corrupt_message, "unknown magic " + number(magic));
   if (magic != kMagic) return invalid("record batches must have magic 2, not " + number(magic));
   const auto batch = BatchView::at(bytes);
   if (batch && batch->size() == bytes.size()) return *batch;

@@ -59,8 +59,12 @@ TEST(Validate, leaves_a_good_batch_as_it_is) {
 TEST(Validate, wants_exactly_one_batch_of_magic_2) {
   EXPECT_EQ(rejection_of(Slice()).reason, invalid_record);
   EXPECT_EQ(rejection_of(Slice::copy_of("short")).reason, invalid_record);
-  for (const int magic : {0, 1, 3, 9, -1}) {
+  for (const int magic : {0, 1}) {
     EXPECT_EQ(rejection_of(Batch{.magic = static_cast<std::int8_t>(magic)}.slice()).reason, invalid_record)
+        << magic;
+  }
+  for (const int magic : {3, 9, -1}) {
+    EXPECT_EQ(rejection_of(Batch{.magic = static_cast<std::int8_t>(magic)}.slice()).reason, corrupt_message)
         << magic;
   }
   Bytes two;
