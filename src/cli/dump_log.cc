@@ -165,7 +165,10 @@ Answer<Exit> kafka_dump_log(Session& session) {
     return std::unexpected(read.error());
   if (auto read = read_deserializer(arguments, "value-decoder-class", options.value); !read)
     return std::unexpected(read.error());
-  return dump(session, split(arguments.text("files"), ','), options);
+  std::vector<std::string> files = split(arguments.text("files"), ',');
+  // What a shell makes of --files DIR/*.log.
+  files.insert(files.end(), arguments.words().begin(), arguments.words().end());
+  return dump(session, files, options);
 }
 
 }  // namespace moldau::cli

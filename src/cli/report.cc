@@ -106,7 +106,10 @@ Answer<bool> confirmed(Session& session, std::string_view question) {
   while (!answer.ends_with('\n')) {
     std::byte letter{};
     const auto got = invocation.in.read({&letter, 1}, std::chrono::hours(1));
-    if (!got || !*got || **got == 0) break;
+    if (!got || !*got || **got == 0) {
+      session.err.line("");
+      break;
+    }
     answer += static_cast<char>(letter);
   }
   return answer.starts_with('y') || answer.starts_with('Y');

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "cli/command.h"
 #include "cli/connection.h"
 #include "cli/diagnostics.h"
 #include "cli/watch.h"
@@ -127,7 +128,10 @@ Answer<Exit> run_on_cluster(Session& session, ClusterTask task) {
   if (!answer && answer.error().exit == Exit::unreachable && session.defaults_used)
     answer.error().hint +=
         std::string(answer.error().hint.empty() ? "" : " ") +
-        "No flag, variable or profile names a cluster, so localhost:9092 was tried; name one with --brokers.";
+        (session.command->name.starts_with("kafka-")
+             ? "localhost:9092 is only a guess; name the cluster with --bootstrap-server."
+             : "No flag, variable or profile names a cluster, so localhost:9092 was tried; name one with "
+               "--brokers.");
   return answer;
 }
 

@@ -79,8 +79,11 @@ ClusterAnswer topic_delete(ClusterSession& session) {
   std::string list;
   for (const std::string& name : *names) list += (list.empty() ? "" : ", ") + name;
   if (session.arguments().has("dry-run")) {
-    for (const std::string& name : *names) session.out().line(name);
-    co_return Exit::done;
+    const auto topics = co_await session.admin.describe_topics(*names);
+    if (!topics) co_return trouble(trouble_of(topics.error(), "cannot look up topics"));
+    ItemReport report("topic");
+    for (const auto& [name, topic] : *topics) topic ? report.done(name) : report.failed(name, topic.error());
+    co_return std::move(report).finish(session.session);
   }
   const auto sure = confirmed(session.session, "delete " + list);
   if (!sure) co_return trouble(sure.error());

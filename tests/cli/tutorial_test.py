@@ -325,6 +325,8 @@ class KafkaNames(CliTest):
         bytes_[-1] ^= 1
         with open(broken, "wb") as file:
             file.write(bytes_ + b"tail")
+        both = node.run(f"kafka-dump-log.sh --files {segment} {segment}").out
+        self.assertEqual(both.count("Log starting offset: 0"), 2)
         result = node.run(f"kafka-dump-log.sh --files {broken}")
         self.assertEqual(result.code, 1)
         self.assertIn("isvalid: false", result.out)
@@ -370,6 +372,8 @@ class MoldauCommands(CliTest):
         self.done("moldau topic add-partitions m1 -n 1")
         self.assertEqual(len(self.done("moldau topic offsets m1 --format jsonl").splitlines()), 3)
         self.fails("moldau topic delete m1", 2)
+        self.assertEqual(self.done("moldau topic delete m1 --dry-run"), "TOPIC  STATUS\nm1     OK\n")
+        self.fails("moldau topic delete m7 --dry-run", 5)
         self.done("moldau topic delete m1 m2 -y")
         self.fails("moldau topic describe m1", 5)
 
