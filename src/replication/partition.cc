@@ -98,19 +98,20 @@ runtime::Task<PartitionResult<Fetched>> Partition::fetch(FetchPosition position,
   fetched.high_watermark = high_watermark().value();
   fetched.last_stable_offset = log_->last_stable_offset(fetched.high_watermark);
   fetched.log_start_offset = log_->log_start_offset();
-  if (position.offset < fetched.log_start_offset || position.offset > log_->end_offset().value()) {
-    co_return refuse(ErrorCode::offset_out_of_range);
-  }
+  if (position.offset < fetched.log_start_offset) co_return refuse(ErrorCode::offset_out_of_range);
+  // Before the end is looked at: who is beyond it is told where its epoch ended.
   if (position.last_fetched_epoch != kNoEpoch) {
     const auto known = log_->offset_for_leader_epoch(position.last_fetched_epoch);
     if (known.epoch == kNoEpoch) co_return refuse(ErrorCode::offset_out_of_range);
     fetched.diverging_epoch = divergence(position);
     if (fetched.diverging_epoch) co_return fetched;
   }
+  if (position.offset > log_->end_offset().value()) co_return refuse(ErrorCode::offset_out_of_range);
   const bool committed = limits.isolation == Isolation::read_committed;
   const Offset visible = committed ? fetched.last_stable_offset : fetched.high_watermark;
   if (committed) fetched.aborted.emplace();
-  if (position.offset >= visible || limits.max_bytes == 0) co_return fetched;
+  if (position.offset >= visible) co_return fetched;
+  if (limits.max_bytes == 0 && !limits.at_least_one_batch) co_return fetched;
 
   storage::Log& log = *log_;
   auto read = co_await log.read(position.offset, limits.max_bytes, visible, limits.at_least_one_batch);

@@ -52,6 +52,23 @@ std::optional<PartitionIndex> add_topic(const metadata::Image& image, const meta
   return std::nullopt;
 }
 
+// A cursor names a partition of a topic that the request names, too.
+bool fits(const wire::DescribeTopicPartitionsRequest& message) {
+  if (!message.cursor) return true;
+  if (message.cursor->partition_index < 0) return false;
+  return message.topics.empty() || std::ranges::any_of(message.topics, [&](const auto& topic) {
+           return topic.name == message.cursor->topic_name;
+         });
+}
+
+wire::DescribeTopicPartitionsResponse refuse(const wire::DescribeTopicPartitionsRequest& message,
+                                             ErrorCode code) {
+  wire::DescribeTopicPartitionsResponse response;
+  for (const auto& topic : message.topics)
+    response.topics.push_back({.error_code = code, .name = topic.name});
+  return response;
+}
+
 std::vector<std::string> sorted_names(const metadata::Image& image,
                                       const wire::DescribeTopicPartitionsRequest& message) {
   std::vector<std::string> names;
@@ -69,8 +86,6 @@ std::vector<std::string> sorted_names(const metadata::Image& image,
 Task<wire::DescribeClusterResponse> describe_cluster(Broker& broker, const Request& request,
                                                      wire::DescribeClusterRequest message) {
   wire::DescribeClusterResponse response;
-  response.endpoint_type = message.endpoint_type;
-  response.cluster_id = broker.cluster_id;
   if (message.endpoint_type != kBrokers) {
     const bool known = message.endpoint_type == kControllers;
     response.error_code = known ? ErrorCode::mismatched_endpoint_type : ErrorCode::unsupported_endpoint_type;
@@ -80,6 +95,7 @@ Task<wire::DescribeClusterResponse> describe_cluster(Broker& broker, const Reque
               : "Unsupported endpoint type " + std::to_string(message.endpoint_type);
     co_return response;
   }
+  response.cluster_id = broker.cluster_id;
   const auto image = broker.image();
   for (const auto& [id, known] : image->brokers()) {
     if (known->fenced && !message.include_fenced_brokers) continue;
@@ -95,6 +111,7 @@ Task<wire::DescribeClusterResponse> describe_cluster(Broker& broker, const Reque
 
 Task<wire::DescribeTopicPartitionsResponse> describe_topic_partitions(
     Broker& broker, const Request&, wire::DescribeTopicPartitionsRequest message) {
+  if (!fits(message)) co_return refuse(message, ErrorCode::invalid_request);
   wire::DescribeTopicPartitionsResponse response;
   const auto image = broker.image();
   const auto page = static_cast<std::int32_t>(
@@ -104,7 +121,7 @@ Task<wire::DescribeTopicPartitionsResponse> describe_topic_partitions(
     PartitionIndex first = 0;
     if (message.cursor) {
       if (name < message.cursor->topic_name) continue;
-      if (name == message.cursor->topic_name) first = std::max(message.cursor->partition_index, 0);
+      if (name == message.cursor->topic_name) first = message.cursor->partition_index;
     }
     const metadata::Topic* topic = image->topic(name);
     if (topic == nullptr) {
@@ -112,6 +129,7 @@ Task<wire::DescribeTopicPartitionsResponse> describe_topic_partitions(
       answer.name = name;
       answer.error_code = metadata::validate_topic_name(name) ? ErrorCode::unknown_topic_or_partition
                                                               : ErrorCode::invalid_topic_exception;
+      answer.topic_authorized_operations = kAllTopicOperations;
       continue;
     }
     if (const auto rest = add_topic(*image, *topic, first, room, response)) {

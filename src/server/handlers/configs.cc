@@ -37,8 +37,8 @@ ResourceAnswer::Config to_wire(const config::DescribedConfig& described,
 void add_configs(std::vector<config::DescribedConfig> all, const ResourceRequest& resource,
                  const wire::DescribeConfigsRequest& message, ResourceAnswer& answer) {
   for (const config::DescribedConfig& described : all) {
-    const auto& keys = resource.configuration_keys;  // null: all of them
-    if (keys && std::ranges::find(*keys, described.name) == keys->end()) continue;
+    const auto& keys = resource.configuration_keys;  // null or empty: all of them
+    if (keys && !keys->empty() && std::ranges::find(*keys, described.name) == keys->end()) continue;
     answer.configs.push_back(to_wire(described, message));
   }
 }

@@ -33,6 +33,7 @@ struct Limits {
   std::size_t max_bytes;
   std::size_t min_bytes;
   replication::Isolation isolation;
+  NodeId replica;  // that fetches; negative for consumers
 };
 
 FetchOutcome outcome_of(const FetchTarget& target) {
@@ -59,6 +60,17 @@ void fill(FetchedPartition& answer, replication::Fetched fetched) {
   }
 }
 
+// Only a replica of the partition may follow it.
+ErrorCode check_replica(const metadata::Topic& topic, PartitionIndex partition, NodeId replica) {
+  if (replica < 0) return ErrorCode::none;
+  const auto& replicas = topic.partition(partition)->replicas;
+  return std::ranges::find(replicas, replica) != replicas.end() ? ErrorCode::none
+                                                                : ErrorCode::not_leader_or_follower;
+}
+
+// Kafka takes every negative epoch for none.
+LeaderEpoch epoch_or_none(LeaderEpoch epoch) { return std::max(epoch, kNoEpoch); }
+
 Task<void> read_target(Broker& broker, const metadata::Image& image, const FetchTarget& target,
                        const Limits& limits, Round& round) {
   FetchOutcome outcome = outcome_of(target);
@@ -66,13 +78,15 @@ Task<void> read_target(Broker& broker, const metadata::Image& image, const Fetch
   const metadata::Topic* topic = find_topic(image, target.topic_id, target.topic);
   answer.error_code = check_leader(broker, topic, !target.topic_id.is_zero(), target.partition);
   if (answer.error_code == ErrorCode::none) {
+    answer.error_code = check_replica(*topic, target.partition, limits.replica);
+  }
+  if (answer.error_code == ErrorCode::none) {
     const TopicIdPartition key{topic->id, target.partition};
     const std::size_t left = limits.max_bytes > round.bytes ? limits.max_bytes - round.bytes : 0;
     const auto wanted = static_cast<std::size_t>(std::max(target.max_bytes, 0));
-    const replication::FetchLimits fetch_limits{std::min(left, wanted),
-                                                round.bytes == 0 && limits.max_bytes > 0, limits.isolation};
-    const replication::FetchPosition position{target.fetch_offset, target.current_leader_epoch,
-                                              target.last_fetched_epoch};
+    const replication::FetchLimits fetch_limits{std::min(left, wanted), round.bytes == 0, limits.isolation};
+    const replication::FetchPosition position{target.fetch_offset, epoch_or_none(target.current_leader_epoch),
+                                              epoch_or_none(target.last_fetched_epoch)};
     auto fetched = co_await on_partition(broker, key, [&](replication::Partition& partition) {
       return partition.fetch(position, fetch_limits);
     });
@@ -89,7 +103,10 @@ Task<void> read_target(Broker& broker, const metadata::Image& image, const Fetch
     const metadata::Partition* state = topic->partition(target.partition);
     if (state != nullptr) answer.current_leader = {state->leader, state->leader_epoch};
   }
-  round.answer_at_once |= answer.error_code != ErrorCode::none;
+  if (answer.error_code != ErrorCode::none) {
+    answer.aborted_transactions.emplace();  // an empty list, not null, as in Kafka
+    round.answer_at_once = true;
+  }
   round.outcomes.push_back(std::move(outcome));
 }
 
@@ -174,13 +191,14 @@ std::size_t fair_share(const MemoryBudget& memory) {
   return static_cast<std::size_t>(std::max(left / 2, kLeastBytes));
 }
 
-Limits limits_of(const Broker& broker, const wire::FetchRequest& message) {
+Limits limits_of(const Broker& broker, const wire::FetchRequest& message, wire::ApiVersion version) {
   const auto image = broker.image();
   const auto cap = static_cast<std::size_t>(broker.broker_config(*image).int_of("fetch.max.bytes", 57671680));
   const std::size_t max_bytes = std::min(
       {static_cast<std::size_t>(std::max(message.max_bytes, 0)), cap, fair_share(broker.request_memory)});
   const std::size_t min_bytes = std::min(static_cast<std::size_t>(std::max(message.min_bytes, 0)), max_bytes);
-  return {max_bytes, min_bytes, static_cast<replication::Isolation>(message.isolation_level)};
+  const NodeId replica = version < 15 ? message.replica_id : message.replica_state.replica_id;
+  return {max_bytes, min_bytes, static_cast<replication::Isolation>(message.isolation_level), replica};
 }
 
 void add_node_endpoints(const Broker& broker, const Request& request, wire::FetchResponse& response) {
@@ -221,7 +239,7 @@ Task<wire::FetchResponse> fetch(Broker& broker, const Request& request, wire::Fe
     refused.error_code = context.error();
     co_return refused;
   }
-  const Limits limits = limits_of(broker, message);
+  const Limits limits = limits_of(broker, message, version);
   const std::int64_t wait_ms = std::clamp<std::int64_t>(message.max_wait_ms, 0, kMaxWaitMs);
   const auto deadline = request.arrived + runtime::milliseconds(wait_ms);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "metadata/topic_name.h"
 #include "server/handlers/handlers.h"
 #include "server/handlers/topics.h"
 
@@ -60,8 +61,13 @@ Task<wire::DescribeProducersResponse> describe_producers(Broker& broker, const R
     for (const PartitionIndex index : topic.partition_indexes) {
       auto& answer = topic_answer.partitions.emplace_back();
       answer.partition_index = index;
-      answer.error_code = check_leader(broker, known, false, index);
-      if (answer.error_code != ErrorCode::none) continue;
+      answer.error_code = metadata::validate_topic_name(topic.name)
+                              ? check_leader(broker, known, false, index)
+                              : ErrorCode::invalid_topic_exception;
+      if (answer.error_code != ErrorCode::none) {
+        answer.error_message = wire::describe(answer.error_code);
+        continue;
+      }
       auto active = co_await on_partition(broker, {known->id, index},
                                           [](replication::Partition& at) { return producers_here(at); });
       if (active) {
