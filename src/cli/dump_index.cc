@@ -105,6 +105,27 @@ Result<bool> dump_transaction_index(runtime::Disk& disk, const std::string& path
   return true;
 }
 
+namespace {
+
+std::string producer_text(ProducerId id, const storage::ProducerState& state, TimestampMs timestamp) {
+  return "producerId: " + std::to_string(id) + " producerEpoch: " + std::to_string(state.epoch) +
+         " coordinatorEpoch: " + std::to_string(state.coordinator_epoch) +
+         " currentTxnFirstOffset: " + optional_text(state.transaction_first_offset) +
+         " lastTimestamp: " + std::to_string(timestamp) + " ";
+}
+
+std::string batch_text(const storage::AppendedBatch& batch) {
+  return "firstSequence: " + std::to_string(batch.first_sequence()) +
+         " lastSequence: " + std::to_string(batch.last_sequence) +
+         " lastOffset: " + std::to_string(batch.last_offset) +
+         " offsetDelta: " + std::to_string(batch.offset_delta) +
+         " timestamp: " + std::to_string(batch.timestamp);
+}
+
+}  // namespace
+
+// A line for each batch that a retry may repeat: Kafka's snapshots have one of each producer, ours up to
+// five.
 Result<bool> dump_producer_snapshot(runtime::Disk& disk, const std::string& path, Printer& out) {
   ASSIGN_OR_RETURN(const auto bytes, runtime::read_file(disk, path, kMostIndexBytes));
   const auto table = storage::ProducerStateTable::decode(bytes);
@@ -112,20 +133,11 @@ Result<bool> dump_producer_snapshot(runtime::Disk& disk, const std::string& path
   std::map<ProducerId, const storage::ProducerState*> ordered;
   for (const auto& [id, state] : table->producers()) ordered.emplace(id, &state);
   for (const auto& [id, state] : ordered) {
-    std::string line = "producerId: " + std::to_string(id) +
-                       " producerEpoch: " + std::to_string(state->epoch) +
-                       " coordinatorEpoch: " + std::to_string(state->coordinator_epoch) +
-                       " currentTxnFirstOffset: " + optional_text(state->transaction_first_offset) +
-                       " lastTimestamp: " + std::to_string(state->last_timestamp) + " ";
-    if (state->batch_count > 0) {
-      const storage::AppendedBatch& batch = state->batches[state->batch_count - 1U];
-      line += "firstSequence: " + std::to_string(batch.first_sequence()) +
-              " lastSequence: " + std::to_string(batch.last_sequence) +
-              " lastOffset: " + std::to_string(batch.last_offset) +
-              " offsetDelta: " + std::to_string(batch.offset_delta) +
-              " timestamp: " + std::to_string(batch.timestamp);
+    if (state->batch_count == 0) out.line(producer_text(id, *state, state->last_timestamp));
+    for (unsigned i = 0; i < state->batch_count; ++i) {
+      const storage::AppendedBatch& batch = state->batches[i];
+      out.line(producer_text(id, *state, batch.timestamp) + batch_text(batch));
     }
-    out.line(line);
   }
   return true;
 }

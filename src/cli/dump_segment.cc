@@ -120,9 +120,10 @@ std::string record_line(const record::BatchView& batch, const record::RecordView
   if (batch.is_control()) return line + control_text(batch);
   if (!options.contents) return line;
   if (record.key) line += " key: " + field_text(record.key, options.key);
+  if (!record.value) return line;
   return line + " payload: " +
-         (options.cluster_metadata && record.value ? metadata_record_text(*record.value)
-                                                   : field_text(record.value, options.value));
+         (options.cluster_metadata ? metadata_record_text(*record.value)
+                                   : field_text(record.value, options.value));
 }
 
 // False: the records of the batch are not what its header says.

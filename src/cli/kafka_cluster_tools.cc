@@ -204,7 +204,7 @@ ClusterAnswer kafka_cluster_list_endpoints(ClusterSession& session) {
   const auto row = [&](const std::string& id, const std::string& host, const std::string& port,
                        const std::string& rack, const std::string& state, const std::string& type) {
     session.out().line(padded(id, 10) + " " + padded(host, host_width + 1) + padded(port, 10) + " " +
-                       padded(rack, rack_width + 1) + (fenced ? padded(state, 10) + " " : "") + type);
+                       padded(rack, rack_width + 1) + padded(state, 10) + " " + type);
   };
   row("ID", "HOST", "PORT", "RACK", "STATE", "ENDPOINT_TYPE");
   for (const client::BrokerInfo& broker : cluster->brokers)
