@@ -13,8 +13,10 @@ import time
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from broker import PATIENCE
+
 TOPIC = "canary"
-ROUND_SECONDS = 10.0
+ROUND_SECONDS = 10.0 * PATIENCE
 
 
 class Canary:

@@ -10,7 +10,7 @@ from live_test import LiveTest
 from raw import API_VERSIONS, Peer, list_offsets_answer, list_offsets_request, request
 
 MIB = 1 << 20
-CANARY_SECONDS = 3.0  # the longest round of the canary that counts as not noticing
+CANARY_SECONDS = 3.0 * PATIENCE  # the longest round of the canary that counts as not noticing
 
 
 class HostileTest(LiveTest):
@@ -37,7 +37,8 @@ class HostileTest(LiveTest):
         self.assertLess(self.canary.check(), CANARY_SECONDS, "the slowest round of another client, in seconds")
         growth = self.broker.peak_rss_bytes() - self.rss
         print(f"  memory: {self.rss // MIB} MiB, at most {growth // MIB} MiB more", file=sys.stderr)
-        self.assertLess(growth, self.growth_bytes, "resident memory grew")
+        if PATIENCE == 1:  # sanitizers keep what was freed
+            self.assertLess(growth, self.growth_bytes, "resident memory grew")
 
     def connect(self, **how):
         peer = Peer(self.broker.port, **how)
