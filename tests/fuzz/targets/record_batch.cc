@@ -14,6 +14,7 @@ using record::BatchView;
 
 constexpr std::size_t kMaxSize = 512;
 constexpr std::size_t kMostUncompressed = 16 << 10;
+constexpr std::size_t kZstdWindow = 129 << 20;  // decompression.h
 
 record::Codecs& codecs() {
   static record::Codecs one;
@@ -93,7 +94,7 @@ void check_accepted(const record::ValidatedBatch& accepted, const record::Valida
 void validate(ByteView bytes, const record::ValidationRules& rules) {
   const Allocations allocations;
   const auto accepted = record::validate_for_append(Slice::borrow(bytes), rules, codecs());
-  MOLDAU_ASSERT(allocations.largest() <= kMostUncompressed + (512 << 10), "more memory than the limit");
+  MOLDAU_ASSERT(allocations.largest() <= kMostUncompressed + kZstdWindow, "more memory than the limit");
   if (accepted) return check_accepted(*accepted, rules);
   MOLDAU_ASSERT(!accepted.error().message.empty() || !accepted.error().record_errors.empty());
   MOLDAU_ASSERT(accepted.error().record_errors.size() <= record::kMaxRecordErrors);
