@@ -71,6 +71,11 @@ struct LogOpenOptions {
   // The commit log holds entries of this log that are replayed next: what they bring needs no explanation
   // when it is damaged in the segments.
   bool refilled = true;
+  // Nothing is known of it, as of a folder that was copied here: offsets may be missing between its batches.
+  bool foreign = false;
+  // The config is not the topic's own: whether what is missing between segments is damage is found out by who
+  // knows it, from missing().
+  bool config_follows = false;
   TimestampMs now_ms = 0;
 };
 
@@ -173,6 +178,8 @@ class Log final : public CommitLog::Participant {
   const LogIdentity& identity() const { return identity_; }
   const LogConfig& config() const { return config_; }
   void configure(LogConfig config);
+  // With LogOpenOptions::config_follows: records that only compaction may have taken, or null.
+  const Error* missing() const { return missing_ ? &*missing_ : nullptr; }
   // Null unless a write or sync has failed since open().
   const Error* poisoned() const { return poison_ ? &*poison_ : nullptr; }
 
@@ -304,6 +311,8 @@ class Log final : public CommitLog::Participant {
   void apply(FlushPlan& plan);
   static void apply(const SegmentFlush& flush, Segment& segment, Offset flushed_end);
   runtime::Task<Status> flush_locked(bool closing);
+  bool nothing_says_where_it_starts() const;
+  runtime::Task<Status> name_start();
   runtime::Task<Status> give_back(CommitLog::Position up_to);
   void leave_commit_log();
   runtime::Task<Status> note_removal();
@@ -316,7 +325,7 @@ class Log final : public CommitLog::Participant {
   runtime::Task<Status> cut(Offset offset);
   runtime::Task<Status> cut_segment(Offset offset);
   runtime::Task<Status> start_at(Offset offset);
-  runtime::Task<Status> flush_empty();
+  runtime::Task<FlushOutcome> flush_empty();
   runtime::Task<Status> rebuild_producers();
   runtime::Task<std::pair<Offset, ProducerStateTable>> newest_snapshot();
   void note_producers(const Slice& batches);
@@ -354,6 +363,7 @@ class Log final : public CommitLog::Participant {
   std::unique_ptr<ReplayQueue> replay_;  // until finish_replay()
   bool replaying_ = true;
   bool ends_below_recovery_point_ = false;
+  std::optional<Error> missing_;
   bool flush_scheduled_ = false;
   bool closed_ = false;
   bool removed_ = false;  // the folder may have been renamed: what waited for changes_ does nothing

@@ -39,6 +39,7 @@ Task<Status> Log::flush_locked(bool closing) {
   // Its folder has gone, and one of the same name may be another topic's: nothing is written there again.
   if (removed_) co_return Status();
   if (poison_) co_return fail(*poison_);
+  if (nothing_says_where_it_starts()) CO_TRY(co_await name_start());
   if (closing && !segments_.empty() && active().indexes_loaded) active().indexes.finish();
   FlushPlan plan = plan_flush(closing);
   const bool epochs_were_dirty = std::exchange(epochs_dirty_, epochs_dirty_ && !plan.job.epochs);
@@ -53,6 +54,21 @@ Task<Status> Log::flush_locked(bool closing) {
   }
   apply(plan);
   co_return co_await give_back(plan.clean_up_to);
+}
+
+// All its records were deleted before any of them came to a segment: the commit log's entries, which are
+// given back by a flush, are the last that tells such a log from one that is new.
+bool Log::nothing_says_where_it_starts() const {
+  if (end_offset_.value() == 0) return false;
+  return segments_.empty() ||
+         (segments_.size() == 1 && segments_[0]->size_bytes == 0 && !segments_[0]->in_directory);
+}
+
+Task<Status> Log::name_start() {
+  if (segments_.empty()) add_segment(end_offset_.value(), kNoTimestamp);
+  FlushOutcome outcome = co_await flush_empty();
+  if (!outcome.status && !outcome.may_retry) poison(outcome.status.error());
+  co_return std::move(outcome.status);
 }
 
 Log::FlushPlan Log::plan_flush(bool closing) {

@@ -209,7 +209,7 @@ Task<Status> Log::start_at(Offset offset) {
   Status status = co_await drop_files(std::move(dropped), -1);
   if (status) {
     add_segment(offset, kNoTimestamp);
-    status = co_await flush_empty();
+    status = (co_await flush_empty()).status;
   }
   ++truncations_;
   if (!status) poison(status.error());
@@ -217,7 +217,7 @@ Task<Status> Log::start_at(Offset offset) {
 }
 
 // The name of an empty segment is what says where the log goes on.
-Task<Status> Log::flush_empty() {
+Task<FlushOutcome> Log::flush_empty() {
   FlushPlan plan;
   plan.job.directory = identity_.directory;
   if (!partition_metadata_written_) plan.job.partition_metadata = identity_.topic_id;
@@ -229,7 +229,7 @@ Task<Status> Log::flush_empty() {
   FlushOutcome outcome = co_await context_.pool.run(Lane::background, context_.executor,
                                                     [&] { return run(context_.disk, plan.job); });
   if (outcome.status) apply(plan);
-  co_return std::move(outcome.status);
+  co_return outcome;
 }
 
 // From the newest snapshot at or below the end, and the batches after it: what recovery would find.

@@ -78,13 +78,14 @@ Result<bool> lost_sector_between(Window& window, std::int64_t from, std::int64_t
   return false;
 }
 
-// What was written behind a synced batch begins with zeros when its sector is torn the other way.
+// What was written behind a synced batch begins with zeros when its sector is torn the other way. So do the
+// records, which a write may bring behind their header: no record has the length 0, and no codec begins so.
 Result<bool> begins_lost(Window& window, std::int64_t position, Offset next_offset) {
-  ASSIGN_OR_RETURN(const ByteView bytes, window.at(position, record::kPeekSize));
+  ASSIGN_OR_RETURN(const ByteView bytes, window.at(position, record::kHeaderSize + 1));
   const auto zero = [&](std::size_t from, std::size_t to) {
     return bytes.size() >= to && std::ranges::all_of(bytes.subspan(from, to - from), is_zero);
   };
-  return zero(record::kLengthAt, record::kPeekSize) ||
+  return zero(record::kLengthAt, record::kPeekSize) || zero(record::kHeaderSize, record::kHeaderSize + 1) ||
          (next_offset != 0 && zero(record::kBaseOffsetAt, record::kLengthAt));
 }
 

@@ -106,13 +106,29 @@ struct LogHarness {
     if (!opened) return fail(std::move(opened).error());
     log = std::move(*opened);
     if (commit_log) {
-      const CommitLog::Visit visit = [this](const CommitLog::Entry& entry, const Slice& batches,
-                                            CommitLog::Position end) {
-        return log->replay_entry(entry, batches, end);
-      };
-      TRY(world.run(commit_log->replay(visit)));
+      TRY(replay());
     }
     return world.run(log->finish_replay());
+  }
+
+  Status replay() {
+    struct Replayed {
+      CommitLog::Entry entry;
+      Slice batches;
+      CommitLog::Position end;
+    };
+    std::vector<Replayed> all;
+    const CommitLog::Visit visit = [&](const CommitLog::Entry& entry, const Slice& batches,
+                                       CommitLog::Position end) -> runtime::Task<Status> {
+      const bool truncates = entry.kind == CommitLog::Entry::Kind::truncate;
+      if (!truncates || !forgets_truncations) all.push_back({entry, batches, end});
+      co_return Status();
+    };
+    TRY(world.run(commit_log->replay(visit)));
+    for (int times = replays_twice ? 2 : 1; times > 0; --times) {
+      for (const Replayed& one : all) TRY(world.run(log->replay_entry(one.entry, one.batches, one.end)));
+    }
+    return {};
   }
 
   runtime::Task<Status> save() {
@@ -191,6 +207,9 @@ struct LogHarness {
   std::int64_t tail_flush_bytes = 4 << 20;
   Offset log_start = 0;
   TimestampMs now = 10'000;
+  // Mutants (reliability.md, appendix D).
+  bool forgets_truncations = false;
+  bool replays_twice = false;
   Random random{7};
   std::unique_ptr<CommitLog> commit_log;
   std::unique_ptr<record::Codecs> codecs;

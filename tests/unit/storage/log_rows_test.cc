@@ -126,6 +126,18 @@ TEST_F(StorageRows, ST_04_ABitFlipWithWholeBatchesAfterItIsNoTornTail) {
   EXPECT_EQ(status.error().code, Errc::corrupt);
 }
 
+// A sector whose older version, with no more than the header, was written back, torn right behind that.
+TEST_F(StorageRows, ST_03_RecordsThatBeginWithAZeroAreATornTail) {
+  page_cache();
+  ASSERT_TRUE(node.open());
+  append(0, 20);
+  const std::byte zero[] = {std::byte{0}};
+  const std::size_t records = 7 * make_batch({.value_size = 100}).size() + record::kHeaderSize;
+  ASSERT_TRUE((*world.disk().open(segment(0), runtime::OpenMode::read_write))->write_at(records, zero));
+  reopen(false);
+  EXPECT_EQ(node.numbers(), sequence(0, 7));
+}
+
 TEST_F(StorageRows, ST_04_WhatTheCommitLogStillHasIsHealed) {
   ASSERT_TRUE(node.open());
   append(0, 20);
@@ -504,6 +516,26 @@ TEST(StoragePreallocated, AClosedSegmentEndsWithItsLastBatchAfterAPowerLoss) {
     EXPECT_EQ(bytes->size(), 10 * make_batch({}).size()) << "seed " << seed;
     EXPECT_EQ(node.numbers(), sequence(0, 20));
   }
+}
+
+// Its log start is forgotten with the commit log's entries unless a file says where it goes on: the offsets
+// would be given a second time.
+TEST_F(StorageRows, ALogWhoseRecordsWereAllDeletedGoesOnWhereItWas) {
+  node.config.segment_bytes = 1 << 20;  // nothing is rolled into a segment
+  ASSERT_TRUE(node.open());
+  append(0, 26);
+  ASSERT_TRUE(node.log->set_log_start_offset(26));
+  node.log_start = 26;
+  ASSERT_TRUE(node.crash(false));
+  ASSERT_EQ(node.log->end_offset().value(), 26);
+  ASSERT_TRUE(node.close());
+  node.log_start = 0;
+  ASSERT_TRUE(node.open());
+  EXPECT_EQ(node.log->log_start_offset(), 26);
+  EXPECT_EQ(node.log->end_offset().value(), 26);
+  append(26, 30);
+  reopen(true);
+  EXPECT_EQ(node.numbers(26), sequence(26, 30));
 }
 
 TEST_F(StorageRows, ST_25_AValidBatchInTheWrongPlaceIsDetected) {
