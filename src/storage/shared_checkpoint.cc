@@ -1,5 +1,7 @@
 #include "storage/shared_checkpoint.h"
 
+#include <algorithm>
+
 namespace moldau::storage {
 
 using runtime::Lane;
@@ -36,9 +38,17 @@ OffsetCheckpoint SharedCheckpoint::merged() const {
   return all;
 }
 
+bool SharedCheckpoint::mentions(const TopicPartition& partition) const {
+  return unclaimed_.contains(partition) ||
+         std::ranges::any_of(parts_, [&](const auto& part) { return part.second.contains(partition); });
+}
+
 Task<Status> SharedCheckpoint::update(unsigned part, OffsetCheckpoint offsets,
                                       std::set<TopicPartition> gone) {
-  for (const TopicPartition& partition : gone) unclaimed_.erase(partition);
+  for (const TopicPartition& partition : gone) {
+    unclaimed_.erase(partition);
+    for (auto& [other, said] : parts_) said.erase(partition);
+  }
   claim(part, std::move(offsets));
   const std::uint64_t request = ++requested_;
   while (written_ < request) {

@@ -32,10 +32,14 @@ class SharedCheckpoint {
   const std::optional<Error>& damage() const { return damage_; }
 
   // Replaces the entries of one manager; durable when it returns. What nobody has claimed since load() is
-  // kept, for managers that have not come so far, but for the names in `gone`. On `home`.
+  // kept, for managers that have not come so far. The names in `gone` are taken out of what others have said
+  // too: a manager that is offline says nothing any more, whoever gets the name of a log that it had. On
+  // `home`.
   runtime::Task<Status> update(unsigned part, OffsetCheckpoint offsets, std::set<TopicPartition> gone = {});
   // The same without a write: these are the manager's, forget_unclaimed() spares them. On `home`.
   void claim(unsigned part, OffsetCheckpoint offsets);
+  // The file has an entry under this name, or would get one with the next write. On `home`.
+  bool mentions(const TopicPartition& partition) const;
   // Every manager has its logs: what nobody claims belongs to partitions that are gone. On `home`.
   void forget_unclaimed() { unclaimed_.clear(); }
 
