@@ -101,12 +101,13 @@ Task<void> read_target(Broker& broker, const metadata::Image& image, const Fetch
   }
   if (answer.error_code == ErrorCode::not_leader_or_follower && topic != nullptr) {
     const metadata::Partition* state = topic->partition(target.partition);
-    if (state != nullptr) answer.current_leader = {state->leader, state->leader_epoch};
+    if (state != nullptr && state->leader != broker.node_id)
+      answer.current_leader = {state->leader, state->leader_epoch};
   }
-  if (answer.error_code != ErrorCode::none) {
-    answer.aborted_transactions.emplace();  // an empty list, not null, as in Kafka
-    round.answer_at_once = true;
-  }
+  // Of what is not there Kafka sends an empty list, in place of null.
+  if (topic == nullptr || topic->partition(target.partition) == nullptr)
+    answer.aborted_transactions.emplace();
+  round.answer_at_once |= answer.error_code != ErrorCode::none;
   round.outcomes.push_back(std::move(outcome));
 }
 
