@@ -42,8 +42,9 @@ TEST_F(Rest, TheLastRecordsAreInTheSegmentFileAfterTwoChecks) {
 TEST_F(Rest, ALogThatIsAppendedToIsLeftToTheLargeFlushes) {
   ASSERT_TRUE(harness_.open());
   harness_.append(log("b", kB), 1);
+  Log& busy = log("a", kA);
   for (int i = 0; i < 10; ++i) {
-    harness_.append(log("a", kA), 1);
+    harness_.append(busy, 1);
     world_.run_for(400ms);
   }
   EXPECT_EQ(segment_bytes("a-0"), 0U);
