@@ -42,11 +42,10 @@ void ReplayQueue::truncate(Offset offset) {
   operations_.push_back({.truncate_to = offset});
 }
 
+// What a truncation left at or above the offset may be in the commit log alone.
 void ReplayQueue::settle(Offset offset) {
-  const auto last_truncation = std::ranges::find_if(operations_.rbegin(), operations_.rend(),
-                                                    [](const Operation& one) { return one.is_truncation(); });
-  operations_.erase(operations_.begin(), last_truncation.base());
-  std::erase_if(operations_, [&](const Operation& one) { return one.base_offset < offset; });
+  std::erase_if(operations_,
+                [&](const Operation& one) { return one.is_truncation() || one.base_offset < offset; });
 }
 
 }  // namespace moldau::storage

@@ -104,6 +104,25 @@ TEST(ManagerFaults, ST_01_WhatAStartServesOfASegmentOutlivesALaterPowerLoss) {
   }
 }
 
+// What a truncation leaves may be in the commit log alone: its note that the files are cut does not void
+// that.
+TEST_F(Manager, ST_07_WhatATruncationOnAFullDiskLeavesOutlivesTheProcess) {
+  ASSERT_TRUE(harness_.open());
+  Log& log = *harness_.log("a", kA).value();
+  harness_.append(log, 5, 200);
+  ASSERT_TRUE(world_.run(log.flush()));
+  harness_.append(log, 5, 200);
+  world_.drive().set_capacity(world_.drive().used_bytes());
+  ASSERT_TRUE(world_.run(log.truncate_to(7)));
+  ASSERT_GT(log.unflushed_bytes(), 0);
+  harness_.append(log, 1, 200);
+  world_.drive().set_capacity(UINT64_MAX);
+  reopen(true);
+  const auto found = harness_.log("a", kA);
+  ASSERT_TRUE(found) << found.error().message;
+  harness_.expect_records(**found, 8);
+}
+
 TEST_F(Manager, PressureOfTheCommitLogIsRelievedByFlushes) {
   ASSERT_TRUE(harness_.open());
   Log& a = *harness_.log("a", kA).value();
