@@ -90,6 +90,7 @@ runtime::Task<void> CommitLog::wait_for_space(runtime::MonotonicTime deadline) {
 }
 runtime::Task<Status> CommitLog::close() { return impl_->close(); }
 std::size_t CommitLog::max_batches_bytes() const { return impl_->max_batches_bytes(); }
+std::uint64_t CommitLog::file_id() const { return impl_->file_id(); }
 const Error* CommitLog::poisoned() const { return impl_->poisoned(); }
 CommitLog::Stats CommitLog::stats() const { return impl_->stats(); }
 

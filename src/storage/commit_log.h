@@ -129,6 +129,8 @@ class CommitLog {
   runtime::Task<Status> close();
 
   std::size_t max_batches_bytes() const;
+  // Of this file, for ever; one made anew in its place has another.
+  std::uint64_t file_id() const;
   // The failure after which nothing becomes durable any more; null while there was none.
   const Error* poisoned() const;
 

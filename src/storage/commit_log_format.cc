@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::uint32_t kFileMagic = 0x4d434c46;    // "MCLF"
 constexpr std::uint32_t kRecordMagic = 0x4d434c52;  // "MCLR"
+constexpr std::uint32_t kParkedMagic = 0x4d434c50;  // "MCLP"
 constexpr std::uint16_t kVersion = 1;
 
 // Offsets in both kinds of header: magic 0, version 4, flags 6, checksum 8 of what follows it.
@@ -106,6 +107,32 @@ bool body_is_valid(ByteView record) {
   if (!header || record.size() < kRecordHeader + header->body_bytes) return false;
   return crc32c(record.subspan(kRecordHeader, header->body_bytes)) ==
          load_be<std::uint32_t>(record.data() + kBodyChecksumAt);
+}
+
+void ParkedHeader::encode_before(MutableBytes file) const {
+  MOLDAU_ASSERT(file.size() == kParkedHeader + body_bytes);
+  std::byte* at = file.data();
+  std::memset(at, 0, kParkedHeader);
+  store_be<std::uint32_t>(at + kBodyChecksumAt, crc32c(file.subspan(kParkedHeader)));
+  store_be<std::uint64_t>(at + 16, file_id);
+  store_be<Position>(at + 24, up_to);
+  store_be<std::uint64_t>(at + 32, body_bytes);
+  store_be<std::uint32_t>(at + 40, entries);
+  seal(file.first(kParkedHeader), kParkedMagic, 0);
+}
+
+std::optional<ParkedHeader> ParkedHeader::decode(ByteView file) {
+  if (file.size() < kParkedHeader || !sealed(file.first(kParkedHeader), kParkedMagic)) return std::nullopt;
+  const std::byte* at = file.data();
+  ParkedHeader header{
+      .file_id = load_be<std::uint64_t>(at + 16),
+      .up_to = load_be<Position>(at + 24),
+      .body_bytes = load_be<std::uint64_t>(at + 32),
+      .entries = load_be<std::uint32_t>(at + 40),
+  };
+  const bool whole = file.size() - kParkedHeader == header.body_bytes && header.up_to >= 0 &&
+                     crc32c(file.subspan(kParkedHeader)) == load_be<std::uint32_t>(at + kBodyChecksumAt);
+  return whole ? std::optional(header) : std::nullopt;
 }
 
 void encode_entry(const CommitLog::Entry& entry, MutableBytes into) {

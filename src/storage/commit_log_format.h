@@ -19,6 +19,7 @@ inline constexpr std::size_t kBlock = 4096;
 inline constexpr std::uint64_t kRingOffset = 2 * kBlock;  // in the file, after the header's two copies
 inline constexpr std::size_t kRecordHeader = 64;
 inline constexpr std::size_t kEntryHeader = 40;
+inline constexpr std::size_t kParkedHeader = 64;
 inline constexpr std::size_t kMaxRoundBytes = 16ULL << 20;  // of one round, unless a single record is larger
 
 constexpr std::uint64_t round_up(std::uint64_t bytes) { return (bytes + kBlock - 1) / kBlock * kBlock; }
@@ -53,6 +54,19 @@ struct RecordHeader {
   void encode_before(MutableBytes record) const;
   // The header when magic, version and its own checksum are right; the body is not looked at.
   static std::optional<RecordHeader> decode(ByteView bytes);
+};
+
+// In front of the entries of a file of parked entries.
+struct ParkedHeader {
+  std::uint64_t file_id = 0;  // of the commit log that they come from
+  Position up_to = 0;         // what that one holds for the partition below it is here
+  std::uint64_t body_bytes = 0;
+  std::uint32_t entries = 0;
+
+  // REQUIRES: file.size() == kParkedHeader + body_bytes.
+  void encode_before(MutableBytes file) const;
+  // The header of a whole file: checksums and length are right.
+  static std::optional<ParkedHeader> decode(ByteView file);
 };
 
 // REQUIRES: record begins with a header that decode() accepted and holds the body.

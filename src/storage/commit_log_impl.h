@@ -31,6 +31,7 @@ class CommitLog::Impl : public std::enable_shared_from_this<CommitLog::Impl> {
   runtime::Task<void> wait_for_space(runtime::MonotonicTime deadline);
   runtime::Task<Status> close();
   std::size_t max_batches_bytes() const;
+  std::uint64_t file_id() const { return header_.file_id; }
   Stats stats() const;
 
   runtime::Watermark& durable() { return durable_; }

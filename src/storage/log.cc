@@ -28,6 +28,7 @@ Log::Log(LogContext& context, LogIdentity identity, LogConfig config, LoadedLog 
       epochs_dirty_(loaded.epochs_changed),
       partition_metadata_written_(loaded.partition_metadata_written),
       ends_below_recovery_point_(loaded.ends_below_recovery_point),
+      missing_(std::move(loaded.missing)),
       changes_(context.executor, 1),
       gate_(context.executor) {}
 
@@ -46,11 +47,13 @@ Task<Result<std::unique_ptr<Log>>> Log::open(LogContext& context, LogIdentity id
                          .refilled = options.refilled && context.commit_log && context.save_recovery_points &&
                                      config.durability == Durability::synced,
                          .compacted = config.cleanup_compact,
+                         .foreign = options.foreign,
                          .index_interval_bytes = config.index_interval_bytes,
                          .now_ms = options.now_ms};
   auto loaded = co_await context.pool.run(Lane::background, context.executor,
                                           [&] { return load_log(context.disk, load); });
   if (!loaded) co_return fail(std::move(loaded).error());
+  if (loaded->missing && !options.config_follows && !config.cleanup_compact) co_return fail(*loaded->missing);
   auto log =
       std::unique_ptr<Log>(new Log(context, std::move(identity), std::move(config), std::move(*loaded)));
   const Offset first = log->segments_.empty() ? log->end_offset_.value() : log->segments_[0]->base_offset;

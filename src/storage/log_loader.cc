@@ -235,7 +235,9 @@ class Loader {
     return {};
   }
 
-  Offset contiguous_from() const { return options_.compacted ? kNoLimit : options_.recovery_point; }
+  Offset contiguous_from() const {
+    return options_.compacted || options_.foreign ? kNoLimit : options_.recovery_point;
+  }
 
   // Between two segments nothing may be missing below the recovery point but what compaction took; above it,
   // a file that ends early is a torn tail.
@@ -246,11 +248,13 @@ class Loader {
       return fail(Errc::corrupt, name + " starts below " + std::to_string(log_.end_offset) +
                                      ", the end of the segment before it");
     }
+    if (options_.foreign) return {};
     cut_ = log_.end_offset >= options_.recovery_point;
-    if (cut_ || options_.compacted) return {};
-    return fail(Errc::corrupt,
-                name + " starts above " + std::to_string(log_.end_offset) +
-                    ", the end of the segment before it: records that were durable are missing");
+    if (cut_ || log_.missing) return {};
+    log_.missing =
+        Error{Errc::corrupt, name + " starts above " + std::to_string(log_.end_offset) +
+                                 ", the end of the segment before it: records that were durable are missing"};
+    return {};
   }
 
   // A preallocated file that was not cut in order ends in zeros.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct LoadOptions {
   // What lies above the recovery point is in the commit log too: damage there needs no explanation.
   bool refilled = false;
   bool compacted = false;  // offsets may be missing between batches
+  // Nobody knows how far it was synced, or whether it is compacted: offsets may be missing everywhere.
+  bool foreign = false;
   std::int64_t index_interval_bytes = 4096;
   TimestampMs now_ms = 0;
 };
@@ -33,6 +36,7 @@ struct LoadedLog {
   std::vector<SegmentPtr> segments;
   Offset end_offset = 0;
   bool ends_below_recovery_point = false;
+  std::optional<Error> missing;  // between two segments; no damage when the log is compacted
   std::vector<EpochEntry> epochs;
   bool epochs_changed = false;  // differ from the checkpoint file
   ProducerStateTable producers;

@@ -56,6 +56,10 @@ Task<Result<std::unique_ptr<LogManager>>> LogManager::open(LogManagerContext con
   co_return manager;
 }
 
+std::string LogManager::commit_log_name() const {
+  return std::string(kCommitLogName) + std::to_string(options_.commit_log_index);
+}
+
 Log* LogManager::find(const TopicIdPartition& id) {
   const auto at = logs_.find(id);
   return at == logs_.end() ? nullptr : at->second->log.get();
@@ -84,11 +88,13 @@ Task<Result<Log*>> LogManager::create(TopicPartition partition, TopicId topic_id
   const TopicIdPartition id{topic_id, partition.partition};
   if (closing_) co_return fail(Errc::cancelled, directory() + " is being closed");
   if (Log* const log = find(id)) {
+    if (log->missing() != nullptr && !config.cleanup_compact) co_return co_await refuse(id, *log->missing());
     log->configure(std::move(config));
     co_return log;
   }
   if (offline_) co_return fail(*offline_);
   if (const auto failure = failures_.find(id); failure != failures_.end()) co_return fail(failure->second);
+  CO_TRY(co_await finish_removal(id));
   CO_TRY(co_await make_name_free(partition));
   // Only what the commit log remembers was there before; any other checkpoint of the name is of a log that is
   // gone.
@@ -102,12 +108,22 @@ Task<Result<Log*>> LogManager::create(TopicPartition partition, TopicId topic_id
       co_await open_log(identity, std::move(config), remembered ? known_of(identity) : LogOpenOptions{});
   if (log) {
     host(std::move(*log));
+    CO_TRY(co_await settle_parked(id));
     co_return find(id);
   }
   static_cast<void>(noticed(fail(log.error())));
   // What passes may be tried again, unless a part of the log was read from the commit log for this try.
   if (remembered || log.error().code == Errc::corrupt) note_failure(partition, id, log.error());
+  co_await park(id);
   co_return fail(std::move(log).error());
+}
+
+// A log that was opened and may not be used after all: its files stay, with what it had in memory.
+Task<std::unexpected<Error>> LogManager::refuse(TopicIdPartition id, Error error) {
+  const auto hosted = co_await take(id);
+  co_await hosted->log->close();
+  note_failure(hosted->log->identity().topic_partition, id, error);
+  co_return std::unexpected<Error>(std::move(error));
 }
 
 void LogManager::forget_checkpoints(const TopicPartition& partition) {
@@ -156,19 +172,9 @@ Task<Status> LogManager::quarantine(TopicIdPartition id, std::string why) {
     names_.erase(named);
     failures_.erase(id);
   }
-  forget_replay(id);
+  CO_TRY(co_await forget_replay(id));
   forget_checkpoints(partition);
   co_return co_await put_aside(partition, std::move(why));
-}
-
-// What the commit log holds for the partition is not needed, and is not to come back at a replay.
-void LogManager::forget_replay(const TopicIdPartition& id) {
-  replays_.erase(id);
-  if (commit_log_->poisoned() != nullptr) return;
-  const CommitLog::Entry removal{
-      .kind = CommitLog::Entry::Kind::remove, .topic_id = id.topic_id, .partition = id.partition};
-  const auto noted = commit_log_->append(removal, nobody_);
-  commit_log_->clean(id, noted ? noted->end : commit_log_->end());
 }
 
 Task<Result<std::vector<std::string>>> LogManager::reconcile(
@@ -185,7 +191,7 @@ Task<Result<std::vector<std::string>>> LogManager::reconcile(
   Status status;
   for (const TopicIdPartition& id : unwanted) {
     const bool named = find(id) != nullptr || failures_.contains(id);
-    if (!named) forget_replay(id);
+    if (!named && status) status = co_await forget_replay(id);
     if (named && status) status = noticed(co_await quarantine(id, "metadata does not know it here"));
   }
   if (status && !unwanted.empty()) status = co_await save_checkpoints();
@@ -208,11 +214,11 @@ Task<Status> LogManager::remove(TopicIdPartition id) {
     const TopicPartition partition = named->first;
     names_.erase(named);
     failures_.erase(id);
-    forget_replay(id);
     forget_checkpoints(partition);
-    status = noticed(co_await put_away(partition));
+    status = co_await forget_replay(id);
+    if (status) status = noticed(co_await put_away(partition));
   } else if (replays_.contains(id)) {
-    forget_replay(id);
+    status = co_await forget_replay(id);
   }
   // When the device is full the partition is gone all the same; its name stays noted as stale.
   if (!gone_names_.empty()) co_await save_checkpoints();

@@ -26,6 +26,7 @@
 #include "storage/commit_log.h"
 #include "storage/data_directory.h"
 #include "storage/log.h"
+#include "storage/parked_entries.h"
 #include "storage/partition_folders.h"
 #include "storage/shared_checkpoint.h"
 
@@ -92,7 +93,8 @@ class LogManager {
   // Null when it is not open here. Stays valid until remove(), reconcile() without it, or close().
   Log* find(const TopicIdPartition& id);
   std::vector<Log*> logs();
-  // Partitions whose files could not be opened, and why; they stay as they are on disk.
+  // Partitions whose files could not be opened, and why; they stay as they are on disk. What the commit log
+  // holds for them is parked in files of its own, for a start at which they can be opened (parked_entries.h).
   const std::map<TopicIdPartition, Error>& failures() const { return failures_; }
 
   // The log of this partition, opened or made with `config`; a log that is open is configured anew. A folder
@@ -102,8 +104,7 @@ class LogManager {
   runtime::Task<Result<Log*>> find_or_create(TopicPartition partition, TopicId topic_id, LogConfig config);
 
   // Puts every partition aside (renames its folder to `…-stray`) that `hosted` does not name, and forgets
-  // what the commit log holds for it. For when metadata is complete. What was put
-  // aside, in words.
+  // what the commit log holds for it. For when metadata is complete. What was put aside, in words.
   runtime::Task<Result<std::vector<std::string>>> reconcile(
       std::function<bool(const TopicIdPartition&)> hosted);
 
@@ -146,8 +147,17 @@ class LogManager {
   struct Replay {
     std::vector<Replayed> entries;
     bool removed = false;  // and nothing came after
-    CommitLog::Position end = 0;
+    bool parking = false;
+    CommitLog::Position end = 0;  // 0: the ring has nothing
   };
+  // A file of parked entries.
+  struct Parked {
+    std::uint64_t bytes = 0;
+    CommitLog::Position up_to = 0;  // of this commit log; 0 when the file comes from another one
+    std::optional<Error> damage;
+  };
+  // Of a parked entry, which needs no space of the ring.
+  static constexpr CommitLog::Position kParkedPosition = 0;
   // Notes removals for which there is no Log.
   struct Nobody final : CommitLog::Participant {
     void on_durable(CommitLog::Position) override {}
@@ -171,7 +181,7 @@ class LogManager {
   runtime::Task<Status> load_folders(std::vector<PartitionFolder> folders);
   runtime::Task<void> load_folder(PartitionFolder folder);
   runtime::Task<Status> settle_unnamed(const PartitionFolder& folder);
-  Status give_up_removed();
+  runtime::Task<Status> give_up_removed();
   runtime::Task<Status> put_aside(TopicPartition partition, std::string why);
   runtime::Task<Status> put_away(TopicPartition partition);
   runtime::Task<Result<std::unique_ptr<Log>>> open_log(LogIdentity identity, LogConfig config,
@@ -183,13 +193,32 @@ class LogManager {
   runtime::Task<void> unlink(std::string name);
   LogIdentity identity_of(const TopicPartition& partition, TopicId topic_id) const;
 
+  // log_manager_parked.cc
+  std::string parked_path(const TopicIdPartition& id) const;
+  runtime::Task<Status> load_parked();
+  void adopt_parked(const TopicIdPartition& id, Result<ParkedEntries> read);
+  bool is_parked(const TopicIdPartition& id, CommitLog::Position end) const;
+  void give_up_parked();
+  runtime::Task<void> park_failures();
+  runtime::Task<void> park(TopicIdPartition id);
+  bool worth_parking(const TopicIdPartition& id, const Replay& replay);
+  ParkedEntries entries_to_park(const Replay& replay) const;
+  Status check_parkable(const TopicIdPartition& id, std::uint64_t bytes) const;
+  runtime::Task<Status> settle_parked(TopicIdPartition id);
+  runtime::Task<Status> unpark(TopicIdPartition id);
+  runtime::Task<Status> forget_replay(TopicIdPartition id);
+  Status note_removal(const TopicIdPartition& id);
+  runtime::Task<Status> note_due_removals();
+  runtime::Task<Status> finish_removal(TopicIdPartition id);
+
   // log_manager.cc
+  std::string commit_log_name() const;
   void host(std::unique_ptr<Log> log);
   runtime::Task<Result<Log*>> create(TopicPartition partition, TopicId topic_id, LogConfig config);
+  runtime::Task<std::unexpected<Error>> refuse(TopicIdPartition id, Error error);
   runtime::Task<Status> make_name_free(const TopicPartition& partition);
   runtime::Task<std::shared_ptr<Hosted>> take(TopicIdPartition id);
   runtime::Task<Status> quarantine(TopicIdPartition id, std::string why);
-  void forget_replay(const TopicIdPartition& id);
   void forget_checkpoints(const TopicPartition& partition);
   void note_failure(const TopicPartition& partition, const TopicIdPartition& id, Error error);
   runtime::Task<Status> remove_log(Hosted& hosted);
@@ -224,6 +253,9 @@ class LogManager {
   std::map<TopicPartition, TopicIdPartition> names_;  // of logs_ and of failures_
   std::map<TopicIdPartition, Error> failures_;
   std::map<TopicIdPartition, Replay> replays_;  // not yet applied: their names are not known
+  std::map<TopicIdPartition, Parked> parked_;   // whose files are there
+  // Their removals found the commit log full. Nothing of them is opened before they are noted.
+  std::set<TopicIdPartition> removals_due_;
   // The checkpoint files may still have entries under these names of logs that are gone.
   std::set<TopicPartition> stale_names_;
   std::set<TopicPartition> gone_names_;  // those that this manager takes out at the next save

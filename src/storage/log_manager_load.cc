@@ -11,12 +11,14 @@ using runtime::Lane;
 using runtime::Task;
 
 Task<Status> LogManager::load() {
-  const std::string path = directory() + "/commit-log-" + std::to_string(options_.commit_log_index);
+  const std::string path = directory() + "/" + commit_log_name();
   CO_ASSIGN_OR_RETURN(commit_log_, co_await CommitLog::open(context_.executor, context_.pool, context_.disk,
                                                             path, options_.commit_log));
   log_context_.commit_log = commit_log_.get();
   log_context_.save_recovery_points = [this] { return save_recovery_points(); };
+  CO_TRY(co_await load_parked());
   CO_TRY(co_await replay_commit_log());
+  give_up_parked();
   CO_ASSIGN_OR_RETURN(auto scan, co_await context_.pool.run(Lane::background, context_.executor, [this] {
     return scan_partition_folders(context_.disk, directory());
   }));
@@ -29,7 +31,8 @@ Task<Status> LogManager::load() {
     for (const auto& [partition, offset] : checkpoint->loaded()) stale_names_.insert(partition);
   }
   CO_TRY(co_await load_folders(std::move(scan.partitions)));
-  CO_TRY(give_up_removed());
+  co_await park_failures();
+  CO_TRY(co_await give_up_removed());
   co_await claim(context_.recovery_points, recovery_points());
   co_await claim(context_.log_starts, log_starts());
   report_.logs = logs_.size();
@@ -51,12 +54,12 @@ Status LogManager::collect(const CommitLog::Entry& entry, const Slice& batches, 
   const TopicIdPartition id = entry.topic_id_partition();
   if (options_.owns && !options_.owns(id)) {
     return fail(Errc::mismatch,
-                directory() + "/commit-log-" + std::to_string(options_.commit_log_index) +
-                    " holds records of topic id " + id.topic_id.to_string() + " partition " +
-                    std::to_string(id.partition) +
+                directory() + "/" + commit_log_name() + " holds records of topic id " +
+                    id.topic_id.to_string() + " partition " + std::to_string(id.partition) +
                     ", which belongs to another commit log: open the folder with as many commit "
                     "logs as it has");
   }
+  if (is_parked(id, end)) return {};
   Replay& replay = replays_[id];
   replay.end = end;
   replay.removed = entry.kind == CommitLog::Entry::Kind::remove;
@@ -113,6 +116,7 @@ Task<void> LogManager::load_folder(PartitionFolder folder) {
   recoveries_.release(1);
   if (log) {
     host(std::move(*log));
+    static_cast<void>(co_await settle_parked(id));
   } else {
     static_cast<void>(noticed(fail(log.error())));
     note_failure(folder.partition, id, std::move(log).error());
@@ -126,10 +130,14 @@ LogOpenOptions LogManager::known_of(const LogIdentity& identity) const {
     return at == checkpoint.loaded().end() ? 0 : at->second;
   };
   const Offset recovery_point = offset_in(context_.recovery_points);
+  const bool remembered = replays_.contains(identity.id());
+  const bool known = remembered || context_.recovery_points.loaded().contains(identity.topic_partition);
   return {.recovery_point = std::max(recovery_point, flushed_below(identity.id())),
           .log_start_offset = offset_in(context_.log_starts),
           .clean_shutdown = context_.directory.clean_shutdown().has_value(),
-          .refilled = replays_.contains(identity.id())};
+          .refilled = remembered,
+          .foreign = !known,
+          .config_follows = true};
 }
 
 // What the commit log does not go back to is synced in segments, whatever a checkpoint that was lost said of
@@ -147,6 +155,9 @@ Offset LogManager::flushed_below(const TopicIdPartition& id) const {
 // Opens the log and applies what the commit log holds for it.
 Task<Result<std::unique_ptr<Log>>> LogManager::open_log(LogIdentity identity, LogConfig config,
                                                         LogOpenOptions how) {
+  if (const auto parked = parked_.find(identity.id()); parked != parked_.end() && parked->second.damage) {
+    co_return fail(*parked->second.damage);
+  }
   how.now_ms = context_.wall_clock.now_ms();
   CO_ASSIGN_OR_RETURN(auto log,
                       co_await Log::open(log_context_, std::move(identity), std::move(config), how));
@@ -158,11 +169,9 @@ Task<Status> LogManager::replay_into(Log& log) {
   const auto at = replays_.find(log.identity().id());
   if (at == replays_.end()) co_return co_await log.finish_replay();
   Status status;
-  for (Replayed& entry : at->second.entries) {
-    if (status) status = co_await log.replay_entry(entry.entry, std::move(entry.batches), entry.end);
+  for (const Replayed& entry : at->second.entries) {
+    if (status) status = co_await log.replay_entry(entry.entry, entry.batches, entry.end);
   }
-  // A log that cannot take them keeps them in the commit log, not in memory.
-  at->second.entries.clear();
   if (status) status = co_await log.finish_replay();
   if (status) {
     replayed_.push_back(at->first);
@@ -172,12 +181,17 @@ Task<Status> LogManager::replay_into(Log& log) {
 }
 
 // Removals whose folder is gone, or is on its way.
-Status LogManager::give_up_removed() {
-  std::erase_if(replays_, [this](const auto& entry) {
-    if (entry.second.removed) commit_log_->clean(entry.first, entry.second.end);
-    return entry.second.removed;
-  });
-  return {};
+Task<Status> LogManager::give_up_removed() {
+  std::vector<TopicIdPartition> removed;
+  for (const auto& [id, replay] : replays_) {
+    if (replay.removed) removed.push_back(id);
+  }
+  for (const TopicIdPartition& id : removed) {
+    commit_log_->clean(id, replays_.at(id).end);
+    replays_.erase(id);
+    CO_TRY(co_await unpark(id));
+  }
+  co_return Status();
 }
 
 LogIdentity LogManager::identity_of(const TopicPartition& partition, TopicId topic_id) const {

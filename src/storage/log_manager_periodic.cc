@@ -14,6 +14,7 @@ void LogManager::start_periodic_work() {
       [this](std::vector<TopicIdPartition> partitions) { relieve(std::move(partitions)).detach(); });
   watch_commit_log().detach();
   every(options_.flush_check_interval, &LogManager::flush_due);
+  every(options_.flush_check_interval, &LogManager::note_due_removals);
   every(options_.flush_interval, &LogManager::flush_all);
   every(options_.recovery_point_interval, &LogManager::save_recovery_points);
   every(options_.log_start_interval, &LogManager::save_log_starts);
@@ -53,7 +54,9 @@ Status LogManager::noticed(Status status) {
 
 Task<void> LogManager::relieve(std::vector<TopicIdPartition> partitions) {
   const Gate::Pass pass(gate_);
-  if (pass) co_await flush_logs(std::move(partitions));
+  if (!pass) co_return;
+  for (const TopicIdPartition& id : partitions) co_await park(id);  // those that could not be before
+  co_await flush_logs(std::move(partitions));
 }
 
 Task<Status> LogManager::flush_all() {
