@@ -103,7 +103,7 @@ void EventLoop::run() {
   const EventLoop* outer = std::exchange(running_here, this);
   while (!stopping_) {
     ++turn_;
-    now_ = read_clock();
+    if (!std::exchange(clock_read_, false)) now_ = read_clock();
     take_inbox();
     timers_.run_due(now_);
     run_ready();
@@ -144,7 +144,9 @@ void EventLoop::poll() {
 void EventLoop::sleep() {
   const MonotonicTime before = now_ = read_clock();
   wait(timers_.next());
-  idle_ns_.store((idle_time() + (read_clock() - before)).count(), std::memory_order_relaxed);
+  now_ = read_clock();
+  clock_read_ = true;
+  idle_ns_.store((idle_time() + (now_ - before)).count(), std::memory_order_relaxed);
 }
 
 void EventLoop::wait(MonotonicTime until) {

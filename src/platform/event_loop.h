@@ -66,6 +66,7 @@ class EventLoop final : public runtime::Executor {
   FileDescriptor wake_;
   runtime::MonotonicTime now_;
   std::uint64_t turn_ = 0;
+  bool clock_read_ = false;  // now_ is of this very moment: right after a sleep
   bool stopping_ = false;
   std::atomic<bool> running_{false};
   std::atomic<std::int64_t> idle_ns_{0};

@@ -37,7 +37,16 @@ runtime::Task<bool> MemoryBudget::raise(Hold& hold, std::uint64_t bytes, runtime
   hold.budget_ = this;
   if (bytes <= hold.bytes_) co_return true;
   const std::uint64_t more = bytes - hold.bytes_;
-  if (bytes > total_bytes_ || !co_await free_.acquire(more, deadline, ended)) co_return false;
+  if (bytes > total_bytes_) co_return false;
+  if (!free_.try_acquire(more)) {
+    const std::uint64_t held = hold.bytes_;
+    // A quarter is never held by those who wait: it comes free again, whatever their peers do.
+    if (held > 0 && held_by_waiters_ + held > total_bytes_ / 4 * 3) co_return false;
+    held_by_waiters_ += held;
+    const bool granted = co_await free_.acquire(more, deadline, ended);
+    held_by_waiters_ -= held;
+    if (!granted) co_return false;
+  }
   hold.bytes_ += more;
   co_return true;
 }

@@ -47,7 +47,7 @@ class MemoryBudget {
   };
 
   // Raises `hold` to `bytes`; false when the deadline passed, or `ended` rose above zero, before so much was
-  // free.
+  // free. False at once when those who wait already hold so much that they may wait for each other.
   runtime::Task<bool> raise(Hold& hold, std::uint64_t bytes, runtime::MonotonicTime deadline,
                             runtime::Watermark* ended = nullptr);
   // As much of `bytes` as is free, at once: for memory that is there already.
@@ -60,6 +60,7 @@ class MemoryBudget {
  private:
   std::uint64_t total_bytes_;
   runtime::Semaphore free_;
+  std::uint64_t held_by_waiters_ = 0;
 };
 
 struct Frame {

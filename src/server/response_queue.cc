@@ -67,7 +67,11 @@ void ResponseQueue::break_off() {
 runtime::Task<void> ResponseQueue::write_ready() {
   while (front_ready()) {
     Departure departure = take_ready();
-    co_await write(std::move(departure.slices));
+    if (departure.bytes > kPartBytes) {
+      co_await write_in_parts(std::move(departure.slices));
+    } else if (departure.bytes > 0 && !broken_) {
+      note(co_await stream_.write(std::move(departure.slices)), departure.bytes);
+    }
     unwritten_bytes_ -= departure.bytes;
     if (front_ready() && entries_.front().dropped) {
       break_off();
@@ -79,8 +83,13 @@ runtime::Task<void> ResponseQueue::write_ready() {
   progress_.notify_all();
 }
 
-// In parts, so that a reader is seen to get on with a large answer.
-runtime::Task<void> ResponseQueue::write(SliceList slices) {
+void ResponseQueue::note(const Status& written, std::size_t bytes) {
+  if (!written) return break_off();
+  bytes_sent_ += bytes;
+}
+
+// So that a reader is seen to get on with a large answer.
+runtime::Task<void> ResponseQueue::write_in_parts(SliceList slices) {
   for (std::size_t next = 0; next < slices.size() && !broken_;) {
     SliceList part;
     std::size_t bytes = 0;
@@ -88,8 +97,7 @@ runtime::Task<void> ResponseQueue::write(SliceList slices) {
       bytes += slices[next].size();
       part.push_back(std::move(slices[next++]));
     }
-    if (const Status written = co_await stream_.write(std::move(part)); !written) co_return break_off();
-    bytes_sent_ += bytes;
+    note(co_await stream_.write(std::move(part)), bytes);
   }
 }
 

@@ -72,7 +72,8 @@ class ResponseQueue {
   void break_off();
   bool front_ready() const { return !entries_.empty() && entries_.front().ready; }
   runtime::Task<void> write_ready();
-  runtime::Task<void> write(SliceList slices);
+  runtime::Task<void> write_in_parts(SliceList slices);
+  void note(const Status& written, std::size_t bytes);
   Departure take_ready();
 
   runtime::Executor& executor_;

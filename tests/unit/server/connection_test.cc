@@ -164,6 +164,33 @@ TEST_F(Streams, AnswersLeaveInTheOrderOfTheirRequests) {
   EXPECT_EQ(world.run(run()), "abc");
 }
 
+TEST_F(Streams, ThoseWhoHoldMemoryDoNotWaitForEachOther) {
+  MemoryBudget budget(executor, 100);
+  std::array<MemoryBudget::Hold, 3> holds;
+  std::array<std::optional<bool>, 3> raised;
+  auto raise = [&](std::size_t index, std::uint64_t bytes) -> Task<void> {
+    raised[index] = co_await budget.raise(holds[index], bytes, runtime::kForever);
+  };
+  for (std::size_t index = 0; index < holds.size(); ++index) raise(index, 30).detach();
+  for (std::size_t index = 0; index < holds.size(); ++index) {
+    EXPECT_EQ(raised[index], true);
+    raised[index].reset();
+    raise(index, 60).detach();
+  }
+  EXPECT_EQ(budget.waiting(), 2u);
+  EXPECT_EQ(raised[2], false) << "the last one gives up, so that the others get on";
+  {
+    const MemoryBudget::Hold given_back = std::move(holds[2]);
+  }
+  world.run_for(std::chrono::seconds(1));
+  EXPECT_EQ(raised[0], true);
+  {
+    const MemoryBudget::Hold given_back = std::move(holds[0]);
+  }
+  world.run_for(std::chrono::seconds(1));
+  EXPECT_EQ(raised[1], true);
+}
+
 TEST_F(Streams, APeerThatVanishesDoesNotWaitForMemory) {
   auto run = [&]() -> Task<int> {
     Pair pair = co_await connect();
