@@ -12,6 +12,7 @@ using wire::ErrorCode;
 
 namespace {
 
+constexpr wire::ApiVersion kLeadersFrom = 16;
 constexpr std::int64_t kMaxWaitMs = 3'600'000;
 // What a fetch may return, whatever else waits to be sent.
 constexpr std::uint64_t kLeastBytes = 64 * 1024;
@@ -33,7 +34,8 @@ struct Limits {
   std::size_t max_bytes;
   std::size_t min_bytes;
   replication::Isolation isolation;
-  NodeId replica;  // that fetches; negative for consumers
+  NodeId replica;      // that fetches; negative for consumers
+  bool names_leaders;  // to who asks the wrong broker (KIP-951)
 };
 
 FetchOutcome outcome_of(const FetchTarget& target) {
@@ -99,10 +101,9 @@ Task<void> read_target(Broker& broker, const metadata::Image& image, const Fetch
       answer.error_code = fetched.error().code;
     }
   }
-  if (answer.error_code == ErrorCode::not_leader_or_follower && topic != nullptr) {
+  if (limits.names_leaders && answer.error_code == ErrorCode::not_leader_or_follower && topic != nullptr) {
     const metadata::Partition* state = topic->partition(target.partition);
-    if (state != nullptr && state->leader != broker.node_id)
-      answer.current_leader = {state->leader, state->leader_epoch};
+    if (state != nullptr) answer.current_leader = {state->leader, state->leader_epoch};
   }
   // Of what is not there Kafka sends an empty list, in place of null.
   if (topic == nullptr || topic->partition(target.partition) == nullptr)
@@ -199,17 +200,18 @@ Limits limits_of(const Broker& broker, const wire::FetchRequest& message, wire::
       {static_cast<std::size_t>(std::max(message.max_bytes, 0)), cap, fair_share(broker.request_memory)});
   const std::size_t min_bytes = std::min(static_cast<std::size_t>(std::max(message.min_bytes, 0)), max_bytes);
   const NodeId replica = version < 15 ? message.replica_id : message.replica_state.replica_id;
-  return {max_bytes, min_bytes, static_cast<replication::Isolation>(message.isolation_level), replica};
+  return {max_bytes, min_bytes, static_cast<replication::Isolation>(message.isolation_level), replica,
+          version >= kLeadersFrom};
 }
 
 void add_node_endpoints(const Broker& broker, const Request& request, wire::FetchResponse& response) {
-  if (request.header.api_version < 16) return;
+  if (request.header.api_version < kLeadersFrom) return;
   const auto image = broker.image();
   for (const auto& topic : response.responses) {
     for (const auto& partition : topic.partitions) {
       const metadata::Broker* leader = image->broker(partition.current_leader.leader_id);
       const auto* endpoint = leader ? endpoint_of(*leader, request.peer.listener) : nullptr;
-      if (endpoint == nullptr) continue;
+      if (endpoint == nullptr || partition.current_leader.leader_id == broker.node_id) continue;
       response.node_endpoints.push_back(
           {partition.current_leader.leader_id, endpoint->host, endpoint->port, leader->rack});
     }
