@@ -270,6 +270,7 @@ Task<bool> SimulatedAdmin::look_at_configs(TopicModel& topic) {
   if (!answer || answer->results.size() != 1 || answer->results[0].error_code != ErrorCode::none)
     co_return false;
   for (const auto& [key, possible] : topic.configs) {
+    if (key.starts_with("internal.")) continue;  // not told, as in Kafka
     const auto& configs = answer->results[0].configs;
     const auto found = std::ranges::find(configs, key, [](const auto& config) { return config.name; });
     const std::string value = found == configs.end() ? "" : found->value.value_or("");
