@@ -29,6 +29,42 @@ class Model {
   }
 };
 
+// An idempotent producer: what it has in the log, and so which sequence is next and what a retry must find.
+class Sender {
+ public:
+  struct Sent {
+    Offset first;
+    int count;
+    Slice batch;
+  };
+
+  explicit Sender(ProducerId id = 100) : id_(id) {}
+
+  Producer next() const { return {.id = id_, .sequence = sequence_}; }
+  void appended(Offset first, int count, Slice batch) {
+    sent_.push_back({first, count, std::move(batch)});
+    sequence_ += count;
+  }
+  // The log ends here now; a producer of whom nothing is left may be unknown.
+  void truncate(Offset end_offset) {
+    for (; !sent_.empty() && sent_.back().first >= end_offset; sent_.pop_back())
+      sequence_ -= sent_.back().count;
+    if (sent_.empty()) *this = Sender(id_ + 1);
+  }
+  // One of those that the log must know again, or null.
+  const Sent* any_retry(Random& random, Offset log_start) const {
+    const std::size_t back = random.below(ProducerState::kBatchesKept) + 1;
+    if (back > sent_.size()) return nullptr;
+    const Sent& sent = sent_[sent_.size() - back];
+    return sent.first >= log_start ? &sent : nullptr;
+  }
+
+ private:
+  ProducerId id_;
+  Sequence sequence_ = 0;
+  std::vector<Sent> sent_;
+};
+
 class LogFuzz {
  public:
   LogFuzz(std::uint64_t seed, Durability durability) : random_(seed), world_(seed), node_(world_) {
@@ -63,7 +99,7 @@ class LogFuzz {
   }
 
   void one_step() {
-    const std::uint64_t kind = random_.below(20);
+    const std::uint64_t kind = random_.below(26);
     trace(kind);
     switch (kind) {
       case 0:
@@ -92,9 +128,67 @@ class LogFuzz {
       case 12:
         static_cast<void>(world_.run_for(runtime::milliseconds(random_.between(0, 20))));
         return;
+      case 13:
+        return roll();
+      case 14:
+      case 15:
+        return append_as_follower();
+      case 16:
+      case 17:
+        return append_idempotently();
+      case 18:
+        return retry();
       default:
         return append();
     }
+  }
+
+  void cut_to(Offset end_offset) {
+    model_.truncate(end_offset);
+    sender_.truncate(end_offset);
+  }
+
+  void roll() {
+    const std::size_t before = node_.log->segment_count();
+    const Status status = node_.log->roll(20'000);
+    ASSERT_TRUE(status) << status.error().message;
+    ASSERT_LE(node_.log->segment_count(), before + 1);
+  }
+
+  void append_as_follower() {
+    const int count = static_cast<int>(random_.between(1, 6));
+    const BatchSpec spec{.records = count,
+                         .timestamp = random_.between(1000, 9000),
+                         .base_offset = model_.end(),
+                         .epoch = epoch_};
+    const auto info = node_.log->append_as_follower(make_batch(spec, next_number_), node_.now);
+    if (!info && info.error().code == LogErrorCode::record_list_too_large) return;
+    if (!info && info.error().cause == Errc::unavailable) return;
+    ASSERT_TRUE(info) << info.error().message;
+    for (int i = 0; i < count; ++i) model_.records.push_back({next_number_++, spec.timestamp, epoch_});
+  }
+
+  void append_idempotently() {
+    const int count = static_cast<int>(random_.between(1, 4));
+    const BatchSpec spec{
+        .records = count, .timestamp = random_.between(1000, 9000), .producer = sender_.next()};
+    const Slice batch = make_batch(spec, next_number_);
+    const auto info = node_.append(batch, epoch_);
+    if (!info && info.error().code == LogErrorCode::record_list_too_large) return;
+    if (!info && info.error().cause == Errc::unavailable) return;
+    ASSERT_TRUE(info) << info.error().message;
+    ASSERT_FALSE(info->duplicate);
+    sender_.appended(info->first_offset, count, batch);
+    for (int i = 0; i < count; ++i) model_.records.push_back({next_number_++, spec.timestamp, epoch_});
+  }
+
+  void retry() {
+    const auto* sent = sender_.any_retry(random_, model_.log_start);
+    if (sent == nullptr) return;
+    const auto info = node_.append(sent->batch, epoch_);
+    ASSERT_TRUE(info) << info.error().message;
+    EXPECT_TRUE(info->duplicate) << "a retry is appended again";
+    EXPECT_EQ(info->first_offset, sent->first);
   }
 
   void append() {
@@ -159,7 +253,7 @@ class LogFuzz {
     ASSERT_TRUE(status) << status.error().message;
     ASSERT_LE(node_.log->end_offset().value(), to);
     ASSERT_GT(node_.log->end_offset().value(), to - 6);
-    model_.truncate(node_.log->end_offset().value());
+    cut_to(node_.log->end_offset().value());
     model_.log_start = node_.log->log_start_offset();
   }
 
@@ -168,6 +262,7 @@ class LogFuzz {
     const Status status = world_.run(node_.log->truncate_fully_and_start_at(at));
     ASSERT_TRUE(status) << status.error().message;
     model_ = Model{.first = at, .log_start = at, .durable = at, .records = {}};
+    sender_.truncate(0);
   }
 
   void delete_records() {
@@ -215,7 +310,7 @@ class LogFuzz {
     const bool loses = power && node_.config.durability == Durability::page_cache;
     if (!loses) EXPECT_GE(end, model_.durable) << "acknowledged records are lost";
     ASSERT_LE(end, model_.end());
-    model_.truncate(end);
+    cut_to(end);
     model_.log_start = node_.log->log_start_offset();
     check_all();
   }
@@ -240,6 +335,7 @@ class LogFuzz {
   simulation::World world_;
   LogHarness node_;
   Model model_;
+  Sender sender_;
   LeaderEpoch epoch_ = 0;
   int next_number_ = 0;
 };
