@@ -202,6 +202,12 @@ Task<LogResult<bool>> Log::read_file(ReadResult& result, Cursor& cursor, std::si
     co_return true;
   }
   if (!found) co_return refuse(std::move(found).error().within(segment_name(*segment)));
+  // A length that was damaged: no larger piece would hold the batch.
+  if (found->whole_size > static_cast<std::size_t>(left) - skipped) {
+    co_return refuse(Error{Errc::corrupt, segment_name(*segment) + ": a batch of " +
+                                              std::to_string(found->whole_size) +
+                                              " bytes reaches beyond the end of the segment"});
+  }
   append(result, piece, *found);
   cursor.position += static_cast<std::int64_t>(skipped);
   cursor.whole_size = found->whole_size;

@@ -102,6 +102,17 @@ TEST_F(StorageRows, ST_04_ABitFlipInAClosedSegmentIsReported) {
   EXPECT_EQ(node.log->end_offset().value(), 100) << "nothing was cut";
 }
 
+TEST_F(StorageRows, ST_04_ABitFlipInALengthIsReported) {
+  node.config.segment_bytes = 1 << 20;
+  ASSERT_TRUE(node.open());
+  append(0, 20);
+  flush();
+  world.drive().flip_bit(segment(0), 3 * make_batch({.value_size = 100}).size() + record::kLengthAt + 1, 0);
+  const auto damaged = node.read(3);
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code, LogErrorCode::corrupt_message);
+}
+
 TEST_F(StorageRows, ST_04_ABitFlipBelowTheRecoveryPointStopsRecovery) {
   ASSERT_TRUE(node.open());
   append(0, 20);
