@@ -50,13 +50,24 @@ std::string Auditor::name(const TopicIdPartition& key) const {
 void Auditor::on_death(bool power_lost) {
   note_sync_errors();
   ++life_;
-  if (power_lost) doubt_page_cache();
+  // What a failed sync has dropped was still read from the page cache, and leaves it with the process.
+  if (power_lost || std::exchange(sync_failed_, false)) doubt_page_cache();
   for (auto& [key, partition] : partitions_) partition.log_start = 0;
 }
 
 void Auditor::on_clean_stop() {
   note_sync_errors();
-  for (auto& [key, partition] : partitions_) partition.certain_end = partition.high_watermark;
+  for (auto& [key, partition] : partitions_) {
+    const TopicModel* topic = model(key);
+    if (topic == nullptr || !topic->damaged) partition.certain_end = partition.high_watermark;
+  }
+}
+
+void Auditor::on_damage(const TopicIdPartition& key) {
+  topics_.at(key.topic_id).damaged = true;
+  Partition& at = partition(key);
+  at.certain_end = 0;
+  doubt(at);
 }
 
 // A failed sync drops bytes of files that page-cache topics have acknowledged.
@@ -64,6 +75,7 @@ void Auditor::note_sync_errors() {
   const std::uint64_t errors = world_.faults()[Fault::sync_error];
   if (errors == sync_errors_seen_) return;
   sync_errors_seen_ = errors;
+  sync_failed_ = true;
   doubt_page_cache();
 }
 
@@ -125,6 +137,10 @@ RecordId Auditor::add_sent(const SentRecord& record) {
   return sent_.size() - 1;
 }
 
+void Auditor::on_resent(RecordId first, std::int32_t count) {
+  for (std::int32_t i = 0; i < count; ++i) sent_[first + static_cast<RecordId>(i)].resent = true;
+}
+
 Snapshot Auditor::snapshot(const TopicIdPartition& key) const {
   const auto found = partitions_.find(key);
   if (found == partitions_.end()) return {0, 0, life_, 0};
@@ -136,9 +152,10 @@ void Auditor::place(const TopicIdPartition& key, Offset offset, RecordId id) {
   const auto known = at.entries.find(offset);
   if (known != at.entries.end() && known->second.id == id) {
     if (!known->second.doubtful) return;
+    known->second.doubtful = false;
+    if (sent_[id].resent) return;  // it may have been cut, and appended at the same place once more
     // Only ends are cut: what lies before is there too.
-    for (auto entry = at.entries.begin(); entry != at.entries.end() && entry->first <= offset; ++entry)
-      entry->second.doubtful = false;
+    for (auto entry = at.entries.begin(); entry != known; ++entry) entry->second.doubtful = false;
     return;
   }
   if (known != at.entries.end()) {
@@ -219,7 +236,8 @@ Offset Auditor::on_fetched(const TopicIdPartition& key, Offset position, Offset 
   note_watermarks(key, high_watermark, log_start, before);
   if (partition(key).cuts != before.cuts) return position;
   const TopicModel* topic = model(key);
-  const bool damaged = topic != nullptr && (topic->damaged || (topic->page_cache && sync_errors_seen_ > 0));
+  // What was flipped on the device is refused; what a failed sync dropped reverts under the broker's hands.
+  const bool damaged = topic != nullptr && topic->page_cache && sync_errors_seen_ > 0;
   Offset expected = position;
   record::BatchReader reader(batches);
   for (record::BatchView batch;;) {
@@ -330,6 +348,7 @@ void Auditor::check_sequences(const TopicIdPartition& key, const Partition& at, 
   std::map<std::pair<ProducerId, ProducerEpoch>, Sequence> next;
   for (auto entry = at.entries.lower_bound(log_start); entry != at.entries.end(); ++entry) {
     const SentRecord& sent = sent_[entry->second.id];
+    if (sent.producer_id < 0) continue;
     const auto [last, first] = next.try_emplace({sent.producer_id, sent.producer_epoch}, sent.sequence);
     if (!first && last->second != sent.sequence)
       report(name(key) + " offset " + text(entry->first) + ": sequence " + text(sent.sequence) +

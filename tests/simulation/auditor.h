@@ -32,6 +32,7 @@ struct SentRecord {
   Sequence sequence = kNoSequence;
   TimestampMs timestamp = kNoTimestamp;
   std::size_t value_size = 0;
+  bool resent = false;  // it was sent more than once
 };
 
 // The bytes of a record: its id, then bytes that follow from the id.
@@ -67,6 +68,8 @@ class Auditor {
   void on_death(bool power_lost);
   // It was stopped in order and said that all is on disk.
   void on_clean_stop();
+  // A closed segment of the partition is damaged: what is there may be refused, and what may be torn is cut.
+  void on_damage(const TopicIdPartition& key);
 
   // --- metadata; topics are known by id
   TopicModel& on_topic_created(TopicModel topic);
@@ -77,6 +80,8 @@ class Auditor {
 
   // --- records
   RecordId add_sent(const SentRecord& record);
+  // The records with ids from `first` on are sent once more.
+  void on_resent(RecordId first, std::int32_t count);
   Snapshot snapshot(const TopicIdPartition& key) const;
   // The records with ids from `first` on were acknowledged from `base_offset` on. `first_try`: this request
   // was the first one with them.
@@ -149,6 +154,7 @@ class Auditor {
   std::set<ProducerId> producer_ids_;
   std::uint64_t life_ = 0;
   std::uint64_t sync_errors_seen_ = 0;
+  bool sync_failed_ = false;  // in this life
   std::uint64_t acked_records_ = 0;
   std::uint64_t shown_records_ = 0;
   std::string problem_;

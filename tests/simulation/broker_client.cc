@@ -45,6 +45,24 @@ void BrokerConnection::close() {
   stream_->close();
 }
 
+// A peer that lost its power reads nothing any more, and a write to it would wait for ever.
+Task<bool> BrokerConnection::write_until(SliceList frame, runtime::MonotonicTime deadline) {
+  const auto self = shared_from_this();
+  const runtime::TimerId overdue = executor_.call_at(deadline, [self] { self->close(); });
+  const Status written = co_await stream_->write(std::move(frame));
+  executor_.cancel(overdue);
+  if (!written) close();
+  co_return written.has_value();
+}
+
+Task<bool> BrokerConnection::write_alone(SliceList frame, runtime::MonotonicTime deadline) {
+  const auto self = shared_from_this();
+  co_await writing_.acquire(1);
+  const bool written = !broken_ && co_await write_until(std::move(frame), deadline);
+  writing_.release(1);
+  co_return written;
+}
+
 Task<Result<Slice>> BrokerConnection::exchange(wire::ApiKey key, wire::ApiVersion version,
                                                std::int32_t correlation_id, SliceList frame,
                                                runtime::MonotonicTime deadline) {
@@ -56,9 +74,8 @@ Task<Result<Slice>> BrokerConnection::exchange(wire::ApiKey key, wire::ApiVersio
     co_return fail(Errc::connection_closed, "the connection broke");
   }
   pending_.push_back(pending);
-  const Status written = co_await stream_->write(std::move(frame));
+  co_await write_until(std::move(frame), deadline);
   writing_.release(1);
-  if (!written) close();
   if (!co_await pending->done.wait(deadline)) {
     close();
     co_await pending->done.wait();  // the reader gives up on all that wait

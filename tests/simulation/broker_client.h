@@ -36,6 +36,14 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
     co_return decoded;
   }
 
+  // A request that is never answered, as Produce with acks=0. False: it was not sent.
+  template <class Request>
+  runtime::Task<bool> tell(Request request, wire::ApiVersion version, runtime::Duration timeout) {
+    SliceList frame = wire::encode_request(
+        {Request::kKey, version, next_correlation_id_++, std::string("simulated-client")}, request);
+    return write_alone(std::move(frame), executor_.now() + timeout);
+  }
+
   bool broken() const { return broken_; }
   void close();
 
@@ -53,6 +61,8 @@ class BrokerConnection : public std::enable_shared_from_this<BrokerConnection> {
   runtime::Task<Result<Slice>> exchange(wire::ApiKey key, wire::ApiVersion version,
                                         std::int32_t correlation_id, SliceList frame,
                                         runtime::MonotonicTime deadline);
+  runtime::Task<bool> write_alone(SliceList frame, runtime::MonotonicTime deadline);
+  runtime::Task<bool> write_until(SliceList frame, runtime::MonotonicTime deadline);
   static runtime::Task<void> read_answers(std::shared_ptr<BrokerConnection> self);
   runtime::Task<Result<Slice>> read_frame();
   runtime::Task<Status> read_exactly(MutableBytes into);

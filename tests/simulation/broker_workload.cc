@@ -72,6 +72,7 @@ Task<void> SimulatedProducer::run() {
 Task<void> SimulatedProducer::lane() {
   while (!stopping()) {
     co_await pause(300);
+    if (random_.one_in(4)) co_await produce_wide();
     auto session = co_await start_session();
     if (!session) continue;
     busy_.insert(session->key);
@@ -104,18 +105,20 @@ SimulatedProducer::Batch SimulatedProducer::make_batch(Session& session) {
   for (std::int32_t i = 0; i < batch.count; ++i) {
     const std::size_t size = sizeof(RecordId) + random_.below(random_.one_in(8) ? 1500 : 60);
     const TimestampMs at = machine_.wall_clock().now_ms() + random_.between(-5'000, 5'000);
-    const SentRecord record{session.key,
-                            session.producer_id,
-                            session.producer_epoch,
-                            record::sequence_after(session.next_sequence, i),
-                            at,
-                            size};
+    const SentRecord record{
+        session.key,
+        session.producer_id,
+        session.producer_epoch,
+        session.producer_id < 0 ? kNoSequence : record::sequence_after(session.next_sequence, i),
+        at,
+        size};
     const RecordId id = auditor().add_sent(record);
     if (i == 0) batch.first = id;
     batch.records.push_back(record);
   }
   batch.bytes = encode(session, batch);
-  session.next_sequence = record::sequence_after(session.next_sequence, batch.count);
+  if (session.producer_id >= 0)
+    session.next_sequence = record::sequence_after(session.next_sequence, batch.count);
   return batch;
 }
 
@@ -138,7 +141,7 @@ Slice SimulatedProducer::encode(const Session& session, const Batch& batch) {
 
 Task<Result<wire::ProduceResponse>> SimulatedProducer::send(std::shared_ptr<BrokerConnection> to,
                                                             const Session& session, Batch& batch) {
-  ++batch.tries;
+  if (++batch.tries > 1) auditor().on_resent(batch.first, batch.count);
   work_.world.note("produce to " + std::to_string(session.key.partition) + " pid " +
                    std::to_string(session.producer_id) + " sequence " + std::to_string(batch.sequence) + "+" +
                    std::to_string(batch.count) + " try " + std::to_string(batch.tries));
@@ -152,13 +155,73 @@ Task<Result<wire::ProduceResponse>> SimulatedProducer::send(std::shared_ptr<Brok
   return to->call<wire::ProduceResponse>(std::move(request), version_, kCallTimeout);
 }
 
+Task<void> SimulatedProducer::produce_wide() {
+  auto to = co_await connection();
+  if (!to) co_return;
+  std::map<TopicIdPartition, Batch> batches;
+  std::map<TopicIdPartition, Snapshot> before;
+  for (std::int64_t i = random_.between(2, 6); i > 0; --i) {
+    const auto key = draw_partition(version_ >= kFirstProduceWithIds);
+    if (!key || batches.contains(*key)) continue;
+    Session anonymous{*key, kNoProducerId, kNoProducerEpoch, kNoSequence, {}, 0, false};
+    batches.emplace(*key, make_batch(anonymous));
+    before[*key] = auditor().snapshot(*key);
+  }
+  if (batches.empty()) co_return;
+  wire::ProduceRequest request;
+  request.acks = static_cast<std::int16_t>(random_.between(-1, 1));
+  request.timeout_ms = 15'000;
+  for (const auto& [key, batch] : batches) {
+    if (request.topic_data.empty() || request.topic_data.back().topic_id != key.topic_id) {
+      auto& topic = request.topic_data.emplace_back();
+      topic.topic_id = key.topic_id;
+      topic.name = auditor().topic(key.topic_id)->name;
+    }
+    request.topic_data.back().partition_data.push_back({key.partition, SliceList{batch.bytes}});
+  }
+  if (batches.size() > 1) work_.world.faults().fire(Fault::wide_produce);
+  work_.world.note("produce to " + std::to_string(batches.size()) + " partitions, acks " +
+                   std::to_string(request.acks));
+  if (request.acks == 0) {
+    work_.world.faults().fire(Fault::acks_zero);
+    co_await to->tell(std::move(request), version_, kCallTimeout);
+    co_return;
+  }
+  const auto answer = co_await to->call<wire::ProduceResponse>(std::move(request), version_, kCallTimeout);
+  if (answer) take_wide(*answer, batches, before);
+}
+
+void SimulatedProducer::take_wide(const wire::ProduceResponse& response,
+                                  const std::map<TopicIdPartition, Batch>& batches,
+                                  const std::map<TopicIdPartition, Snapshot>& before) {
+  std::size_t answered = 0;
+  for (const auto& topic : response.responses) {
+    for (const auto& result : topic.partition_responses) {
+      const auto at = std::ranges::find_if(batches, [&](const auto& entry) {
+        return entry.first.partition == result.index &&
+               (version_ >= kFirstProduceWithIds ? entry.first.topic_id == topic.topic_id
+                                                 : auditor().topic(entry.first.topic_id)->name == topic.name);
+      });
+      if (at == batches.end()) return problem("Produce answers for a partition that it was not asked for");
+      ++answered;
+      if (result.error_code != ErrorCode::none) continue;
+      auditor().on_acked(at->first, result.base_offset, at->second.first, at->second.count, true,
+                         before.at(at->first));
+    }
+  }
+  if (answered != batches.size()) problem("Produce does not answer for every partition");
+}
+
 Task<void> SimulatedProducer::produce(Session& session) {
   for (std::int64_t rounds = random_.between(1, 12); rounds > 0 && !session.over;) {
     auto to = co_await connection();
     if (stopping()) co_return;
     if (!to) continue;
-    const std::size_t fill = 1 + random_.below(window_);
-    while (session.unacknowledged.size() < fill) session.unacknowledged.push_back(make_batch(session));
+    // While an older batch is to be sent again no new one is: the broker remembers only the last five.
+    if (session.unacknowledged.empty()) {
+      for (std::size_t fill = 1 + random_.below(window_); fill > 0; --fill)
+        session.unacknowledged.push_back(make_batch(session));
+    }
     const Snapshot before = auditor().snapshot(session.key);
     std::vector<Task<Result<wire::ProduceResponse>>> calls;
     for (Batch& batch : session.unacknowledged) {

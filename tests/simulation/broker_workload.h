@@ -86,6 +86,10 @@ class SimulatedProducer : public SimulatedClient {
   runtime::Task<void> lane();
   runtime::Task<std::optional<Session>> start_session();
   runtime::Task<void> produce(Session& session);
+  // One request for several partitions, of records without a producer id: they are sent once.
+  runtime::Task<void> produce_wide();
+  void take_wide(const wire::ProduceResponse& response, const std::map<TopicIdPartition, Batch>& batches,
+                 const std::map<TopicIdPartition, Snapshot>& before);
   Batch make_batch(Session& session);
   Slice encode(const Session& session, const Batch& batch);
   runtime::Task<Result<wire::ProduceResponse>> send(std::shared_ptr<BrokerConnection> connection,

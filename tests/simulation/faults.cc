@@ -72,6 +72,12 @@ std::string_view name_of(Fault fault) {
       return "short_read";
     case Fault::split_segment:
       return "split_segment";
+    case Fault::power_loss_in_stop:
+      return "power_loss_in_stop";
+    case Fault::acks_zero:
+      return "acks_zero";
+    case Fault::wide_produce:
+      return "wide_produce";
     case Fault::count_:
       break;
   }

@@ -46,7 +46,11 @@ enum class Fault : std::uint8_t {
   accept_no_descriptors,
   short_read,     // a read got fewer bytes than had arrived
   split_segment,  // one write arrived in several pieces
-  count_          // how many kinds there are
+  // what clients and machines are made to do, counted as the faults are
+  power_loss_in_stop,  // power was lost within a stop in order
+  acks_zero,           // records that nobody acknowledges
+  wide_produce,        // one request for several partitions
+  count_               // how many kinds there are
 };
 
 inline constexpr std::size_t kFaultKinds = static_cast<std::size_t>(Fault::count_);

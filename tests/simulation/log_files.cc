@@ -108,4 +108,19 @@ void check_log_files(const Drive& drive, const std::string& data_folder, Auditor
   }
 }
 
+std::vector<ClosedSegment> closed_segments(const Drive& drive, const std::string& data_folder) {
+  std::map<std::string, Folder> folders;
+  for (const std::string& path : drive.files()) collect(folders, path, data_folder);
+  std::vector<ClosedSegment> closed;
+  for (const auto& [name, folder] : folders) {
+    const auto key = key_of(drive, name);
+    if (!key) continue;
+    const Offset newest = folder.segments.rbegin()->first;
+    for (const auto& [base, stem] : folder.segments) {
+      if (base != newest) closed.push_back({*key, stem + ".log"});
+    }
+  }
+  return closed;
+}
+
 }  // namespace moldau::simulation

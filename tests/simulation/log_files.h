@@ -13,4 +13,11 @@ namespace moldau::simulation {
 // REQUIRES: everything was read back before (Auditor::on_read_back).
 void check_log_files(const Drive& drive, const std::string& data_folder, Auditor& auditor);
 
+// A segment to which nothing is appended any more.
+struct ClosedSegment {
+  TopicIdPartition key;
+  std::string path;
+};
+std::vector<ClosedSegment> closed_segments(const Drive& drive, const std::string& data_folder);
+
 }  // namespace moldau::simulation

@@ -1,6 +1,7 @@
 #include "simulation/single_node.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "node/node.h"
 #include "simulation/auditor.h"
@@ -71,6 +72,7 @@ class SingleNode {
     const std::int64_t lives = random_.between(2, 6);
     for (std::int64_t life = 0; life < lives && auditor_.passed(); ++life) live();
     if (auditor_.passed()) finish();
+    if (auditor_.passed() && random_.one_in(6)) exchange_disk();
     return auditor_.problem();
   }
 
@@ -149,14 +151,51 @@ class SingleNode {
     const bool crashed = !machine_.running();
     const bool power_lost = crashed && drive_end_ != 0;
     if (crashed) auditor_.on_death(power_lost || crash_point_fired());
+    const bool interrupts = !crashed && random_.one_in(3);
+    if (interrupts) machine_.drive().crash_after(1 + random_.below(80));
     bool in_order = false;
     if (!close(in_order)) return;
+    if (interrupts && !machine_.running()) world_.faults().fire(Fault::power_loss_in_stop);
     if (!crashed) end_of_clean_stop(in_order);
+    if (random_.one_in(5)) damage_a_closed_segment();
     powers_ = world_.faults()[Fault::power_loss];
     machine_.drive().no_crash();
+    if (!older_disk_ || random_.one_in(2)) older_disk_ = machine_.drive().dump();
     world_.run_for(runtime::milliseconds(random_.between(0, 3'000)));
     machine_.restart();
     world_.faults().fire(Fault::restart);
+  }
+
+  // Of a topic that the scenario can do without: the clients of the others go on.
+  void damage_a_closed_segment() {
+    std::vector<ClosedSegment> victims = closed_segments(machine_.drive(), kData);
+    std::erase_if(victims, [this](const ClosedSegment& victim) {
+      const TopicModel* topic = auditor_.topic(victim.key.topic_id);
+      return topic == nullptr || topic->stable || topic->state != TopicModel::State::live;
+    });
+    if (victims.empty()) return;
+    const ClosedSegment& victim = victims[random_.below(victims.size())];
+    const auto bytes = machine_.drive().contents(victim.path);
+    if (bytes->size() < record::kHeaderSize) return;
+    world_.note("damage to " + victim.path);
+    auditor_.on_damage(victim.key);
+    machine_.drive().flip_bit(victim.path, draw_checked_byte(*bytes),
+                              static_cast<unsigned>(random_.below(8)));
+  }
+
+  // A byte of some batch that its length or checksum covers: base offset and leader epoch have none.
+  std::uint64_t draw_checked_byte(ByteView bytes) {
+    std::uint64_t chosen = record::kLengthAt;
+    std::uint64_t seen = 0;
+    record::BatchReader reader(bytes);
+    for (record::BatchView batch; reader.next(batch).value_or(false);) {
+      const std::uint64_t at = bytes.size() - reader.rest().size() - batch.size();
+      const std::uint64_t inside = random_.one_in(8)
+                                       ? record::kLengthAt + random_.below(4)
+                                       : record::kMagicAt + random_.below(batch.size() - record::kMagicAt);
+      if (random_.one_in(++seen)) chosen = at + inside;
+    }
+    return chosen;
   }
 
   bool crash_point_fired() const { return world_.faults()[Fault::power_loss] > powers_; }
@@ -294,6 +333,34 @@ class SingleNode {
     done_ = true;
   }
 
+  // An empty disk makes a fresh node. An older copy of this one's is a crash that happened then: nobody can
+  // tell, as long as nobody remembers more.
+  void exchange_disk() {
+    Drive& drive = machine_.drive();
+    if (machine_.running()) machine_.kill();
+    const bool wiped = !older_disk_ || random_.one_in(2);
+    if (wiped) {
+      drive.wipe();
+    } else {
+      drive.copy_from(*older_disk_);
+    }
+    machine_.restart();
+    open();
+    if (!auditor_.passed()) return;
+    const std::string what = wiped ? "an empty disk" : "an older copy of its disk";
+    // After a failed sync a log may refuse what it finds, and says so.
+    if (!node_ && (wiped || world_.faults()[Fault::sync_error] == 0))
+      return auditor_.report("the broker does not start on " + what + ": " + start_error_);
+    world_.run_for(3s);
+    bool in_order = false;
+    if (!close(in_order) || !wiped) return;
+    if (!in_order) return auditor_.report("the broker does not stop in order on " + what);
+    for (const std::string& path : drive.files()) {
+      if (path.starts_with(std::string(kData) + "/topic-"))
+        return auditor_.report(path + " is on a disk that was wiped");
+    }
+  }
+
   // Tries until it succeeds.
   bool within(const std::string& what, Task<bool> (SimulatedAdmin::*check)()) {
     const MonotonicTime deadline = world_.now() + kRecoveryBound;
@@ -337,6 +404,7 @@ class SingleNode {
   std::vector<std::unique_ptr<SimulatedProducer>> producers_;
   std::vector<std::unique_ptr<SimulatedConsumer>> consumers_;
   std::vector<Task<void>> tasks_;
+  std::optional<DiskTree> older_disk_;
   std::uint64_t drive_end_ = 0;
   std::uint64_t powers_ = 0;
   bool done_ = false;
