@@ -75,8 +75,9 @@ Task<Status> MetadataQuorum::load() {
   CO_TRY(co_await on_pool(Lane::background, [this]() -> Status {
     runtime::Disk& disk = world_.disk();
     ASSIGN_OR_RETURN(const bool exists, disk.exists(options_.directory));
-    if (exists) return {};
-    TRY(disk.create_directories(options_.directory));
+    if (!exists) TRY(disk.create_directories(options_.directory));
+    // Also what is there: a process that was stopped may have left a vote where only a sync makes it durable.
+    TRY(disk.sync_directory(options_.directory));
     return disk.sync_directory(runtime::directory_of(options_.directory));
   }));
   CO_ASSIGN_OR_RETURN(const std::optional<raft::QuorumState> state, co_await load_state());
