@@ -99,7 +99,12 @@ Task<Result<Log*>> LogManager::create(TopicPartition partition, TopicId topic_id
   // Only what the commit log remembers was there before; any other checkpoint of the name is of a log that is
   // gone.
   const bool remembered = replays_.contains(id);
-  if (!remembered && stale_names_.contains(partition)) {
+  const auto mentioned = [&] {
+    return context_.recovery_points.mentions(partition) || context_.log_starts.mentions(partition);
+  };
+  if (!remembered &&
+      (stale_names_.contains(partition) ||
+       co_await runtime::on_shard(context_.executor, context_.recovery_points.home(), mentioned))) {
     forget_checkpoints(partition);
     CO_TRY(co_await save_checkpoints());
   }
