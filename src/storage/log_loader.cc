@@ -248,7 +248,9 @@ class Loader {
       return fail(Errc::corrupt, name + " starts below " + std::to_string(log_.end_offset) +
                                      ", the end of the segment before it");
     }
-    if (options_.foreign) return {};
+    // After a crash a log that nothing knows may be one of this node's own that was never checkpointed. A
+    // folder is copied in while the node is stopped in order.
+    if (options_.foreign && options_.clean_shutdown) return {};
     cut_ = log_.end_offset >= options_.recovery_point;
     if (cut_ || log_.missing) return {};
     log_.missing =
