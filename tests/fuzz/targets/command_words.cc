@@ -31,7 +31,6 @@ void check_words(std::string_view text) {
     return;
   }
   MOLDAU_ASSERT(arguments->all("partitions").size() <= text.size());
-  if (const auto codec = arguments->find("codec")) MOLDAU_ASSERT(*codec == "none" || *codec == "gzip");
   const auto number = arguments->number("partitions", 1, 100);
   if (number && *number) MOLDAU_ASSERT(**number >= 1 && **number <= 100);
 }
