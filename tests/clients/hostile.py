@@ -29,7 +29,7 @@ class HostileTest(LiveTest):
         super().setUp()
         self.broker.reset_peak_rss()
         self.rss = self.broker.rss_bytes()
-        self.files = self.broker.open_files()
+        self.sockets = self.broker.open_sockets()
         self.words_seen = set()
 
     def tearDown(self):
@@ -81,7 +81,7 @@ class HostileTest(LiveTest):
 
     def check_files_come_back(self, slack=4, seconds=15):
         """Descriptors of connections that ended are closed again."""
-        wait_for(lambda: self.broker.open_files() <= self.files + slack, seconds * PATIENCE,
+        wait_for(lambda: self.broker.open_sockets() <= self.sockets + slack, seconds * PATIENCE,
                  "descriptors are closed again")
 
     def end_offset(self, topic, partition=0):
