@@ -91,12 +91,12 @@ void Auditor::doubt(Partition& partition) {
   partition.high_watermark = std::min(partition.high_watermark, partition.certain_end);
   for (auto entry = partition.entries.lower_bound(partition.certain_end); entry != partition.entries.end();
        ++entry)
-    entry->second.doubtful = true;
+    if (!entry->second.doubtful()) entry->second.doubted_at = partition.cuts;
 }
 
 void Auditor::drop_doubtful(Partition& partition, Offset from) {
   for (auto entry = partition.entries.lower_bound(from); entry != partition.entries.end();) {
-    if (entry->second.doubtful) {
+    if (entry->second.doubtful()) {
       places_.erase(entry->second.id);
       entry = partition.entries.erase(entry);
     } else {
@@ -151,15 +151,17 @@ void Auditor::place(const TopicIdPartition& key, Offset offset, RecordId id) {
   Partition& at = partition(key);
   const auto known = at.entries.find(offset);
   if (known != at.entries.end() && known->second.id == id) {
-    if (!known->second.doubtful) return;
-    known->second.doubtful = false;
-    if (sent_[id].resent) return;  // it may have been cut, and appended at the same place once more
-    // Only ends are cut: what lies before is there too.
-    for (auto entry = at.entries.begin(); entry != known; ++entry) entry->second.doubtful = false;
+    const std::uint64_t doubted_at = std::exchange(known->second.doubted_at, 0);
+    // It may have been cut, and appended at the same place once more.
+    if (doubted_at == 0 || sent_[id].resent) return;
+    // Only ends are cut: what lies before is there too, unless it was doubtful before this one came.
+    for (auto entry = at.entries.begin(); entry != known; ++entry) {
+      if (entry->second.doubted_at >= doubted_at) entry->second.doubted_at = 0;
+    }
     return;
   }
   if (known != at.entries.end()) {
-    if (!known->second.doubtful)
+    if (!known->second.doubtful())
       return report(name(key) + " offset " + text(offset) + " held record " +
                     std::to_string(known->second.id) + ", now record " + std::to_string(id));
     drop_doubtful(at, offset);
@@ -167,12 +169,12 @@ void Auditor::place(const TopicIdPartition& key, Offset offset, RecordId id) {
   if (const auto elsewhere = places_.find(id); elsewhere != places_.end()) {
     const Place other = elsewhere->second;
     const auto entry = partition(other.key).entries.find(other.offset);
-    if (entry == partition(other.key).entries.end() || !entry->second.doubtful)
+    if (entry == partition(other.key).entries.end() || !entry->second.doubtful())
       return report("record " + std::to_string(id) + " is at " + name(other.key) + " offset " +
                     text(other.offset) + " and at " + name(key) + " offset " + text(offset));
     drop_doubtful(partition(other.key), other.offset);
   }
-  at.entries[offset] = {id, false};
+  at.entries[offset] = {id};
   places_[id] = {key, offset};
 }
 
@@ -308,7 +310,7 @@ void Auditor::on_offset_for_time(const TopicIdPartition& key, TimestampMs asked,
   const Offset until = offset >= 0 ? offset : before.high_watermark;
   for (auto entry = at.entries.lower_bound(from); entry != at.entries.end() && entry->first < until;
        ++entry) {
-    if (entry->second.doubtful || sent_[entry->second.id].timestamp < asked) continue;
+    if (entry->second.doubtful() || sent_[entry->second.id].timestamp < asked) continue;
     return report(name(key) + ": offset " + text(entry->first) + " has time " +
                   text(sent_[entry->second.id].timestamp) + " >= " + text(asked) + ", but the answer is " +
                   text(offset));

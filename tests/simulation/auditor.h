@@ -115,7 +115,10 @@ class Auditor {
  private:
   struct Entry {
     RecordId id;
-    bool doubtful = false;  // may be gone: unsynced when power was lost
+    // Since this cut of the partition it may be gone, unsynced when power was lost, or another may have its
+    // place; 0: it is certain.
+    std::uint64_t doubted_at = 0;
+    bool doubtful() const { return doubted_at != 0; }
   };
   struct Partition {
     std::map<Offset, Entry> entries;  // acknowledged or shown
