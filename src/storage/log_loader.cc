@@ -1,6 +1,7 @@
 #include "storage/log_loader.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "storage/log_files.h"
@@ -167,6 +168,12 @@ class Loader {
   // epochs have to be made from them.
   Status recover() {
     std::size_t index = first_to_scan();
+    // The roll cuts what was preallocated of the segment before: power lost in it may have taken the cut
+    // back.
+    if (index > 0 && log_.segments[index]->base_offset >= options_.recovery_point) {
+      ASSIGN_OR_RETURN(const bool padded, ends_in_zeros(*log_.segments[index - 1]));
+      if (padded) --index;
+    }
     log_.producers.clear();
     while (index > 0 && !load_snapshot(log_.segments[index]->base_offset)) --index;
     if (index == 0) load_snapshot(log_.segments[0]->base_offset);
@@ -179,6 +186,18 @@ class Loader {
     TRY(drop_snapshots_above(log_.end_offset));
     TRY(disk_.sync_directory(options_.directory));
     return disk_.sync_directory(runtime::directory_of(options_.directory));
+  }
+
+  // True of every file with preallocated space at its end, and of a few others.
+  Result<bool> ends_in_zeros(const Segment& segment) {
+    std::array<std::byte, 16> end;
+    if (segment.size_bytes < static_cast<std::int64_t>(end.size())) return segment.size_bytes > 0;
+    ASSIGN_OR_RETURN(const auto file,
+                     disk_.open(path(segment.base_offset, kLogSuffix), OpenMode::read_write));
+    ASSIGN_OR_RETURN(const std::size_t read,
+                     file->read_at(static_cast<std::uint64_t>(segment.size_bytes) - end.size(), end));
+    return std::all_of(end.begin(), end.begin() + static_cast<std::ptrdiff_t>(read),
+                       [](std::byte byte) { return byte == std::byte{0}; });
   }
 
   std::size_t first_to_scan() const {

@@ -42,6 +42,10 @@ class PieceReader {
   Result<Found> read() {
     const Status status = walk();
     if (!status && empty()) return fail(status.error());
+    // What is missing at the wanted offset may be in a batch whose header is damaged and says that it ends
+    // before.
+    const bool gap = empty() ? found_.whole_size == 0 : found_.first_offset > wanted_.from;
+    if (gap) TRY(check_skipped());
     if (!status) found_.complete = true;  // what came before the damage is good
     return found_;
   }
@@ -55,10 +59,23 @@ class PieceReader {
     while (!found_.complete && found_.whole_size == 0 && rest().size() >= record::kHeaderSize) {
       ASSIGN_OR_RETURN(const auto header, record::HeaderView::at(rest()));
       if (header.last_offset() < wanted_.from) {
+        if (!empty()) return fail(Errc::corrupt, "a batch that ends before the one in front of it");
         at_ += header.size();
+        skipped_ = std::min(at_, piece_.size());
       } else if (takes(header)) {
         TRY(take(header));
       }
+    }
+    return {};
+  }
+
+  Status check_skipped() const {
+    for (std::size_t at = 0; at < skipped_;) {
+      ASSIGN_OR_RETURN(const auto header, record::HeaderView::at(piece_.subspan(at)));
+      if (header.size() > skipped_ - at) return {};
+      ASSIGN_OR_RETURN(const auto batch, record::BatchView::at(piece_.subspan(at)));
+      TRY(record::check_stored_batch(batch, 0));
+      at += header.size();
     }
     return {};
   }
@@ -92,6 +109,7 @@ class PieceReader {
   const Wanted& wanted_;
   Found found_;
   std::size_t at_ = 0;
+  std::size_t skipped_ = 0;  // bytes of batches before the first wanted one
 };
 
 struct Piece {
@@ -203,10 +221,9 @@ Task<LogResult<bool>> Log::read_file(ReadResult& result, Cursor& cursor, std::si
   }
   if (!found) co_return refuse(std::move(found).error().within(segment_name(*segment)));
   // A length that was damaged: no larger piece would hold the batch.
-  if (found->whole_size > static_cast<std::size_t>(left) - skipped) {
-    co_return refuse(Error{Errc::corrupt, segment_name(*segment) + ": a batch of " +
-                                              std::to_string(found->whole_size) +
-                                              " bytes reaches beyond the end of the segment"});
+  if (skipped + found->whole_size > static_cast<std::size_t>(left)) {
+    co_return refuse(
+        Error{Errc::corrupt, segment_name(*segment) + ": a batch reaches beyond the end of the segment"});
   }
   append(result, piece, *found);
   cursor.position += static_cast<std::int64_t>(skipped);
