@@ -53,6 +53,7 @@ Task<Status> Node::open() {
   CO_TRY(bind_listeners());
   partitions_ = std::make_unique<PartitionHost>(world_, settings_, *directory_);
   CO_TRY(co_await partitions_->open());
+  logs_checked_ = true;
   CO_TRY(co_await open_quorum());
   make_shards();
   CO_TRY(co_await join_cluster());
@@ -293,7 +294,9 @@ Task<Status> Node::stop() {
   if (partitions_) co_await partitions_->close_partitions();
   if (quorum_) note(co_await quorum_->close());
   if (partitions_) note(co_await partitions_->close());
-  if (directory_ && first) {
+  // A start that ended before the logs of a crashed process were checked leaves that to the next.
+  const bool clean = directory_ && (logs_checked_ || directory_->clean_shutdown());
+  if (clean && first) {
     note(co_await world_.pool().run(runtime::Lane::background, executor_,
                                     [this] { return directory_->mark_clean(-1); }));
   }

@@ -80,6 +80,7 @@ class Node {
   Random random_;
   std::unique_ptr<storage::DataDirectory> directory_;
   std::unique_ptr<PartitionHost> partitions_;
+  bool logs_checked_ = false;  // those of a process that was not stopped in order
   std::unique_ptr<quorum::MetadataQuorum> quorum_;
   std::unique_ptr<LocalController> controller_;
   std::vector<server::ShardData> shard_data_;
