@@ -11,6 +11,7 @@ class EchoServer {
  public:
   EchoServer();
   std::uint16_t port() const { return port_; }
+  pid_t pid() const { return child_.pid(); }
 
  private:
   EchoServer(const Socket& listener);
