@@ -110,7 +110,8 @@ def python_client(name):
         pins = HERE / name / "requirements.txt"
         fetch([sys.executable, "-m", "pip", "--version"])
         packages = cached(name, [pins], lambda folder: fetch(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--target", folder, "-r", pins]))
+            [sys.executable, "-m", "pip", "install", "--quiet", "--timeout", "20", "--retries", "2",
+             "--only-binary", ":all:", "--target", folder, "-r", pins]))
         return ["env", f"PYTHONPATH={packages}:{HERE / 'python'}", sys.executable, HERE / name / "main.py"]
     return prepare
 
@@ -122,7 +123,8 @@ def node_client(name, **environment):
         def fill(folder):
             for pin in pins:
                 shutil.copy(pin, folder)
-            fetch([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, env={**os.environ, **environment})
+            fetch([npm, "ci", "--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-timeout=60000"],
+                  cwd=folder, env={**os.environ, **environment})
         packages = cached(name, pins, fill)
         return ["env", f"NODE_PATH={packages / 'node_modules'}", node, HERE / name / "main.js"]
     return prepare

@@ -4,6 +4,7 @@
 #   java -cp "$(tests/interop/fetch_kafka.sh)" kafka.tools.StorageTool format --standalone -t UUID -c server.properties
 #   java -cp "$(tests/interop/fetch_kafka.sh)" kafka.Kafka server.properties
 # are a real broker, and org.apache.kafka.tools.TopicCommand and its neighbours are the real commands. Needs Java 17.
+# A fetch that failed is tried again after half an hour.
 # Exit code 3: it cannot be had here (no Java, no Maven, or the registry was not reached); the reason is on stderr.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")/kafka
@@ -20,10 +21,12 @@ if [ ! -d "$jars" ]; then
   flock 8
 fi
 if [ ! -d "$jars" ]; then
+  [ -z "$(find "$jars.failed" -mmin -30 2>/dev/null)" ] ||
+    say_and_skip "Maven could not fetch the jars of Apache Kafka a while ago: $cache/kafka.log"
   rm -rf "$jars.part"
   timeout "${MOLDAU_FETCH_SECONDS:-400}" mvn -B -q -f "$here/pom.xml" dependency:copy-dependencies \
-    -DoutputDirectory="$jars.part" >"$cache/kafka.log" 2>&1 </dev/null ||
-    { grep -m1 ERROR "$cache/kafka.log" >&2 || true; say_and_skip "Maven could not fetch the jars of Apache Kafka: $cache/kafka.log"; }
+    -Dmaven.wagon.http.connectionTimeout=20000 -DoutputDirectory="$jars.part" >"$cache/kafka.log" 2>&1 </dev/null ||
+    { touch "$jars.failed"; grep -m1 ERROR "$cache/kafka.log" >&2 || true; say_and_skip "Maven could not fetch the jars of Apache Kafka: $cache/kafka.log"; }
   mv "$jars.part" "$jars"
 fi
 classpath=$here
