@@ -78,15 +78,26 @@ Result<bool> lost_sector_between(Window& window, std::int64_t from, std::int64_t
   return false;
 }
 
-// What was written behind a synced batch begins with zeros when its sector is torn the other way. So do the
-// records, which a write may bring behind their header: no record has the length 0, and no codec begins so.
+// The offset that is due, but for leading bytes that are zeros.
+bool lost_its_beginning(Offset stored, Offset due) {
+  bool lost = false;
+  for (unsigned kept = 0; kept < 64; kept += 8) lost |= stored == (due & ((Offset{1} << kept) - 1));
+  return lost && stored != due;
+}
+
+// What was written behind a synced batch begins with zeros when its sector is torn the other way, if only
+// within its base offset. So do the records, which a write may bring behind their header: no record has the
+// length 0, and no codec begins so.
 Result<bool> begins_lost(Window& window, std::int64_t position, Offset next_offset) {
   ASSIGN_OR_RETURN(const ByteView bytes, window.at(position, record::kHeaderSize + 1));
   const auto zero = [&](std::size_t from, std::size_t to) {
     return bytes.size() >= to && std::ranges::all_of(bytes.subspan(from, to - from), is_zero);
   };
-  return zero(record::kLengthAt, record::kPeekSize) || zero(record::kHeaderSize, record::kHeaderSize + 1) ||
-         (next_offset != 0 && zero(record::kBaseOffsetAt, record::kLengthAt));
+  const bool offset_lost =
+      bytes.size() >= record::kLengthAt &&
+      lost_its_beginning(load_be<Offset>(bytes.data() + record::kBaseOffsetAt), next_offset);
+  return offset_lost || zero(record::kLengthAt, record::kPeekSize) ||
+         zero(record::kHeaderSize, record::kHeaderSize + 1);
 }
 
 // A sector that was written several times can be torn twice, with a hole in its middle. More zeros in a row

@@ -149,6 +149,54 @@ TEST_F(StorageRows, ST_03_RecordsThatBeginWithAZeroAreATornTail) {
   EXPECT_EQ(node.numbers(), sequence(0, 7));
 }
 
+// A sector that begins within the base offset of the first batch that was not synced, with its beginning
+// lost: of offset 300 the byte 44 is left.
+TEST_F(StorageRows, ST_03_ABaseOffsetThatLostItsFirstBytesIsATornTail) {
+  page_cache();
+  node.config.segment_bytes = 1 << 20;
+  ASSERT_TRUE(node.open());
+  append(0, 320, 10);
+  const std::byte zeros[7] = {};
+  const std::size_t at = 300 * make_batch({.value_size = 10}, 300).size();
+  ASSERT_EQ(make_batch({.value_size = 10}, 0).size(), make_batch({.value_size = 10}, 300).size());
+  ASSERT_TRUE((*world.disk().open(segment(0), runtime::OpenMode::read_write))->write_at(at, zeros));
+  reopen(false);
+  EXPECT_EQ(node.numbers(), sequence(0, 300));
+}
+
+TEST_F(StorageRows, ST_04_ABaseOffsetWithOtherBytesIsNoTornTail) {
+  page_cache();
+  node.config.segment_bytes = 1 << 20;
+  ASSERT_TRUE(node.open());
+  append(0, 320, 10);
+  const std::size_t at = 300 * make_batch({.value_size = 10}, 300).size();
+  world.drive().flip_bit(segment(0), at + 7, 2);  // 300 becomes 296
+  const Status status = node.crash(false);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Errc::corrupt);
+}
+
+// A read that looks for a record behind such a batch must not go on in the next segment.
+TEST_F(StorageRows, ST_04_ALengthThatReachesBeyondItsSegmentIsReportedNotSkipped) {
+  ASSERT_TRUE(node.open());
+  append(0, 60);
+  flush();
+  ASSERT_GT(node.log->segment_count(), 1u);
+  const std::size_t batch = make_batch({.value_size = 100}).size();
+  const std::size_t batches = world.drive().contents(segment(0))->size() / batch;
+  const auto last = static_cast<Offset>(batches - 1);
+  for (const unsigned byte : {1u, 2u}) {  // a length of 16 MB, and one of 256 bytes and more
+    world.drive().flip_bit(segment(0), (batches - 2) * batch + record::kLengthAt + byte, byte == 1 ? 0 : 3);
+    for (const Offset from : {last - 1, last}) {
+      const auto damaged = node.read(from);
+      ASSERT_FALSE(damaged) << "read from " << from << " gave records from " << damaged->first_offset;
+      EXPECT_EQ(damaged.error().code, LogErrorCode::corrupt_message);
+    }
+    world.drive().flip_bit(segment(0), (batches - 2) * batch + record::kLengthAt + byte, byte == 1 ? 0 : 3);
+  }
+  EXPECT_EQ(node.numbers(last - 1), sequence(static_cast<int>(last) - 1, 60));
+}
+
 TEST_F(StorageRows, ST_04_WhatTheCommitLogStillHasIsHealed) {
   ASSERT_TRUE(node.open());
   append(0, 20);
@@ -527,6 +575,49 @@ TEST(StoragePreallocated, AClosedSegmentEndsWithItsLastBatchAfterAPowerLoss) {
     EXPECT_EQ(bytes->size(), 10 * make_batch({}).size()) << "seed " << seed;
     EXPECT_EQ(node.numbers(), sequence(0, 20));
   }
+}
+
+// A roll's cut that the power took back, of a segment that lies before the recovery point: nothing of it
+// would be scanned, and a reader would come to zeros.
+TEST_F(StorageRows, ST_03_PaddingInASegmentBeforeTheRecoveryPointIsCut) {
+  node.config.segment_bytes = 10'000;
+  node.config.preallocate = true;
+  ASSERT_TRUE(node.open());
+  append(0, 10, 20);
+  flush();
+  ASSERT_TRUE(node.log->roll(node.now));
+  flush();
+  ASSERT_EQ(node.log->recovery_point(), 10);
+  append(10, 13, 20);  // in the commit log alone
+  const std::size_t whole = 10 * make_batch({}).size();
+  ASSERT_EQ(world.drive().contents(segment(0))->size(), whole);
+  ASSERT_TRUE((*world.disk().open(segment(0), runtime::OpenMode::read_write))->truncate(10'000));
+  reopen(false);
+  EXPECT_EQ(world.drive().contents(segment(0))->size(), whole);
+  EXPECT_EQ(node.numbers(), sequence(0, 13));
+}
+
+// A flush that was planned before the segment's file was there, beside the append that creates it: what the
+// append has written stays.
+TEST_F(StorageRows, AFlushBesideAnAppendKeepsTheFileThatTheAppendHasCreated) {
+  page_cache();
+  node.config.segment_bytes = 1 << 20;
+  ASSERT_TRUE(node.open());
+  append(0, 5);
+  ASSERT_TRUE(node.log->roll(node.now));  // starts a flush, which creates the next segment
+  auto flushing = node.log->flush();
+  while (!flushing.ended()) {
+    append(static_cast<int>(node.log->end_offset().value()),
+           static_cast<int>(node.log->end_offset().value()) + 1);
+    world.run_for(std::chrono::microseconds(20));
+  }
+  ASSERT_TRUE(std::move(flushing).take());
+  const auto end = static_cast<int>(node.log->end_offset().value());
+  ASSERT_GT(end, 6) << "nothing was appended beside the flush";
+  EXPECT_EQ(node.numbers(), sequence(0, end));
+  flush();
+  reopen(true);
+  EXPECT_EQ(node.numbers(), sequence(0, end));
 }
 
 // Its log start is forgotten with the commit log's entries unless a file says where it goes on: the offsets
