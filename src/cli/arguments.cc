@@ -110,6 +110,20 @@ std::optional<runtime::Duration> parse_duration(std::string_view text) {
   return runtime::Duration(static_cast<std::int64_t>(total_ns));
 }
 
+Answer<std::optional<runtime::Duration>> Arguments::duration(std::string_view key) const {
+  const auto text = find(key);
+  if (!text) return std::nullopt;
+  if (const auto duration = parse_duration(*text)) return duration;
+  return usage_trouble("--" + std::string(key) + ": \"" + *text + "\" is no duration",
+                       "for example 30s or 500ms");
+}
+
+Answer<runtime::Duration> Arguments::duration_or(std::string_view key, runtime::Duration otherwise) const {
+  const auto found = duration(key);
+  if (!found) return std::unexpected(found.error());
+  return found->value_or(otherwise);
+}
+
 Answer<std::pair<std::string, std::string>> key_value(std::string_view text, std::string_view flag) {
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos || equals == 0)

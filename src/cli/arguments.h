@@ -16,7 +16,7 @@
 namespace moldau::cli {
 
 // What completion offers for a value.
-enum class Complete : std::uint8_t { none, file, topic, config_key, explain_name };
+enum class Complete : std::uint8_t { none, file, topic, config_key, explain_name, profile };
 
 struct Flag {
   std::string_view names;  // "-p,--partitions"; Arguments know it by its first long name: "partitions"
@@ -52,6 +52,9 @@ class Arguments {
                                              std::int64_t most) const;
   Answer<std::int64_t> number_or(std::string_view key, std::int64_t otherwise, std::int64_t least,
                                  std::int64_t most = INT64_MAX) const;
+  // "1h30m"; nothing when the flag is not there.
+  Answer<std::optional<runtime::Duration>> duration(std::string_view key) const;
+  Answer<runtime::Duration> duration_or(std::string_view key, runtime::Duration otherwise) const;
 
   const std::vector<std::string>& words() const { return words_; }
 

@@ -55,9 +55,15 @@ class Reader {
 Answer<void> check_security(const Properties& properties) {
   const auto protocol = properties.find("security.protocol");
   if (protocol == properties.end() || protocol->second == "PLAINTEXT") return {};
-  return trouble(Exit::failed, "security.protocol=" + protocol->second + " is not available",
-                 "this client speaks PLAINTEXT only: TLS and SASL are not built yet",
-                 "use a PLAINTEXT listener");
+  const bool tls = protocol->second.ends_with("SSL"), sasl = protocol->second.starts_with("SASL");
+  return trouble(Exit::failed,
+                 "security.protocol=" + protocol->second + " needs " +
+                     (tls && sasl ? "TLS and SASL"
+                      : sasl      ? "SASL"
+                                  : "TLS") +
+                     ", not in this build yet",
+                 "this client speaks PLAINTEXT only",
+                 "use a PLAINTEXT listener; moldau profile list shows who asks for more");
 }
 
 void read_compression(Reader& reader, record::Compression& into) {
@@ -124,6 +130,21 @@ Answer<client::ProducerOptions> producer_options(const Properties& properties) {
   reader.milliseconds("delivery.timeout.ms", options.delivery_timeout);
   reader.number("max.in.flight.requests.per.connection", options.max_in_flight);
   return reader.finish(std::move(options));
+}
+
+Answer<client::ProducerOptions> producer_options_of_flags(const Session& session) {
+  constexpr std::pair<std::string_view, const char*> kFlags[] = {
+      {"acks", "acks"}, {"compression", "compression.type"}, {"max-message-bytes", "max.request.size"}};
+  Properties properties = session.properties;
+  for (const auto& [flag, property] : kFlags) {
+    if (const auto value = session.arguments.find(flag)) properties[property] = *value;
+  }
+  auto options = producer_options(properties);
+  if (!options) return options;
+  const auto timeout = session.arguments.duration_or("delivery-timeout", options->delivery_timeout);
+  if (!timeout) return std::unexpected(timeout.error());
+  options->delivery_timeout = *timeout;
+  return options;
 }
 
 Answer<client::ConsumerOptions> consumer_options(const Properties& properties) {

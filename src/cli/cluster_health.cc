@@ -69,9 +69,8 @@ Answer<void> print(Session& session, const Health& health) {
 }  // namespace
 
 ClusterAnswer cluster_health(ClusterSession& session) {
-  const auto wait = session.arguments().find("wait");
-  const auto patience = parse_duration(wait.value_or("0s"));
-  if (!patience) co_return usage_trouble("--wait: \"" + *wait + "\" is no duration", "for example 30s");
+  const auto patience = session.arguments().duration_or("wait", runtime::Duration(0));
+  if (!patience) co_return trouble(patience.error());
   const auto deadline = session.executor().now() + *patience;
   Progress progress(session.session, session.executor());
   for (;;) {

@@ -1,5 +1,5 @@
 // Which cluster, and how to reach it: flags, -X, environment, project file, profile and defaults, in this
-// order (ecosystem.md 2.2); for Kafka's names: flags and their client.properties.
+// order (profile.h); for Kafka's names: flags and their client.properties.
 #pragma once
 
 #include "cli/session.h"
@@ -11,7 +11,7 @@ namespace moldau::cli {
 // Reads a Java properties file.
 Answer<Properties> read_properties_file(const Invocation& invocation, const std::string& path);
 
-// Fills session.properties and session.defaults_used.
+// Fills session.properties, session.cluster and session.defaults_used.
 Answer<void> resolve_properties(Session& session);
 // For Kafka's names: --bootstrap-server, --command-config, --command-property.
 Answer<void> resolve_kafka_properties(Session& session);
@@ -20,6 +20,8 @@ Answer<void> resolve_kafka_properties(Session& session);
 // have yet, is a usage error.
 Answer<client::ClusterOptions> cluster_options(const Properties& properties);
 Answer<client::ProducerOptions> producer_options(const Properties& properties);
+// The same with --acks, --compression, --max-message-bytes and --delivery-timeout over the properties.
+Answer<client::ProducerOptions> producer_options_of_flags(const Session& session);
 Answer<client::ConsumerOptions> consumer_options(const Properties& properties);
 
 }  // namespace moldau::cli

@@ -142,15 +142,6 @@ Answer<OffsetRange> range_of(const ClusterSession& session) {
   return range;
 }
 
-Answer<ReadLimits> limits_of(const Arguments& arguments) {
-  ReadLimits limits;
-  const auto idle = arguments.find("idle-exit");
-  if (!idle) return limits;
-  limits.idle = parse_duration(*idle);
-  if (!limits.idle) return usage_trouble("--idle-exit: \"" + *idle + "\" is no duration", "for example 5s");
-  return limits;
-}
-
 Answer<client::ConsumerOptions> options_of(const Session& session) {
   Properties properties = session.properties;
   if (session.arguments.has("read-committed")) properties["isolation.level"] = "read_committed";
@@ -179,7 +170,8 @@ Answer<Plan> plan_of(const ClusterSession& session) {
   Plan plan;
   Trouble why;
   if (take(print_of(session.session), plan.print, why) && take(filter_of(arguments), plan.filter, why) &&
-      take(range_of(session), plan.range, why) && take(limits_of(arguments), plan.limits, why) &&
+      take(range_of(session), plan.range, why) &&
+      take(arguments.duration("idle-exit"), plan.limits.idle, why) &&
       take(options_of(session.session), plan.options, why) &&
       take(arguments.number_or("num", INT64_MAX, 1), plan.count, why) &&
       take(parse_partitions(arguments.text("partitions")), plan.partitions, why))

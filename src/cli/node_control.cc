@@ -80,8 +80,8 @@ Answer<Exit> stop(Session& session) {
   const auto pid = running_pid(session, *data_dir);
   if (!pid)
     return trouble(Exit::not_found, "no node runs on " + *data_dir, {}, "name its folder with --data-dir");
-  const auto patience = parse_duration(session.arguments.text("wait", "60s"));
-  if (!patience) return usage_trouble("--wait: no duration", "for example 30s");
+  const auto patience = session.arguments.duration_or("wait", std::chrono::seconds(60));
+  if (!patience) return std::unexpected(patience.error());
   if (const Status asked = session.environment.send_signal(*pid, SIGTERM); !asked)
     return trouble(trouble_of(asked.error(), "cannot stop the node"));
   if (!gone_within(session.environment, *pid, *patience))

@@ -3,7 +3,7 @@
 
 #include "cli/connection.h"
 #include "cli/handlers.h"
-#include "cli/json.h"
+#include "cli/perf_report.h"
 #include "cli/reading.h"
 #include "cli/report.h"
 #include "cli/timestamp_text.h"
@@ -14,13 +14,6 @@ namespace {
 using runtime::Duration;
 using runtime::Task;
 
-constexpr double kMebibyte = 1024.0 * 1024.0;
-
-struct Counts {
-  std::int64_t records = 0;
-  std::int64_t bytes = 0;
-};
-
 struct Reading {
   std::string topic;
   std::int64_t most = INT64_MAX;
@@ -30,14 +23,17 @@ struct Reading {
 };
 
 struct Measured {
-  Counts counts;
-  Duration elapsed{};
+  Throughput counts;
   TimestampMs started_ms = 0;
   TimestampMs ended_ms = 0;
   ReadEnd end = ReadEnd::complete;
 };
 
-using OnRecord = std::function<void(const Counts&)>;
+using OnRecord = std::function<void(const Throughput&)>;
+
+std::int64_t ms_of(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
 
 Task<Answer<Measured>> measure(ClusterSession& session, Reading reading, OnRecord on_record) {
   auto partitions = co_await partitions_of(session, {reading.topic}, {});
@@ -61,13 +57,9 @@ Task<Answer<Measured>> measure(ClusterSession& session, Reading reading, OnRecor
   if (!end) co_return trouble(end.error());
   out.end = *end;
   // Waiting in vain at the end is no part of the measurement.
-  out.elapsed = last - started;
-  out.ended_ms = out.started_ms + std::chrono::duration_cast<std::chrono::milliseconds>(out.elapsed).count();
+  out.counts.elapsed = last - started;
+  out.ended_ms = out.started_ms + ms_of(out.counts.elapsed);
   co_return out;
-}
-
-double per_second(double amount, Duration elapsed) {
-  return amount / std::max(1e-9, std::chrono::duration<double>(elapsed).count());
 }
 
 // Java's SimpleDateFormat, of which people use these letters.
@@ -87,6 +79,14 @@ std::string java_date(TimestampMs at, std::string_view format) {
     format.remove_prefix(taken);
   }
   return strftime_text(at, translated);
+}
+
+// From data.consumed.in.MB on. `whole`: what the amounts are of; `rated`: what the rates are of.
+std::string kafka_columns(const Throughput& whole, const Throughput& rated) {
+  return fmt::format("{:.4f}, {:.4f}, {}, {:.4f}, 0, {}, {:.4f}, {:.4f}",
+                     static_cast<double>(whole.bytes) / kMebibyte, rated.mebibytes_per_second(),
+                     whole.records, rated.records_per_second(), ms_of(rated.elapsed),
+                     rated.mebibytes_per_second(), rated.records_per_second());
 }
 
 Answer<Reading> reading_of_kafka_flags(const Session& session) {
@@ -120,32 +120,27 @@ ClusterAnswer perf_consume(ClusterSession& session) {
   Reading reading{.topic = arguments.words().front(), .from_latest = arguments.has("from-latest")};
   const auto most = arguments.number_or("num-records", INT64_MAX, 1);
   if (!most) co_return trouble(most.error());
-  const auto idle = parse_duration(arguments.text("idle-exit", "10s"));
-  if (!idle) co_return usage_trouble("--idle-exit: no duration", "for example 5s");
+  const auto idle = arguments.duration_or("idle-exit", std::chrono::seconds(10));
+  if (!idle) co_return trouble(idle.error());
   auto options = consumer_options(session.session.properties);
   if (!options) co_return trouble(std::move(options).error());
   reading.most = *most;
   reading.idle = *idle;
   reading.options = std::move(*options);
   Progress progress(session.session, session.executor());
-  const auto measured = co_await measure(session, std::move(reading), [&](const Counts& counts) {
+  const auto measured = co_await measure(session, std::move(reading), [&](const Throughput& counts) {
     if (progress.due())
       progress.show(fmt::format("{} records, {:.1f} MiB", counts.records,
                                 static_cast<double>(counts.bytes) / kMebibyte));
   });
   progress.clear();
   if (!measured) co_return trouble(measured.error());
-  Table table({{"records", true}, {"seconds", true}, {"records_per_s", true}, {"mib_per_s", true}});
-  const auto rounded = [](double value) {
-    return Json(static_cast<double>(static_cast<std::int64_t>(value * 100)) / 100);
-  };
-  table.add(
-      {measured->counts.records, rounded(std::chrono::duration<double>(measured->elapsed).count()),
-       rounded(per_second(static_cast<double>(measured->counts.records), measured->elapsed)),
-       rounded(per_second(static_cast<double>(measured->counts.bytes) / kMebibyte, measured->elapsed))});
-  if (arguments.has("json"))
-    session.out().put(table.render(Format::jsonl));
-  else if (auto printed = print_table(session.session, std::move(table)); !printed)
+  std::vector<Column> columns;
+  std::vector<Json> cells;
+  add_throughput(columns, cells, measured->counts);
+  Table table(std::move(columns));
+  table.add(std::move(cells));
+  if (auto printed = print_measured(session.session, std::move(table)); !printed)
     co_return trouble(printed.error());
   co_return measured->end == ReadEnd::interrupted ? Exit::interrupted : Exit::done;
 }
@@ -168,18 +163,13 @@ ClusterAnswer kafka_consumer_perf_test(ClusterSession& session) {
   const std::int64_t most = reading->most;
   const Duration idle = reading->idle;
   auto last = session.executor().now();
-  Counts before;
-  const auto report = [&](const Counts& counts) {
+  Throughput before;
+  const auto report = [&](const Throughput& counts) {
     const Duration elapsed = session.executor().now() - last;
     if (!detailed || elapsed < runtime::milliseconds(*interval)) return;
-    const double megabytes = static_cast<double>(counts.bytes - before.bytes) / kMebibyte;
-    const auto records = static_cast<double>(counts.records - before.records);
-    session.out().line(fmt::format(
-        "{}, 0, {:.4f}, {:.4f}, {}, {:.4f}, 0, {}, {:.4f}, {:.4f}",
-        java_date(session.world.wall_clock().now_ms(), date_format),
-        static_cast<double>(counts.bytes) / kMebibyte, per_second(megabytes, elapsed), counts.records,
-        per_second(records, elapsed), std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count(),
-        per_second(megabytes, elapsed), per_second(records, elapsed)));
+    const Throughput since{counts.records - before.records, counts.bytes - before.bytes, elapsed};
+    session.out().line(fmt::format("{}, 0, {}", java_date(session.world.wall_clock().now_ms(), date_format),
+                                   kafka_columns(counts, since)));
     session.out().flush();
     before = counts;
     last = session.executor().now();
@@ -191,17 +181,11 @@ ClusterAnswer kafka_consumer_perf_test(ClusterSession& session) {
         fmt::format("WARNING: Exiting before consuming the expected number of messages: timeout ({} ms) "
                     "exceeded. You can use the "
                     "--timeout option to increase the timeout.",
-                    std::chrono::duration_cast<std::chrono::milliseconds>(idle).count()));
-  const double megabytes = static_cast<double>(measured->counts.bytes) / kMebibyte;
-  const auto records = static_cast<double>(measured->counts.records);
+                    ms_of(idle)));
   if (!detailed)
-    session.out().line(
-        fmt::format("{}, {}, {:.4f}, {:.4f}, {}, {:.4f}, 0, {}, {:.4f}, {:.4f}",
-                    java_date(measured->started_ms, date_format), java_date(measured->ended_ms, date_format),
-                    megabytes, per_second(megabytes, measured->elapsed), measured->counts.records,
-                    per_second(records, measured->elapsed),
-                    std::chrono::duration_cast<std::chrono::milliseconds>(measured->elapsed).count(),
-                    per_second(megabytes, measured->elapsed), per_second(records, measured->elapsed)));
+    session.out().line(fmt::format("{}, {}, {}", java_date(measured->started_ms, date_format),
+                                   java_date(measured->ended_ms, date_format),
+                                   kafka_columns(measured->counts, measured->counts)));
   co_return measured->end == ReadEnd::interrupted ? Exit::interrupted : Exit::done;
 }
 

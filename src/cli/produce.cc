@@ -57,24 +57,6 @@ Answer<Plan> plan_of(const Arguments& arguments) {
   return plan;
 }
 
-Answer<client::ProducerOptions> options_of(Session& session) {
-  Properties properties = session.properties;
-  const Arguments& arguments = session.arguments;
-  if (const auto acks = arguments.find("acks")) properties["acks"] = *acks;
-  if (const auto codec = arguments.find("compression")) properties["compression.type"] = *codec;
-  if (const auto size = arguments.find("max-message-bytes")) properties["max.request.size"] = *size;
-  auto options = producer_options(properties);
-  if (!options) return options;
-  options->auto_create_topics = false;
-  if (const auto timeout = arguments.find("delivery-timeout")) {
-    const auto duration = parse_duration(*timeout);
-    if (!duration)
-      return usage_trouble("--delivery-timeout: \"" + *timeout + "\" is no duration", "for example 30s");
-    options->delivery_timeout = *duration;
-  }
-  return options;
-}
-
 ParsedRecord completed(ParsedRecord record, const Plan& plan) {
   const ParsedRecord& given = plan.defaults;
   if (!record.topic || given.topic) record.topic = given.topic ? given.topic : record.topic;
@@ -221,8 +203,9 @@ ClusterAnswer produce(ClusterSession& session) {
   session.session.handles_interrupt = true;
   auto plan = plan_of(session.arguments());
   if (!plan) co_return trouble(std::move(plan).error());
-  auto options = options_of(session.session);
+  auto options = producer_options_of_flags(session.session);
   if (!options) co_return trouble(std::move(options).error());
+  options->auto_create_topics = false;
   auto printer = acknowledged_printer(session.session);
   if (!printer) co_return trouble(std::move(printer).error());
   if (plan->defaults.topic) {
