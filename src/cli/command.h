@@ -32,6 +32,8 @@ std::span<const Command> kafka_commands();
 const Command* find_kafka_command(std::string_view name);
 // Every name that links are made for: also of tools that only say why they are not there.
 std::vector<std::string> kafka_names();
+// Of them, those that are not served.
+std::vector<std::string_view> missing_names();
 // Why a name of Kafka's is not served: one line; empty when it is no such name.
 std::string_view missing_tool(std::string_view name);
 

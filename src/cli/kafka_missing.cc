@@ -1,0 +1,58 @@
+// Kafka's names that Moldau does not serve, and why.
+#include "cli/command.h"
+
+namespace moldau::cli {
+namespace {
+
+struct Missing {
+  std::string_view name;
+  std::string_view why;
+};
+
+constexpr Missing kMissing[] = {
+    {"kafka-consumer-groups", "kafka-consumer-groups: consumer groups are not available in this version"},
+    {"kafka-groups", "kafka-groups: groups are not available in this version"},
+    {"kafka-share-groups", "kafka-share-groups: share groups are not available in this version"},
+    {"kafka-streams-groups", "kafka-streams-groups: streams groups are not available in this version"},
+    {"kafka-console-share-consumer",
+     "kafka-console-share-consumer: share groups are not available in this version"},
+    {"kafka-share-consumer-perf-test",
+     "kafka-share-consumer-perf-test: share groups are not available in this version"},
+    {"kafka-acls", "kafka-acls: ACLs are not available in this version"},
+    {"kafka-delegation-tokens",
+     "kafka-delegation-tokens: delegation tokens are not available in this version"},
+    {"kafka-transactions", "kafka-transactions: transactions are not available in this version"},
+    {"kafka-reassign-partitions", "kafka-reassign-partitions: reassignment is not available in this version"},
+    {"kafka-leader-election",
+     "kafka-leader-election: elections by request are not available in this version"},
+    {"kafka-client-metrics", "kafka-client-metrics: client metrics are not available in this version"},
+    {"kafka-e2e-latency", "kafka-e2e-latency: not available in this version; use kafka-producer-perf-test"},
+    {"kafka-verifiable-producer", "kafka-verifiable-producer: not available in this version"},
+    {"kafka-verifiable-consumer", "kafka-verifiable-consumer: not available in this version"},
+    {"kafka-replica-verification", "kafka-replica-verification: not available in this version"},
+    {"kafka-streams-application-reset",
+     "kafka-streams-application-reset: consumer groups are not available in this version"},
+    {"kafka-jmx", "kafka-jmx: there is no JMX; metrics are at http://localhost:9644/metrics"},
+    {"kafka-metadata-shell", "kafka-metadata-shell: not provided; see moldau debug dump-log"},
+};
+
+}  // namespace
+
+std::vector<std::string_view> missing_names() {
+  std::vector<std::string_view> names;
+  for (const Missing& missing : kMissing) names.push_back(missing.name);
+  return names;
+}
+
+std::string_view missing_tool(std::string_view name) {
+  for (const Missing& missing : kMissing) {
+    if (missing.name == name) return missing.why;
+  }
+  if (name.starts_with("connect-"))
+    return "Kafka Connect is no part of Moldau; run Apache Kafka's connect-* against it";
+  if (name.starts_with("zookeeper-")) return "there is no ZooKeeper: the metadata quorum is built in";
+  if (name == "trogdor") return "trogdor is not provided";
+  return {};
+}
+
+}  // namespace moldau::cli
