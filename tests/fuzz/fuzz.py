@@ -15,9 +15,12 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = pathlib.Path(__file__).resolve().parent
 TABLE = HERE / "campaigns.md"
+TABLE_LOCK = threading.Lock()
 HEAD = """# Fuzzing: how much has been run
 
 `./dev fuzz --campaign` goes on from these counts until every target has ten million executions. Edges and features
@@ -116,26 +119,47 @@ def tell(target, counted, edges, features, speed, total, well):
 
 def run_once(target, runs):
     counted, edges, features, speed, well = target.run(runs)
-    rows, tail = read_table(), tail_of_table()
-    total = executions(rows, target.name) + counted
-    rows[target.name] = [target.name, f"{total:,}", edges, features, f"{speed:,}",
-                         datetime.date.today().isoformat(), commit()]
-    write_table(rows, tail)
-    tell(target, counted, edges, features, speed, total, well)
+    with TABLE_LOCK:
+        rows, tail = read_table(), tail_of_table()
+        total = executions(rows, target.name) + counted
+        rows[target.name] = [target.name, f"{total:,}", edges, features, f"{speed:,}",
+                             datetime.date.today().isoformat(), commit()]
+        write_table(rows, tail)
+        tell(target, counted, edges, features, speed, total, well)
     return well
 
 
-def campaign(targets, goal, step):
+class Campaign:
     """In rounds, those with the fewest executions first, so that nobody is left behind."""
-    broken = set()
-    while True:
-        rows = read_table()
-        due = [t for t in targets if t.name not in broken and executions(rows, t.name) < goal]
-        if not due:
-            return not broken
-        target = min(due, key=lambda t: executions(rows, t.name))
-        if not run_once(target, min(step, goal - executions(rows, target.name))):
-            broken.add(target.name)
+
+    def __init__(self, targets, goal, step):
+        self.targets, self.goal, self.step = targets, goal, step
+        self.busy, self.broken = set(), set()
+
+    def take(self):
+        """The next target and how often to run it; None: nothing is left for this worker."""
+        with TABLE_LOCK:
+            rows = read_table()
+            due = [t for t in self.targets
+                   if t.name not in self.busy | self.broken and executions(rows, t.name) < self.goal]
+            if not due:
+                return None
+            target = min(due, key=lambda t: executions(rows, t.name))
+            self.busy.add(target.name)
+            return target, min(self.step, self.goal - executions(rows, target.name))
+
+    def work(self):
+        while taken := self.take():
+            well = run_once(*taken)
+            self.busy.discard(taken[0].name)
+            if not well:
+                self.broken.add(taken[0].name)
+
+    def run(self, workers):
+        with ThreadPoolExecutor(workers) as pool:
+            for done in [pool.submit(self.work) for _ in range(workers)]:
+                done.result()
+        return not self.broken
 
 
 def main():
@@ -146,6 +170,7 @@ def main():
     words.add_argument("--campaign", action="store_true")
     words.add_argument("--goal", type=int, default=10_000_000)
     words.add_argument("--step", type=int, default=1_000_000, help="executions of one run of a campaign")
+    words.add_argument("--jobs", type=int, default=os.cpu_count(), help="of a campaign, at the same time")
     words.add_argument("--minimise", action="store_true")
     options = words.parse_intermixed_args()
     build = options.build.resolve()
@@ -159,7 +184,7 @@ def main():
         for target in targets:
             target.minimise()
     elif options.campaign:
-        sys.exit(0 if campaign(targets, options.goal, options.step) else 1)
+        sys.exit(0 if Campaign(targets, options.goal, options.step).run(options.jobs) else 1)
     else:
         sys.exit(0 if all([run_once(target, options.runs) for target in targets]) else 1)
 
