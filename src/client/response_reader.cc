@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "base/sole_owner.h"
+
 namespace moldau::client {
 namespace {
 
@@ -24,7 +26,7 @@ Result<std::size_t> ResponseReader::announced() const {
 }
 
 MutableBytes ResponseReader::room() {
-  if (available() == 0 && block_.use_count() == 1) begin_ = end_ = 0;
+  if (available() == 0 && sole_owner(block_)) begin_ = end_ = 0;
   std::size_t wanted = kLeastRoom;
   if (available() >= kSizeBytes) {
     // next() has refused a size that is not possible.

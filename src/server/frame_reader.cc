@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/sole_owner.h"
+
 namespace moldau::server {
 namespace {
 
@@ -111,7 +113,7 @@ runtime::Task<Result<bool>> FrameReader::receive(std::size_t want) {
 // Makes the block writable at end_: fresh when frames that were handed out still use it, larger when the
 // frame needs it and the peer has sent enough to be believed.
 runtime::Task<Status> FrameReader::make_room(std::size_t want) {
-  const bool unshared = block_ && block_.use_count() == 1;
+  const bool unshared = block_ && sole_owner(block_);
   if (unshared && begin_ == end_) begin_ = end_ = 0;
   const bool fits = begin_ + want <= capacity_;
   const bool growing = capacity_ > kSmallBlock && end_ < capacity_;
