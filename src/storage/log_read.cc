@@ -275,10 +275,12 @@ Task<Status> Log::load(SegmentPtr segment) {
   if (segment->indexes_loaded) co_return Status();
   auto file = co_await file_of(segment);
   if (!file) co_return fail(std::move(file).error());
-  auto loaded = co_await context_.pool.run(Lane::read, context_.executor, [&] {
-    return load_indexes(context_.disk, **file, identity_.directory, segment->base_offset, segment->size_bytes,
-                        config_.index_interval_bytes);
-  });
+  // By value: a new configuration may come while the pool reads.
+  auto loaded = co_await context_.pool.run(
+      Lane::read, context_.executor,
+      [&, size = segment->size_bytes, interval = config_.index_interval_bytes] {
+        return load_indexes(context_.disk, **file, identity_.directory, segment->base_offset, size, interval);
+      });
   if (!loaded) co_return fail(std::move(loaded).error());
   if (segment->indexes_loaded) co_return Status();
   segment->indexes = std::move(loaded->indexes);

@@ -134,10 +134,12 @@ Task<Status> Log::cut_segment(Offset offset) {
   if (segment->file_bytes > 0) {
     auto file = co_await file_of(segment);
     if (!file) co_return fail(std::move(file).error());
-    auto cut = co_await context_.pool.run(Lane::background, context_.executor, [&] {
-      return cut_file(**file, segment->base_offset, segment->file_bytes, offset,
-                      config_.index_interval_bytes);
-    });
+    // By value: a new configuration may come while the pool works.
+    auto cut =
+        co_await context_.pool.run(Lane::background, context_.executor,
+                                   [&, size = segment->file_bytes, interval = config_.index_interval_bytes] {
+                                     return cut_file(**file, segment->base_offset, size, offset, interval);
+                                   });
     if (!cut) co_return fail(std::move(cut).error().within(segment_name(*segment)));
     left = std::move(*cut);
   }
