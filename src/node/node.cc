@@ -56,6 +56,7 @@ Task<Status> Node::open() {
   logs_checked_ = true;
   CO_TRY(co_await open_quorum());
   make_shards();
+  co_await measure_logs();
   CO_TRY(co_await join_cluster());
   CO_TRY(co_await partitions_->reconcile(image()));
   CO_TRY(co_await create_bootstrap_topics());
@@ -102,22 +103,28 @@ void Node::make_shards() {
                                                            shard_data_, *channels_.back(),
                                                            memory / kRequestShare / world_.shard_count()}));
   }
-  for (const auto& hosted : partitions_->hosted()) {
-    telemetry::Histogram& syncs = shards_[hosted->executor.shard()]->registry().histogram(
-        "moldau_sync_duration_seconds", "Write and sync of one round of the commit log.");
-    telemetry::Registry& registry = shards_[hosted->executor.shard()]->registry();
-    hosted->on_topic_removed = [&registry](const std::string& topic) { registry.forget("topic", topic); };
-    hosted->on_sync = [&syncs](runtime::Duration took) {
-      syncs.record(static_cast<std::uint64_t>(took.count()));
-    };
-  }
   controller_->set_applied(shards_.front()->images());
+}
+
+// Each on its shard, where rounds of the commit log may be ending already.
+Task<void> Node::measure_logs() {
+  for (const auto& hosted : partitions_->hosted()) {
+    telemetry::Registry& registry = shards_[hosted->executor.shard()]->registry();
+    co_await runtime::on_shard(executor_, hosted->executor, [&] {
+      telemetry::Histogram& syncs = registry.histogram("moldau_sync_duration_seconds",
+                                                       "Write and sync of one round of the commit log.");
+      hosted->on_topic_removed = [&registry](const std::string& topic) { registry.forget("topic", topic); };
+      hosted->on_sync = [&syncs](runtime::Duration took) {
+        syncs.record(static_cast<std::uint64_t>(took.count()));
+      };
+    });
+  }
 }
 
 // --- listeners
 
-Result<std::vector<std::unique_ptr<runtime::Listener>>> Node::bind(const config::Listener& listener) {
-  std::vector<std::unique_ptr<runtime::Listener>> sockets;
+// `bound` has what could be had of it, for unbind(), also after a failure.
+Status Node::bind(const config::Listener& listener, Bound& bound) {
   runtime::Endpoint at = listener.bind;
   runtime::ListenOptions options;
   options.share_port = world_.shard_count() > 1;
@@ -125,22 +132,36 @@ Result<std::vector<std::unique_ptr<runtime::Listener>>> Node::bind(const config:
     auto socket = world_.network(index).listen(at, options);
     if (!socket) return fail(std::move(socket).error().within("listener " + listener.name));
     at.port = (*socket)->local().port;  // the port that was free, when any would do
-    sockets.push_back(std::move(*socket));
+    bound.sockets.push_back(std::move(*socket));
   }
-  return sockets;
+  return {};
 }
 
 Status Node::bind_listeners() {
   for (const config::Listener& listener : settings_.listeners) {
     if (listener.controller) continue;
-    ASSIGN_OR_RETURN(auto sockets, bind(listener));
-    const runtime::Endpoint bound = sockets.front()->local();
+    bound_.push_back({listener.name, {}});
+    TRY(bind(listener, bound_.back()));
+    const runtime::Endpoint bound = bound_.back().sockets.front()->local();
     runtime::Endpoint advertised = listener.advertise;
     if (advertised.port == 0) advertised.port = bound.port;
     listeners_.push_back({listener.name, bound, advertised});
-    bound_.push_back({listener.name, std::move(sockets)});
   }
   return {};
+}
+
+// Sockets that no server has taken over. Each ends on its shard, whose loop may be about to tell it of a
+// connection.
+Task<void> Node::unbind() {
+  for (Bound& bound : bound_) {
+    for (unsigned index = 0; index < bound.sockets.size(); ++index) {
+      co_await runtime::on_shard(executor_, world_.shard(index), [&] {
+        bound.sockets[index]->close();
+        bound.sockets[index].reset();
+      });
+    }
+  }
+  bound_.clear();
 }
 
 // --- metadata
@@ -283,9 +304,7 @@ Task<Status> Node::stop() {
   for (const auto& shard : shards_) {
     co_await runtime::on_shard(executor_, shard->executor(), [&] { return shard->server().stop(); });
   }
-  for (Bound& bound : bound_) {
-    for (const auto& socket : bound.sockets) socket->close();
-  }
+  co_await unbind();
   if (!gate_.closing()) co_await gate_.close();
   Status first;
   const auto note = [&first](Status status) {

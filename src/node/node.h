@@ -59,9 +59,15 @@ class Node {
   runtime::Task<Status> open();
   runtime::Task<Status> open_directory();
   runtime::Task<Status> open_quorum();
+  struct Bound {
+    std::string name;
+    std::vector<std::unique_ptr<runtime::Listener>> sockets;  // by shard
+  };
   Status bind_listeners();
-  Result<std::vector<std::unique_ptr<runtime::Listener>>> bind(const config::Listener& listener);
+  Status bind(const config::Listener& listener, Bound& bound);
+  runtime::Task<void> unbind();
   void make_shards();
+  runtime::Task<void> measure_logs();
   runtime::Task<Status> join_cluster();
   Status start_admin();
   runtime::Task<void> open_doors();
@@ -86,10 +92,6 @@ class Node {
   std::vector<server::ShardData> shard_data_;
   std::vector<std::unique_ptr<LocalChannel>> channels_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  struct Bound {
-    std::string name;
-    std::vector<std::unique_ptr<runtime::Listener>> sockets;  // by shard
-  };
   std::vector<Bound> bound_;
   std::vector<BoundListener> listeners_;
   std::deque<Publication> publications_;
