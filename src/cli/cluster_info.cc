@@ -1,18 +1,11 @@
 // cluster info, quorum, logdirs, features.
 #include "cli/handlers.h"
-#include "cli/report.h"
+#include "cli/sections.h"
 #include "cli/timestamp_text.h"
 #include "cli/topic_names.h"
 
 namespace moldau::cli {
 namespace {
-
-void print_section(ClusterSession& session, std::string_view title, const Table& table, Format format) {
-  session.out().line(title);
-  session.out().line(std::string(title.size(), '='));
-  session.out().put(table.render(format));
-  session.out().line("");
-}
 
 Table broker_table(const client::ClusterInfo& cluster) {
   Table table({{"id"}, {"host"}, {"port", true}, {"rack"}, {"fenced"}});
@@ -51,18 +44,20 @@ ClusterAnswer cluster_info(ClusterSession& session) {
   const auto topics = co_await session.admin.list_topics();
   if (!topics) co_return trouble(trouble_of(topics.error(), "cannot list topics"));
   const bool all = !arguments.has("cluster") && !arguments.has("nodes") && !arguments.has("topics");
-  if (*format != Format::table && *format != Format::wide) {
-    const Json whole = Json::Object{{"cluster", cluster_table(*cluster).to_json().as_array()->front()},
-                                    {"brokers", broker_table(*cluster).to_json()},
-                                    {"topics", topic_table(*topics).to_json()}};
-    session.out().put(*format == Format::yaml    ? whole.to_yaml()
-                      : *format == Format::jsonl ? whole.to_line() + "\n"
-                                                 : whole.to_pretty() + "\n");
+  Sections sections;
+  if (all || arguments.has("cluster"))
+    sections.add({"CLUSTER", "cluster", cluster_table(*cluster), Section::Shape::object});
+  if (all || arguments.has("nodes")) sections.add({"BROKERS", "brokers", broker_table(*cluster)});
+  if (all || arguments.has("topics")) sections.add({"TOPICS", "topics", topic_table(*topics)});
+  if (auto chosen = sections.choose(arguments); !chosen) co_return trouble(chosen.error());
+  if (!is_machine(*format)) {
+    if (auto printed = sections.print(session.session, *format); !printed) co_return trouble(printed.error());
     co_return Exit::done;
   }
-  if (all || arguments.has("cluster")) print_section(session, "CLUSTER", cluster_table(*cluster), *format);
-  if (all || arguments.has("nodes")) print_section(session, "BROKERS", broker_table(*cluster), *format);
-  if (all || arguments.has("topics")) print_section(session, "TOPICS", topic_table(*topics), *format);
+  const Json whole = sections.to_json();
+  session.out().put(*format == Format::yaml    ? whole.to_yaml()
+                    : *format == Format::jsonl ? whole.to_line() + "\n"
+                                               : whole.to_pretty() + "\n");
   co_return Exit::done;
 }
 

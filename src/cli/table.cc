@@ -85,12 +85,20 @@ void Table::add(std::vector<Json> cells) {
   rows_.push_back(std::move(cells));
 }
 
+bool Table::has(std::string_view name) const {
+  return std::ranges::find(columns_, field_name(name), &Column::name) != columns_.end();
+}
+
+std::string Table::field_names() const {
+  std::string names;
+  for (const Column& column : columns_) names += (names.empty() ? "" : ", ") + column.name;
+  return names;
+}
+
 Answer<std::size_t> Table::index_of(std::string_view name) const {
   const auto at = std::ranges::find(columns_, field_name(name), &Column::name);
   if (at != columns_.end()) return static_cast<std::size_t>(at - columns_.begin());
-  std::string known;
-  for (const Column& column : columns_) known += (known.empty() ? "" : ", ") + column.name;
-  return usage_trouble("no field \"" + std::string(name) + "\"", "the fields are: " + known);
+  return usage_trouble("no field \"" + std::string(name) + "\"", "the fields are: " + field_names());
 }
 
 Answer<void> Table::project(std::string_view fields) {

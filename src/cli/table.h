@@ -31,6 +31,9 @@ class Table {
   void add(std::vector<Json> cells);
   bool empty() const { return rows_.empty(); }
   std::size_t size() const { return rows_.size(); }
+  // A column of this name, as --fields takes it.
+  bool has(std::string_view name) const;
+  std::string field_names() const;  // "name, partitions"
 
   // Keeps and orders these columns (--fields a,b); sorts by a column (--sort f[:desc]). Usage errors name the
   // columns that there are.

@@ -1,5 +1,5 @@
 #include "cli/handlers.h"
-#include "cli/report.h"
+#include "cli/sections.h"
 #include "cli/topic_names.h"
 
 namespace moldau::cli {
@@ -80,12 +80,12 @@ Table summary_table(const Described& described) {
   return table;
 }
 
-struct Sections {
+struct Wanted {
   bool summary, configs, partitions;
   bool min_isr = false;  // the config is needed, though not shown
 };
 
-Sections sections_of(const Arguments& arguments) {
+Wanted wanted_sections(const Arguments& arguments) {
   const bool all = arguments.has("all");
   const bool none = !arguments.has("summary") && !arguments.has("configs") && !arguments.has("partitions");
   return {all || none || arguments.has("summary"), all || arguments.has("configs"),
@@ -107,9 +107,9 @@ Task<void> add_offsets(ClusterSession& session, Described& described, client::Of
   }
 }
 
-Task<Answer<Described>> look_up(ClusterSession& session, client::TopicInfo topic, Sections sections) {
+Task<Answer<Described>> look_up(ClusterSession& session, client::TopicInfo topic, Wanted wanted) {
   Described described{std::move(topic), {}, {}, {}};
-  if (sections.configs || sections.min_isr) {
+  if (wanted.configs || wanted.min_isr) {
     const auto configs = co_await session.admin.describe_configs(
         {.resources = {{client::ConfigResourceType::topic, described.topic.name}}, .documentation = true});
     if (!configs) co_return trouble(trouble_of(configs.error(), "cannot describe configs"));
@@ -118,46 +118,61 @@ Task<Answer<Described>> look_up(ClusterSession& session, client::TopicInfo topic
       co_return trouble(trouble_of(entries.error(), "cannot describe configs of " + described.topic.name));
     described.configs = *entries;
   }
-  if (sections.partitions) {
+  if (wanted.partitions) {
     co_await add_offsets(session, described, client::OffsetSpec::earliest, described.start);
     co_await add_offsets(session, described, client::OffsetSpec::latest, described.end);
   }
   co_return described;
 }
 
-Json json_of(const Arguments& arguments, const Described& described, Sections sections) {
-  Json::Object out = *summary_table(described).to_json().as_array()->front().as_object();
-  if (sections.partitions)
-    out.emplace_back("partition_list", partition_table(arguments, described).to_json());
-  if (sections.configs) out.emplace_back("configs", config_table(described).to_json());
-  return out;
+// csv and tsv are of one table: the partitions', unless another section was asked for.
+Sections sections_of(const Arguments& arguments, const Described& described, Wanted wanted, Format format) {
+  const bool one = (format == Format::csv || format == Format::tsv) && wanted.partitions;
+  Sections sections;
+  if (wanted.summary && !one)
+    sections.add({"SUMMARY", "summary", summary_table(described), Section::Shape::fields});
+  const auto add_partitions = [&] {
+    if (wanted.partitions)
+      sections.add({"PARTITIONS", "partition_list", partition_table(arguments, described)});
+  };
+  if (is_machine(format)) add_partitions();
+  if (wanted.configs && !one) sections.add({"CONFIGS", "configs", config_table(described)});
+  if (!is_machine(format)) add_partitions();
+  return sections;
 }
 
-void print_section(Printer& out, std::string_view title, const Table& table, Format format) {
-  out.line(title);
-  out.line(std::string(title.size(), '='));
-  out.put(table.render(format));
-  out.line("");
-}
+class Describing {
+ public:
+  Describing(ClusterSession& session, Format format)
+      : session_(session), format_(format), wanted_(wanted_sections(session.arguments())) {}
 
-void print(ClusterSession& session, const Described& described, Sections sections, Format format) {
-  if (format == Format::name) return session.out().line(described.topic.name);
-  if (format == Format::csv || format == Format::tsv)
-    return session.out().put(partition_table(session.arguments(), described).render(format));
-  if (sections.summary) print_section(session.out(), "SUMMARY", summary_table(described), format);
-  if (sections.configs) print_section(session.out(), "CONFIGS", config_table(described), format);
-  if (sections.partitions)
-    print_section(session.out(), "PARTITIONS", partition_table(session.arguments(), described), format);
-}
-
-// Without --fields and --sort: a topic is more than one table.
-void print_machine(Printer& out, const Json::Array& items, Format format) {
-  if (format == Format::jsonl) {
-    for (const Json& item : items) out.line(item.to_line());
-  } else {
-    out.put(format == Format::yaml ? Json(items).to_yaml() : Json(items).to_pretty() + "\n");
+  Task<Answer<void>> show(client::TopicInfo topic) {
+    auto described = co_await look_up(session_, std::move(topic), wanted_);
+    if (!described) co_return trouble(std::move(described).error());
+    Sections sections = sections_of(session_.arguments(), *described, wanted_, format_);
+    const auto some_left = sections.choose(session_.arguments());
+    if (!some_left) co_return trouble(some_left.error());
+    if (!*some_left) co_return Answer<void>{};
+    if (is_machine(format_)) {
+      items_.push_back(sections.to_json());
+    } else if (format_ == Format::name) {
+      session_.out().line(described->topic.name);
+    } else {
+      co_return sections.print(session_.session, format_);
+    }
+    co_return Answer<void>{};
   }
-}
+
+  void finish() {
+    if (is_machine(format_)) print_items(session_.out(), items_, format_);
+  }
+
+ private:
+  ClusterSession& session_;
+  Format format_;
+  Wanted wanted_;
+  Json::Array items_;
+};
 
 }  // namespace
 
@@ -168,23 +183,16 @@ ClusterAnswer topic_describe(ClusterSession& session) {
   if (!names) co_return trouble(names.error());
   auto topics = co_await session.admin.describe_topics(*names);
   if (!topics) co_return trouble(trouble_of(topics.error(), "cannot describe topics"));
-  const Sections sections = sections_of(session.arguments());
-  const bool machine = *format == Format::json || *format == Format::jsonl || *format == Format::yaml;
-  Json::Array items;
+  Describing describing(session, *format);
   std::optional<Trouble> failure;
   for (auto& [name, topic] : *topics) {
     if (!topic) {
       failure = co_await topic_trouble(session, name, topic.error());
-      continue;
+    } else if (auto shown = co_await describing.show(std::move(*topic)); !shown) {
+      co_return trouble(std::move(shown).error());
     }
-    auto described = co_await look_up(session, std::move(*topic), sections);
-    if (!described) co_return trouble(std::move(described).error());
-    if (machine)
-      items.push_back(json_of(session.arguments(), *described, sections));
-    else
-      print(session, *described, sections, *format);
   }
-  if (machine) print_machine(session.out(), items, *format);
+  describing.finish();
   if (failure) co_return trouble(std::move(*failure));
   co_return Exit::done;
 }

@@ -688,6 +688,21 @@ class Choosing(CliTest):
         self.assertEqual(self.done("moldau topic describe formed --under-min-isr -p --format csv").count("\n"), 1)
         self.assertEqual(self.done("moldau topic describe formed --at-min-isr -p --format csv").count("\n"), 3)
 
+    def test_sections_are_chosen_from_too(self):
+        self.done("moldau topic create parted -p 3")
+        described = json.loads(self.done("moldau topic describe parted --filter 'partition >= 1' --sort partition:desc --format json"))
+        self.assertEqual([row["partition"] for row in described[0]["partition_list"]], [2, 1])
+        fields = self.done("moldau topic describe parted --fields partition,leader --sort partition:desc")
+        self.assertEqual(fields, "PARTITIONS\n==========\nPARTITION  LEADER\n        2       1\n        1       1\n        0       1\n\n")
+        self.assertEqual(self.done("moldau topic describe parted --filter 'partitions > 3' --format jsonl"), "")
+        rows = self.done("moldau cluster info -t --filter 'name = parted' --fields name,partitions --format csv")
+        self.assertEqual(rows, "name,partitions\nparted,3\n")
+        whole = json.loads(self.done("moldau cluster info --filter 'name = parted' --format json"))
+        self.assertEqual((list(whole), len(whole["topics"])), (["cluster", "brokers", "topics"], 1))
+        wrong = self.fails("moldau cluster info --sort size", 2)
+        self.assertIn("of TOPICS: name, partitions, replicas", wrong.err)
+        self.assertIn("one section at a time", self.fails("moldau cluster info --format csv", 2).err)
+
     def test_nobody_there_is_told_soon(self):
         port = free_ports(1)[0]
         started = time.monotonic()
