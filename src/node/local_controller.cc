@@ -44,6 +44,12 @@ void describe_to(const quorum::QuorumDescription& quorum,
   answer.observers = states_of(quorum.observers);
 }
 
+// The one partition that there is, and nothing beside it, as in Kafka.
+bool asks_for_the_quorum(const wire::DescribeQuorumRequest& request) {
+  return request.topics.size() == 1 && request.topics[0].topic_name == metadata::kClusterMetadataTopic &&
+         request.topics[0].partitions.size() == 1 && request.topics[0].partitions[0].partition_index == 0;
+}
+
 // What was decided did not come to pass: every item that was to succeed fails.
 template <class Items>
 void fail_items(Items& items, const Error& error) {
@@ -150,14 +156,13 @@ Task<wire::UpdateFeaturesResponse> LocalController::ask(wire::UpdateFeaturesRequ
 
 Task<wire::DescribeQuorumResponse> LocalController::ask(wire::DescribeQuorumRequest request) {
   wire::DescribeQuorumResponse response;
+  const bool known = asks_for_the_quorum(request);
   for (const auto& topic : request.topics) {
     auto& topic_answer = response.topics.emplace_back();
     topic_answer.topic_name = topic.topic_name;
     for (const auto& partition : topic.partitions) {
       auto& answer = topic_answer.partitions.emplace_back();
       answer.partition_index = partition.partition_index;
-      const bool known =
-          topic.topic_name == metadata::kClusterMetadataTopic && partition.partition_index == 0;
       if (!known) {
         answer.error_code = ErrorCode::unknown_topic_or_partition;
       } else if (quorum_.role() != raft::Role::leader) {

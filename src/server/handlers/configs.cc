@@ -1,6 +1,7 @@
 // DescribeConfigs and ListConfigResources. What resources there are and where their values come from is
 // Kafka's; the documentation lines are our own.
 #include <algorithm>
+#include <set>
 
 #include "metadata/topic_name.h"
 #include "server/handlers/handlers.h"
@@ -118,7 +119,11 @@ Task<wire::DescribeConfigsResponse> describe_configs(Broker& broker, const Reque
                                                      wire::DescribeConfigsRequest message) {
   wire::DescribeConfigsResponse response;
   const auto image = broker.image();
+  // All configs of a resource are a large answer to a few bytes: they are given once.
+  std::set<std::pair<std::int8_t, std::string_view>> described;
   for (const ResourceRequest& resource : message.resources) {
+    const bool in_full = !resource.configuration_keys || resource.configuration_keys->empty();
+    if (in_full && !described.emplace(resource.resource_type, resource.resource_name).second) continue;
     response.results.push_back(describe(broker, *image, resource, message));
     broker.metrics.error(wire::ApiKey::describe_configs, response.results.back().error_code);
   }

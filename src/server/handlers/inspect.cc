@@ -1,6 +1,7 @@
 // DescribeProducers and DescribeLogDirs: what the shards know of their logs.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "metadata/topic_name.h"
 #include "server/handlers/handlers.h"
@@ -39,13 +40,14 @@ std::vector<LogSize> sizes_here(const replication::PartitionSet& partitions) {
   return sizes;
 }
 
-// Whether the request asks for this partition; null asks for all.
-bool is_wanted(const wire::DescribeLogDirsRequest& message, const TopicPartition& at) {
-  if (!message.topics) return true;
-  return std::ranges::any_of(*message.topics, [&](const auto& topic) {
-    return topic.topic == at.topic &&
-           std::ranges::find(topic.partitions, at.partition) != topic.partitions.end();
-  });
+// The partitions that the request asks for; nothing: all.
+std::optional<std::set<TopicPartition>> wanted_by(const wire::DescribeLogDirsRequest& message) {
+  if (!message.topics) return std::nullopt;
+  std::set<TopicPartition> wanted;
+  for (const auto& topic : *message.topics) {
+    for (const PartitionIndex partition : topic.partitions) wanted.insert({topic.topic, partition});
+  }
+  return wanted;
 }
 
 }  // namespace
@@ -54,11 +56,14 @@ Task<wire::DescribeProducersResponse> describe_producers(Broker& broker, const R
                                                          wire::DescribeProducersRequest message) {
   wire::DescribeProducersResponse response;
   const auto image = broker.image();
+  // A partition may have so many producers that one answer for each time that it is named would be too much.
+  std::set<std::pair<std::string_view, PartitionIndex>> described;
   for (const auto& topic : message.topics) {
     auto& topic_answer = response.topics.emplace_back();
     topic_answer.name = topic.name;
     const metadata::Topic* known = image->topic(topic.name);
     for (const PartitionIndex index : topic.partition_indexes) {
+      if (!described.emplace(topic.name, index).second) continue;
       auto& answer = topic_answer.partitions.emplace_back();
       answer.partition_index = index;
       answer.error_code = metadata::validate_topic_name(topic.name)
@@ -83,12 +88,13 @@ Task<wire::DescribeProducersResponse> describe_producers(Broker& broker, const R
 Task<wire::DescribeLogDirsResponse> describe_log_dirs(Broker& broker, const Request&,
                                                       wire::DescribeLogDirsRequest message) {
   wire::DescribeLogDirsResponse response;
+  const auto wanted = wanted_by(message);
   std::map<std::string, std::map<PartitionIndex, std::int64_t>> sizes;
   for (const ShardData& shard : broker.shards) {
     const auto here = co_await runtime::on_shard(broker.executor, shard.executor,
                                                  [&] { return sizes_here(shard.partitions); });
     for (const LogSize& log : here) {
-      if (is_wanted(message, log.topic_partition)) {
+      if (!wanted || wanted->contains(log.topic_partition)) {
         sizes[log.topic_partition.topic][log.topic_partition.partition] = log.size_bytes;
       }
     }

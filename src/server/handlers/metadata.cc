@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "metadata/topic_name.h"
 #include "server/handlers/handlers.h"
@@ -73,6 +74,14 @@ TopicAnswer refuse(const TopicRequest& asked, ErrorCode code) {
   return answer;
 }
 
+// Each topic once, as in Kafka: a small request that repeats a large topic gets no answer larger than the
+// memory.
+void drop_repeated(std::vector<TopicRequest>& topics) {
+  std::set<std::pair<TopicId, std::optional<std::string>>> seen;
+  std::erase_if(topics,
+                [&](const TopicRequest& topic) { return !seen.emplace(topic.topic_id, topic.name).second; });
+}
+
 // Which of the topics asked for by name could be created now.
 std::vector<std::string> missing_names(const metadata::Image& image,
                                        const std::vector<TopicRequest>& topics) {
@@ -81,7 +90,7 @@ std::vector<std::string> missing_names(const metadata::Image& image,
     const bool creatable = topic.name && topic.topic_id.is_zero() && image.topic(*topic.name) == nullptr &&
                            metadata::validate_topic_name(*topic.name) &&
                            !metadata::is_internal_topic(*topic.name);
-    if (creatable && std::ranges::find(names, *topic.name) == names.end()) names.push_back(*topic.name);
+    if (creatable) names.push_back(*topic.name);
   }
   return names;
 }
@@ -100,10 +109,11 @@ Task<void> create_missing(Broker& broker, const Request& request, std::vector<st
   const auto created = co_await broker.controller.ask(std::move(create));
   for (const auto& topic : created.topics) {
     if (topic.error_code != ErrorCode::none) continue;
-    telemetry::log_info("server", "topic created because a client asked for it",
-                        {{"topic", topic.name},
-                         {"client_id", request.client_id()},
-                         {"peer", request.peer.address.to_string()}});
+    telemetry::log_limited(broker.peer_lines, broker.executor.now().time_since_epoch(),
+                           telemetry::Level::info, "server", "topic created because a client asked for it",
+                           {{"topic", topic.name},
+                            {"client_id", request.client_id()},
+                            {"peer", request.peer.address.to_string()}});
   }
 }
 
@@ -127,6 +137,7 @@ Task<wire::MetadataResponse> metadata(Broker& broker, const Request& request, wi
   const wire::ApiVersion version = request.header.api_version;
   // Version 0 has no null: an empty list asks for everything.
   const bool all = !message.topics || (version == 0 && message.topics->empty());
+  if (!all) drop_repeated(*message.topics);
   if (!all && message.allow_auto_topic_creation) {
     auto image = broker.image();
     auto missing = missing_names(*image, *message.topics);
