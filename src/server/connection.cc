@@ -62,7 +62,9 @@ runtime::Task<void> Connection::take_leave() {
 
 runtime::Task<void> Connection::serve() {
   for (;;) {
+    reading_since_ = broker_.executor.now();
     auto frame = co_await reader_.next();
+    reading_since_ = runtime::kForever;
     if (!frame) co_return report(frame.error());
     if (!*frame || closing_.value() >= kClosing) co_return;
     if (!co_await serve_frame(std::move(**frame)) || responses_.ending()) co_return;

@@ -29,8 +29,9 @@ class Connection {
   bool idle_since(runtime::MonotonicTime since) const {
     return last_activity_ < since && (pending() == 0 || responses_.writing());
   }
+  // Also not while the broker lets the frame wait, as behind a long poll.
   bool stalled_since(runtime::MonotonicTime since) const {
-    return last_activity_ < since && reader_.inside_frame();
+    return last_activity_ < since && reading_since_ < since && reader_.inside_frame();
   }
   bool is_slow(runtime::MonotonicTime now) const { return reader_.is_slow(now); }
   void note_activity(runtime::MonotonicTime now);
@@ -52,6 +53,7 @@ class Connection {
   ResponseQueue responses_;
   runtime::Gate gate_;  // requests whose answers are awaited elsewhere
   runtime::MonotonicTime last_activity_;
+  runtime::MonotonicTime reading_since_ = runtime::kForever;  // the frame that comes next
   std::uint64_t bytes_seen_ = 0;
 };
 

@@ -49,8 +49,9 @@ bool Server::over_limit(const std::string& host) {
   const auto shards = static_cast<std::int64_t>(broker_.shards.size());
   const std::int64_t total = config.int_of("max.connections", kUnlimited);
   const std::int64_t per_host = config.int_of("max.connections.per.ip", kUnlimited);
-  return static_cast<std::int64_t>(connections_.size()) * shards >= total ||
-         per_host_[host] * shards >= per_host;
+  const auto counted = per_host_.find(host);
+  const std::int64_t of_host = counted == per_host_.end() ? 0 : counted->second;
+  return static_cast<std::int64_t>(connections_.size()) * shards >= total || of_host * shards >= per_host;
 }
 
 void Server::admit(const std::string& listener, std::unique_ptr<runtime::Stream> stream) {
