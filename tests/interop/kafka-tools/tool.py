@@ -52,7 +52,8 @@ class Tools:
         return name
 
     def produce(self, topic, text, *words):
-        # Its own timeout of 1.5 s makes it send again, and so twice, when the machine is busy.
+        # Its own timeout of 1.5 s makes it send again when the machine is busy. With acks of 0 and 1 it is not
+        # idempotent, so that the records are there twice then, as they are with Kafka's broker.
         printed = self.command(TOOLS + "ConsoleProducer", "--topic", topic, "--request-timeout-ms", 30000, *words,
                                stdin=text, errors=True)
         that("ERROR" not in printed, f"the console producer wrote: {printed[-600:]}")
