@@ -76,8 +76,8 @@ Task<Status> PartitionHost::open_manager(unsigned index, unsigned count) {
   };
   config::ConfigLayers layers;
   layers.static_broker = &settings_.broker;
-  options.default_config = replication::log_config_of(config::effective_topic_config(layers));
   const config::BrokerConfig broker(layers);
+  options.default_config = replication::log_config_of(config::effective_topic_config(layers), broker);
   options.retention_check_interval =
       runtime::milliseconds(broker.int_of("log.retention.check.interval.ms", 300000));
   options.recovery_threads =
@@ -109,7 +109,7 @@ Task<void> PartitionHost::go_offline(Error error) {
   }
 }
 
-config::TopicConfig PartitionHost::config_of(const metadata::Image& image, const std::string& topic) const {
+config::ConfigLayers PartitionHost::layers_of(const metadata::Image& image, const std::string& topic) const {
   using metadata::ConfigResource;
   using metadata::ResourceType;
   config::ConfigLayers layers;
@@ -117,7 +117,7 @@ config::TopicConfig PartitionHost::config_of(const metadata::Image& image, const
   layers.broker = &image.configs(ConfigResource{ResourceType::broker, std::to_string(node_id_)});
   layers.cluster = &image.configs(ConfigResource{ResourceType::broker, ""});
   layers.static_broker = &settings_.broker;
-  return config::effective_topic_config(layers);
+  return layers;
 }
 
 Task<void> PartitionHost::apply(std::shared_ptr<const metadata::Image> image, metadata::Delta delta) {
@@ -144,9 +144,11 @@ Task<void> PartitionHost::open_partition(HostedLogs& hosted, const metadata::Ima
   if (topic == nullptr || state == nullptr) co_return;
   if (std::ranges::find(state->replicas, node_id_) == state->replicas.end()) co_return;
   if (const auto open = hosted.partitions.find(key)) co_return open->lead(*state);
-  const config::TopicConfig config = config_of(image, topic->name);
-  auto log = co_await hosted.logs->find_or_create({topic->name, key.partition}, key.topic_id,
-                                                  replication::log_config_of(config));
+  const config::ConfigLayers layers = layers_of(image, topic->name);
+  const config::TopicConfig config = config::effective_topic_config(layers);
+  auto log =
+      co_await hosted.logs->find_or_create({topic->name, key.partition}, key.topic_id,
+                                           replication::log_config_of(config, config::BrokerConfig(layers)));
   if (!log) {
     telemetry::log_error("node", "a partition cannot be opened",
                          {{"topic", topic->name}, {"partition", key.partition}, {"error", log.error()}});
@@ -168,8 +170,9 @@ void PartitionHost::configure_here(HostedLogs& hosted, const metadata::Image& im
   for (const auto& [key, partition] : hosted.partitions.all()) {
     const std::string& topic = partition->log()->identity().topic_partition.topic;
     if (!all && !delta.changed_configs.contains({ResourceType::topic, topic})) continue;
-    const config::TopicConfig config = config_of(image, topic);
-    partition->log()->configure(replication::log_config_of(config));
+    const config::ConfigLayers layers = layers_of(image, topic);
+    const config::TopicConfig config = config::effective_topic_config(layers);
+    partition->log()->configure(replication::log_config_of(config, config::BrokerConfig(layers)));
     partition->set_min_insync_replicas(config.min_insync_replicas);
   }
 }

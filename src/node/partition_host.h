@@ -60,7 +60,8 @@ class PartitionHost {
   runtime::Task<void> open_partition(HostedLogs& hosted, const metadata::Image& image, TopicIdPartition key);
   void configure_here(HostedLogs& hosted, const metadata::Image& image, const metadata::Delta& delta);
   runtime::Task<void> remove_here(HostedLogs& hosted, metadata::Delta delta);
-  config::TopicConfig config_of(const metadata::Image& image, const std::string& topic) const;
+  // Borrows `image`.
+  config::ConfigLayers layers_of(const metadata::Image& image, const std::string& topic) const;
   bool owns(const TopicIdPartition& key, unsigned index) const {
     return replication::shard_of(key, hosted_.size()) == index;
   }

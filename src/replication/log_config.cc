@@ -28,7 +28,7 @@ std::optional<record::Compression> compression_of(const config::TopicConfig& top
 
 }  // namespace
 
-storage::LogConfig log_config_of(const config::TopicConfig& topic) {
+storage::LogConfig log_config_of(const config::TopicConfig& topic, const config::BrokerConfig& broker) {
   storage::LogConfig log;
   log.segment_bytes = topic.segment_bytes;
   log.segment_ms = topic.segment_ms;
@@ -40,6 +40,7 @@ storage::LogConfig log_config_of(const config::TopicConfig& topic) {
   log.file_delete_delay_ms = topic.file_delete_delay_ms;
   log.flush_messages = topic.flush_messages;
   log.flush_ms = topic.flush_ms;
+  log.producer_id_expiration_ms = broker.int_of("producer.id.expiration.ms", log.producer_id_expiration_ms);
   log.max_message_bytes = topic.max_message_bytes;
   log.timestamp_type = topic.message_timestamp_type == config::TimestampType::log_append_time
                            ? record::TimestampType::log_append_time

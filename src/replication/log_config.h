@@ -1,4 +1,4 @@
-// From a topic's configuration to what its logs act on.
+// From the configuration of a topic and its broker to what the topic's logs act on.
 #pragma once
 
 #include "config/topic_config.h"
@@ -6,6 +6,6 @@
 
 namespace moldau::replication {
 
-storage::LogConfig log_config_of(const config::TopicConfig& topic);
+storage::LogConfig log_config_of(const config::TopicConfig& topic, const config::BrokerConfig& broker);
 
 }  // namespace moldau::replication

@@ -52,6 +52,7 @@ ProducerState decode_entry(const std::byte* at, ProducerState before) {
   const AppendedBatch last{load_be<std::int32_t>(at + 10), load_be<std::int32_t>(at + 22),
                            load_be<std::int64_t>(at + 14), state.last_timestamp};
   if (last.last_sequence != kNoSequence || last.last_offset != kNoOffset) state.add(last);
+  state.idle_since_ms = state.last_timestamp;
   return state;
 }
 

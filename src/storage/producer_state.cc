@@ -58,6 +58,7 @@ void ProducerState::add(const AppendedBatch& batch) {
   }
   batches[batch_count++] = batch;
   last_timestamp = batch.timestamp;
+  idle_since_ms = kNoTimestamp;
 }
 
 LogResult<const AppendedBatch*> ProducerStateTable::check_client_batch(
@@ -134,6 +135,7 @@ std::optional<AbortedTransaction> ProducerStateTable::append(const TransactionMa
   }
   state.coordinator_epoch = marker.coordinator_epoch;
   state.last_timestamp = marker.timestamp;
+  state.idle_since_ms = kNoTimestamp;
   if (!state.in_transaction()) return std::nullopt;
 
   const Offset first = std::exchange(state.transaction_first_offset, kNoOffset);
@@ -154,10 +156,13 @@ std::optional<Offset> ProducerStateTable::first_unstable_offset(Offset high_wate
 }
 
 void ProducerStateTable::expire(TimestampMs now_ms, std::int64_t expiration_ms) {
-  std::erase_if(producers_, [&](const auto& entry) {
-    const ProducerState& state = entry.second;
-    return !state.in_transaction() && state.last_timestamp <= now_ms - expiration_ms;
-  });
+  for (auto at = producers_.begin(); at != producers_.end();) {
+    ProducerState& state = at->second;
+    // Also after the clock went back, or a client's went ahead.
+    if (state.idle_since_ms == kNoTimestamp || state.idle_since_ms > now_ms) state.idle_since_ms = now_ms;
+    const bool expired = !state.in_transaction() && state.idle_since_ms <= now_ms - expiration_ms;
+    at = expired ? producers_.erase(at) : std::next(at);
+  }
 }
 
 void ProducerStateTable::clear() { *this = ProducerStateTable(); }

@@ -37,7 +37,8 @@ struct ProducerState {
   ProducerEpoch epoch = kNoProducerEpoch;
   std::uint8_t batch_count = 0;
   std::array<AppendedBatch, kBatchesKept> batches;  // oldest first
-  TimestampMs last_timestamp = kNoTimestamp;
+  TimestampMs last_timestamp = kNoTimestamp;        // of its records: what its clock, or nobody's, said
+  TimestampMs idle_since_ms = kNoTimestamp;  // of this broker; kNoTimestamp: it appended since expire()
   std::int32_t coordinator_epoch = -1;
   Offset transaction_first_offset = kNoOffset;  // of the open transaction; kNoOffset: none is open
 
@@ -76,7 +77,10 @@ class ProducerStateTable {
 
   // First offset of the earliest transaction that is open or whose marker lies at or above `high_watermark`.
   std::optional<Offset> first_unstable_offset(Offset high_watermark);
-  // Drops producers idle since `now_ms - expiration_ms`, never one with an open transaction.
+  // Drops producers idle since `now_ms - expiration_ms`, never one with an open transaction. Call it from
+  // time to time: who appended since the last call counts as idle from this one on. Timestamps of records
+  // count only for what comes from a snapshot (in Kafka always, so that a producer of old records is
+  // forgotten under its retries).
   void expire(TimestampMs now_ms, std::int64_t expiration_ms);
 
   const std::unordered_map<ProducerId, ProducerState>& producers() const { return producers_; }

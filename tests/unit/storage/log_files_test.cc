@@ -265,11 +265,39 @@ TEST(ProducerState, ExpiresIdleProducersWithoutATransaction) {
   Producing p;
   ASSERT_EQ(p.send({7, 0, 0}), std::nullopt);
   ASSERT_EQ(p.send({8, 0, 0, true}), std::nullopt);
-  p.table.expire(1'500, 1'000);
+  p.table.expire(500'000, 1'000);
+  EXPECT_EQ(p.table.producers().size(), 2u) << "its timestamps do not count";
+  p.table.expire(500'999, 1'000);
   EXPECT_EQ(p.table.producers().size(), 2u);
-  p.table.expire(2'000, 1'000);
+  p.table.expire(501'000, 1'000);
   EXPECT_FALSE(p.table.producers().contains(7));
   EXPECT_TRUE(p.table.producers().contains(8));
+}
+
+TEST(ProducerState, WhoAppendsIsNotIdleAndAClockThatWentBackCountsFromThereOn) {
+  Producing p;
+  ASSERT_EQ(p.send({7, 0, 0}), std::nullopt);
+  p.table.expire(500'000, 1'000);
+  ASSERT_EQ(p.send({7, 0, 1}), std::nullopt);
+  p.table.expire(501'000, 1'000);
+  EXPECT_TRUE(p.table.producers().contains(7));
+  p.table.expire(100'000, 1'000);
+  p.table.expire(100'999, 1'000);
+  EXPECT_TRUE(p.table.producers().contains(7));
+  p.table.expire(101'000, 1'000);
+  EXPECT_TRUE(p.table.empty());
+}
+
+TEST(ProducerState, OfASnapshotIsIdleSinceItsLastTimestamp) {
+  Producing p;
+  ASSERT_EQ(p.send({7, 0, 0}), std::nullopt);
+  auto table = ProducerStateTable::decode(p.table.encode());
+  ASSERT_TRUE(table.has_value());
+  const TimestampMs last = table->producers().at(7).last_timestamp;
+  table->expire(last + 999, 1'000);
+  EXPECT_FALSE(table->empty());
+  table->expire(last + 1'000, 1'000);
+  EXPECT_TRUE(table->empty());
 }
 
 }  // namespace
