@@ -1,6 +1,8 @@
 // The process: hands the command line to cli, and cli what only a process can do.
 #include <limits.h>
+#include <spawn.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -66,6 +68,20 @@ class ProcessEnvironment final : public cli::Environment {
     std::filesystem::create_symlink(target, link, error);
     if (error) return moldau::fail(moldau::error_from_errno(error.value(), link));
     return {};
+  }
+
+  moldau::Result<int> run_program(const std::vector<std::string>& words) override {
+    std::vector<char*> arguments;
+    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+    arguments.push_back(nullptr);
+    pid_t child = 0;
+    const int failed = posix_spawnp(&child, arguments.front(), nullptr, nullptr, arguments.data(), environ);
+    if (failed != 0) return moldau::fail(moldau::error_from_errno(failed, words.front()));
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0) {
+      if (errno != EINTR) return moldau::fail(moldau::error_from_errno(errno, words.front()));
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
 
   void sleep(moldau::runtime::Duration duration) override { std::this_thread::sleep_for(duration); }

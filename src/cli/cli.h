@@ -129,6 +129,9 @@ class Environment {
   virtual std::string executable_path() = 0;
   // Creates (or replaces) a symbolic link. For `moldau install-links`.
   virtual Status make_link(const std::string& target, const std::string& link) = 0;
+  // Runs a program on this process's terminal and waits for its end: its exit code, or 128 and the number of
+  // the signal that ended it.
+  virtual Result<int> run_program(const std::vector<std::string>& words) = 0;
   // Blocks the calling thread; only outside of run_task().
   virtual void sleep(runtime::Duration duration) = 0;
 };

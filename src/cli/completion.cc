@@ -7,6 +7,7 @@
 #include "cli/json.h"
 #include "cli/key_text.h"
 #include "cli/moldau_parser.h"
+#include "cli/profile_file.h"
 #include "config/catalogue.h"
 
 namespace moldau::cli {
@@ -143,6 +144,14 @@ std::vector<std::string> config_keys() {
   return names;
 }
 
+void offer_profiles(Session& session, const std::string& prefix) {
+  const auto file = read_profiles(session.invocation);
+  if (!file) return;
+  std::vector<std::string> names;
+  for (const auto& [name, profile] : file->value.profiles) names.push_back(name);
+  offer(session, names, prefix);
+}
+
 void offer_values(Session& session, Complete kind, std::string_view choices, const std::string& prefix) {
   offer(session, split(choices, ','), prefix);
   switch (kind) {
@@ -152,6 +161,8 @@ void offer_values(Session& session, Complete kind, std::string_view choices, con
       return offer(session, config_keys(), prefix);
     case Complete::explain_name:
       return offer(session, explainable_names(), prefix);
+    case Complete::profile:
+      return offer_profiles(session, prefix);
     case Complete::file:
     case Complete::none:
       return;

@@ -1,7 +1,5 @@
 #include "cli/connection.h"
 
-#include <algorithm>
-
 #include "cli/profile.h"
 #include "cli/text_file.h"
 
@@ -9,8 +7,6 @@ namespace moldau::cli {
 namespace {
 
 constexpr std::string_view kDefaultBrokers = "localhost:9092";
-
-void merge_below(Properties& over, Properties&& under) { over.merge(std::move(under)); }
 
 Answer<void> add_assignments(Properties& properties, const std::vector<std::string>& assignments,
                              std::string_view flag) {
@@ -22,24 +18,12 @@ Answer<void> add_assignments(Properties& properties, const std::vector<std::stri
   return {};
 }
 
-Properties of_environment(const std::map<std::string, std::string>& environment) {
-  Properties found;
-  if (const auto at = environment.find("MOLDAU_BROKERS"); at != environment.end())
-    found["bootstrap.servers"] = at->second;
-  return found;
-}
-
-// -X brokers=… and the property of the client both name the cluster.
-void rename(Properties& properties, const std::string& from, const std::string& to) {
-  if (auto node = properties.extract(from)) properties.emplace(to, std::move(node.mapped()));
-}
-
 Answer<void> add_file(Properties& properties, Session& session) {
   const auto path = session.arguments.find("command-config");
   if (!path) return {};
   auto file = read_properties_file(session.invocation, *path);
   if (!file) return std::unexpected(std::move(file).error());
-  merge_below(properties, std::move(*file));
+  properties.merge(std::move(*file));
   return {};
 }
 
@@ -62,19 +46,20 @@ Answer<Properties> read_properties_file(const Invocation& invocation, const std:
 }
 
 Answer<void> resolve_properties(Session& session) {
-  const Arguments& arguments = session.arguments;
-  Properties properties;
-  if (auto added = add_assignments(properties, arguments.all("X"), "-X"); !added) return added;
-  rename(properties, "brokers", "bootstrap.servers");
-  if (const auto brokers = arguments.find("brokers"))
-    properties.insert_or_assign("bootstrap.servers", *brokers);
-  if (auto added = add_file(properties, session); !added) return added;
-  merge_below(properties, of_environment(session.invocation.process.environment));
-  auto profile = profile_properties(session.invocation, arguments.find("profile"));
-  if (!profile) return std::unexpected(std::move(profile).error());
-  merge_below(properties, std::move(*profile));
-  if (const auto timeout = arguments.find("timeout")) properties.emplace("default.api.timeout", *timeout);
-  session.properties = std::move(properties);
+  const auto sources = cluster_sources(session);
+  if (!sources) return std::unexpected(sources.error());
+  const ClusterChoice choice = choose_cluster(*sources);
+  const auto text = [&choice](std::string_view key) {
+    const auto at = choice.values.find(key);
+    return at == choice.values.end() ? std::string() : at->second;
+  };
+  session.properties = properties_of(choice.values);
+  session.cluster = {choice.from, choice.profile, text("color"), text("confirm") == "always"};
+  if (const auto timeout = session.arguments.find("timeout"))
+    session.properties.emplace("default.api.timeout", *timeout);
+  if (choice.from.empty() && text("no_default_cluster") == "true")
+    return usage_trouble("no cluster is named, and globals.no_default_cluster rules localhost:9092 out",
+                         "moldau profile use NAME, or --brokers host:port");
   use_default_brokers(session);
   return {};
 }

@@ -1,5 +1,9 @@
+#include <algorithm>
+#include <iterator>
+
 #include "cli/command.h"
 #include "cli/handlers.h"
+#include "cli/profile_commands.h"
 
 namespace moldau::cli {
 namespace {
@@ -283,9 +287,14 @@ std::vector<Command> make_commands() {
 
 std::vector<Flag> make_global_flags() {
   return {
-      {"-b,--brokers,--bootstrap-server,--bootstrap-servers,-B", "ADDRS", "host:port,…", {}, Complete::none},
-      {"--profile", "NAME", "the cluster of this name in ~/.config/moldau/config.yaml"},
-      {"-X", "K=V", "a property of the client", {}, Complete::none, true},
+      {"-b,--brokers,--bootstrap-server,--bootstrap-servers,-B", "ADDRS", "host:port,… to start from"},
+      {"--profile", "NAME", "the cluster of this profile; see: moldau help profile", {}, Complete::profile},
+      {"-X",
+       "K=V",
+       "a key of the profile or property of the client; -X list, -X help",
+       {},
+       Complete::none,
+       true},
       {"--command-config", "FILE", "a client.properties", {}, Complete::file},
       {"--format", "F", "table, wide, json, jsonl, yaml, csv, tsv, name or schema", kFormats},
       {"--fields", "A,B", "only these fields"},
@@ -295,6 +304,7 @@ std::vector<Flag> make_global_flags() {
       {"--color", "WHEN", "of state words: auto, always or never", "auto,always,never"},
       {"--no-heading", "", "no line of column names"},
       {"--timeout", "DUR", "how long to try (default 30s)"},
+      {"-y,--yes", "", "do not ask"},
       {"-q,--quiet", "", "only data and errors"},
       {"-v,--verbose", "", "tell about connections; -vv: about every request", {}, Complete::none, true},
       {"--log-json", "", "errors and notes on stderr as JSON lines"},
@@ -307,7 +317,11 @@ std::vector<Flag> make_global_flags() {
 }  // namespace
 
 std::span<const Command> moldau_commands() {
-  static const std::vector<Command> kCommands = make_commands();
+  static const std::vector<Command> kCommands = [] {
+    auto commands = make_commands();
+    std::ranges::move(profile_commands(), std::back_inserter(commands));
+    return commands;
+  }();
   return kCommands;
 }
 
@@ -320,6 +334,7 @@ std::string_view canonical_noun(std::string_view word) {
   if (word == "topics") return "topic";
   if (word == "clusters") return "cluster";
   if (word == "configs") return "config";
+  if (word == "profiles") return "profile";
   if (word == "tail") return "consume";
   return word;
 }

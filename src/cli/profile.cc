@@ -1,96 +1,175 @@
 #include "cli/profile.h"
 
-#include <yaml-cpp/yaml.h>
+#include <algorithm>
+
+#include "cli/connection.h"
 
 namespace moldau::cli {
 namespace {
 
-std::string join(const YAML::Node& list) {
-  if (list.IsScalar()) return list.as<std::string>();
-  std::string out;
-  for (const YAML::Node& item : list) out += (out.empty() ? "" : ",") + item.as<std::string>();
+// A Java client's file: whatever it holds is taken, as Kafka's clients do.
+Answer<Profile> of_command_config(const Session& session, const std::string& path) {
+  auto file = read_properties_file(session.invocation, path);
+  if (!file) return std::unexpected(std::move(file).error());
+  Profile out;
+  for (auto& [key, value] : *file)
+    out.insert_or_assign(key == "bootstrap.servers" ? "brokers" : std::string(kPropertyPrefix) + key, value);
   return out;
 }
 
-Properties properties_of(const YAML::Node& profile) {
-  Properties found;
-  if (!profile.IsMap()) return found;
-  if (const YAML::Node brokers = profile["brokers"]) found["bootstrap.servers"] = join(brokers);
-  if (profile["tls"])
-    found["security.protocol"] = profile["sasl"] ? "SASL_SSL" : "SSL";
-  else if (profile["sasl"])
-    found["security.protocol"] = "SASL_PLAINTEXT";
-  if (const YAML::Node more = profile["properties"]; more && more.IsMap()) {
-    for (const auto& entry : more) found[entry.first.as<std::string>()] = entry.second.as<std::string>();
+Profile of_environment(const std::map<std::string, std::string>& environment) {
+  constexpr std::pair<const char*, const char*> kVariables[] = {{"MOLDAU_BROKERS", "brokers"},
+                                                                {"MOLDAU_TLS_CA", "tls.ca"},
+                                                                {"MOLDAU_TLS_CERT", "tls.cert"},
+                                                                {"MOLDAU_TLS_KEY", "tls.key"},
+                                                                {"MOLDAU_USER", "sasl.user"},
+                                                                {"MOLDAU_PASS", "sasl.password"},
+                                                                {"MOLDAU_SASL_MECHANISM", "sasl.mechanism"}};
+  Profile out;
+  for (const auto& [variable, key] : kVariables) {
+    const auto at = environment.find(variable);
+    if (at != environment.end() && !at->second.empty()) out.emplace(key, at->second);
   }
-  return found;
+  return out;
 }
 
-// A missing file is an empty document.
-Answer<YAML::Node> read_yaml(const Invocation& invocation, const std::string& path) {
-  const auto text = invocation.process.read_file(path);
-  if (!text && text.error().code == Errc::not_found) return YAML::Node();
-  if (!text) return trouble(Exit::bad_file, "cannot read " + path, text.error().message);
-  try {
-    return YAML::Load(*text);
-  } catch (const YAML::Exception& error) {
-    return trouble(Exit::bad_file, "cannot read " + path, error.what());
+class Gather {
+ public:
+  explicit Gather(const Session& session) : session_(session) {}
+
+  Answer<std::vector<ClusterSource>> all() {
+    auto given = of_command_line();
+    if (!given) return std::unexpected(std::move(given).error());
+    auto personal = usable_profiles(session_.invocation);
+    if (!personal) return std::unexpected(std::move(personal).error());
+    file_ = std::move(*personal);
+    auto found = below_command_line();
+    if (!found) return std::unexpected(std::move(found).error());
+    if (!file_.globals.empty()) add_globals();
+    return std::move(sources_);
   }
-}
 
-std::string parent_of(const std::string& directory) {
-  return directory.substr(0, std::max<std::size_t>(directory.rfind('/'), 0));
-}
-
-// Upwards from the working directory, no further than the folder that holds .git.
-Answer<YAML::Node> project_file(const Invocation& invocation) {
-  for (std::string at = invocation.process.working_directory; at.size() > 1; at = parent_of(at)) {
-    auto found = read_yaml(invocation, at + "/.moldau.yaml");
-    if (!found || !found->IsNull()) return found;
-    if (invocation.process.read_file(at + "/.git/HEAD")) break;
+ private:
+  Answer<void> of_command_line() {
+    const Arguments& arguments = session_.arguments;
+    if (const auto brokers = arguments.find("brokers")) add("--brokers", {{"brokers", *brokers}}, true);
+    auto assigned = assigned_values(arguments.all("X"));
+    if (!assigned) return std::unexpected(std::move(assigned).error());
+    add("-X", std::move(*assigned), true);
+    if (const auto path = arguments.find("command-config")) {
+      auto file = of_command_config(session_, *path);
+      if (!file) return std::unexpected(std::move(file).error());
+      add("--command-config", std::move(*file), true);
+    }
+    return {};
   }
-  return YAML::Node();
-}
 
-std::string names_of(const YAML::Node& profiles) {
-  std::string names;
-  if (!profiles.IsMap()) return "none";
-  for (const auto& entry : profiles) names += (names.empty() ? "" : ", ") + entry.first.as<std::string>();
-  return names;
-}
+  // A profile that is named rules out the weaker ways to name one, and a project's file when --profile does.
+  Answer<void> below_command_line() {
+    const auto& environment = session_.invocation.process.environment;
+    const auto flag = session_.arguments.find("profile");
+    if (flag) {
+      if (auto added = add_profile(*flag, true); !added) return added;
+    }
+    add("the environment", of_environment(environment), true);
+    if (flag) return {};
+    const auto variable = environment.find("MOLDAU_PROFILE");
+    const bool by_variable = variable != environment.end() && !variable->second.empty();
+    if (by_variable) {
+      if (auto added = add_profile(variable->second, true); !added) return added;
+    }
+    auto project = read_project(session_.invocation);
+    if (!project) return std::unexpected(std::move(project).error());
+    if (!project->problems.empty())
+      return trouble(Exit::bad_file, "the project's file cannot be used",
+                     project->problems.front().to_string());
+    // A folder from elsewhere may name its own cluster, but says nothing about how another one is trusted.
+    if (!project->value.values.contains("brokers"))
+      std::erase_if(project->value.values, [](const auto& entry) { return belongs_to_cluster(entry.first); });
+    add(project->value.path, project->value.values);
+    if (by_variable) return {};
+    if (!project->value.profile.empty()) return add_profile(project->value.profile);
+    return file_.current.empty() ? Answer<void>() : add_profile(file_.current);
+  }
 
-Answer<Properties> found_properties(const Invocation& invocation, std::optional<std::string> named) {
-  auto project = project_file(invocation);
-  if (!project) return std::unexpected(std::move(project).error());
-  Properties found = properties_of(*project);
-  if (!named && project->IsMap() && (*project)["profile"]) named = (*project)["profile"].as<std::string>();
-  const auto& environment = invocation.process.environment;
-  if (const auto at = environment.find("MOLDAU_PROFILE"); !named && at != environment.end())
-    named = at->second;
+  void add(std::string name, Profile values, bool for_this_run = false) {
+    sources_.push_back({std::move(name), std::move(values), {}, for_this_run});
+  }
 
-  const std::string path = invocation.process.home + "/.config/moldau/config.yaml";
-  auto personal = read_yaml(invocation, path);
-  if (!personal) return std::unexpected(std::move(personal).error());
-  const YAML::Node profiles = personal->IsMap() ? (*personal)["profiles"] : YAML::Node();
-  const bool must_exist = named.has_value();
-  if (!named && personal->IsMap() && (*personal)["current"]) named = (*personal)["current"].as<std::string>();
-  if (!named) return found;
-  const YAML::Node profile =
-      profiles && profiles.IsMap() ? profiles[*named] : YAML::Node(YAML::NodeType::Undefined);
-  if (!profile && must_exist)
-    return trouble(Exit::usage, "no profile \"" + *named + "\"", path + " has: " + names_of(profiles));
-  if (profile) found.merge(properties_of(profile));
-  return found;
-}
+  Answer<void> add_profile(const std::string& name, bool for_this_run = false) {
+    const auto at = file_.profiles.find(name);
+    if (at == file_.profiles.end())
+      return trouble(Exit::usage, "no profile \"" + name + "\"",
+                     profiles_path(session_.invocation) + " has: " + file_.names());
+    auto values = filled_in(session_.invocation, at->second, name);
+    if (!values) return std::unexpected(std::move(values).error());
+    sources_.push_back({"profile " + name, std::move(*values), name, for_this_run});
+    return {};
+  }
+
+  void add_globals() {
+    constexpr std::pair<const char*, const char*> kProperties[] = {
+        {"command_timeout", "properties.default.api.timeout.ms"},
+        {"dial_timeout", "properties.socket.connection.setup.timeout.ms"}};
+    Profile values;
+    for (const auto& [global, key] : kProperties) {
+      const auto at = file_.globals.find(global);
+      if (at == file_.globals.end()) continue;
+      const auto duration =
+          std::chrono::duration_cast<std::chrono::milliseconds>(*parse_duration(at->second));
+      values.emplace(key, std::to_string(duration.count()));
+    }
+    if (const auto at = file_.globals.find("no_default_cluster"); at != file_.globals.end())
+      values.emplace("no_default_cluster", at->second);
+    add("globals", std::move(values));
+  }
+
+  const Session& session_;
+  ProfileFile file_;
+  std::vector<ClusterSource> sources_;
+};
 
 }  // namespace
 
-Answer<Properties> profile_properties(const Invocation& invocation, std::optional<std::string> named) {
-  try {
-    return found_properties(invocation, std::move(named));
-  } catch (const YAML::Exception& error) {
-    return trouble(Exit::bad_file, "cannot read the profile", error.what());
+ClusterChoice choose_cluster(const std::vector<ClusterSource>& strongest_first) {
+  ClusterChoice out;
+  for (const ClusterSource& source : strongest_first) {
+    const bool cluster_is_open = out.from.empty() || source.for_this_run;
+    for (const auto& [key, value] : source.values) {
+      if (cluster_is_open || !belongs_to_cluster(key)) out.values.emplace(key, value);
+    }
+    if (cluster_is_open && !source.profile.empty()) out.profile = source.profile;
+    if (out.from.empty() && source.values.contains("brokers")) out.from = source.name;
   }
+  return out;
+}
+
+Answer<Profile> assigned_values(const std::vector<std::string>& assignments) {
+  Profile out;
+  for (const std::string& assignment : assignments) {
+    auto pair = key_value(assignment, "-X");
+    if (!pair) return std::unexpected(std::move(pair).error());
+    const auto key = profile_key_of(pair->first);
+    if (!key) return usage_trouble("-X: " + unknown_assignment(pair->first), "moldau -X list shows them all");
+    if (const auto problem = problem_of(*key, pair->second))
+      return usage_trouble("-X " + pair->first + ": " + *problem);
+    out.insert_or_assign(*key, pair->second);
+  }
+  return out;
+}
+
+Answer<std::vector<ClusterSource>> cluster_sources(const Session& session) { return Gather(session).all(); }
+
+Properties properties_of(const Profile& values) {
+  Properties out;
+  for (const auto& [key, value] : values) {
+    if (key.starts_with(kPropertyPrefix)) out.emplace(key.substr(kPropertyPrefix.size()), value);
+  }
+  if (const auto brokers = values.find("brokers"); brokers != values.end())
+    out.insert_or_assign("bootstrap.servers", brokers->second);
+  const bool tls = asks_for_tls(values), sasl = asks_for_sasl(values);
+  if (tls || sasl) out.emplace("security.protocol", sasl ? (tls ? "SASL_SSL" : "SASL_PLAINTEXT") : "SSL");
+  return out;
 }
 
 }  // namespace moldau::cli

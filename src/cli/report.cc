@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/cluster_guard.h"
 #include "wire/error_code.h"
 
 namespace moldau::cli {
@@ -100,7 +101,7 @@ Answer<bool> confirmed(Session& session, std::string_view question) {
   const Invocation& invocation = session.invocation;
   if (!invocation.in_is_terminal || !invocation.err_is_terminal)
     return usage_trouble(std::string(question) + " needs a yes", "add --yes (-y) where nobody can be asked");
-  session.err.put(std::string(question) + "? [y/N] ");
+  session.err.put(profile_label(session) + std::string(question) + "? [y/N] ");
   session.err.flush();
   std::string answer;
   while (!answer.ends_with('\n')) {

@@ -2,12 +2,14 @@
 #include <algorithm>
 
 #include "cli/cli.h"
+#include "cli/cluster_guard.h"
 #include "cli/command.h"
 #include "cli/completion.h"
 #include "cli/connection.h"
 #include "cli/help.h"
 #include "cli/kafka_parser.h"
 #include "cli/moldau_parser.h"
+#include "cli/profile_keys.h"
 #include "cli/version_text.h"
 
 namespace moldau::cli {
@@ -39,6 +41,8 @@ class MoldauRun {
     if (words_.empty()) return print(session_.err, moldau_overview(), Exit::usage);
     if (words_.front() == "__complete") return complete();
     if (has("--help-json")) return print(session_.out, help_json(), Exit::done);
+    if (has_assignment("list")) return print(session_.out, assignment_names(), Exit::done);
+    if (has_assignment("help")) return print(session_.out, assignment_help(), Exit::done);
     if (words_.front() == "--version") return print(session_.out, version_line() + "\n", Exit::done);
     const Chosen chosen = choose_command(words_);
     const bool asks = has("--help") || has("-h");
@@ -53,6 +57,12 @@ class MoldauRun {
   bool has(std::string_view word) const {
     const auto end = std::ranges::find(words_, "--");
     return std::find(words_.begin(), end, word) != end;
+  }
+
+  // -X list, -X help.
+  bool has_assignment(std::string_view word) const {
+    const auto at = std::ranges::find(words_, "-X");
+    return has("-X") && at + 1 < words_.end() && at[1] == word;
   }
 
   std::vector<std::string> words_after(std::string_view word) const {
@@ -115,6 +125,7 @@ class MoldauRun {
     if (std::holds_alternative<ClusterTask>(chosen.command->task)) {
       if (auto resolved = resolve_properties(session_); !resolved)
         return told(session_, std::unexpected(resolved.error()));
+      if (auto passed = pass_guard(session_); !passed) return told(session_, std::unexpected(passed.error()));
     }
     return told(session_, perform(session_));
   }

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/connection.h"
 #include "cli/diagnostics.h"
+#include "cli/profile_file.h"
 #include "cli/watch.h"
 
 namespace moldau::cli {
@@ -100,6 +101,19 @@ std::string hint_of(wire::ErrorCode code) {
   }
 }
 
+// For those who do not know why this address was tried.
+std::string who_named_the_cluster(const Session& session) {
+  if (!session.defaults_used)
+    return session.cluster.from.empty() || session.cluster.from == "--brokers"
+               ? ""
+               : "the brokers were named by " + session.cluster.from;
+  if (session.command->name.starts_with("kafka-"))
+    return "localhost:9092 is only a guess; name the cluster with --bootstrap-server";
+  return "nothing names a cluster: no --brokers or -X, no MOLDAU_BROKERS or MOLDAU_PROFILE, no .moldau.yaml "
+         "and no current profile in " +
+         profiles_path(session.invocation) + ", so the default localhost:9092 was tried";
+}
+
 }  // namespace
 
 Exit exit_of(const Interrupt& interrupt) {
@@ -125,13 +139,11 @@ Answer<Exit> run_on_cluster(Session& session, ClusterTask task) {
   auto answer = run_on_world(session, [&](Context context) {
     return with_client(session, context, std::move(*options), task, *pause);
   });
-  if (!answer && answer.error().exit == Exit::unreachable && session.defaults_used)
-    answer.error().hint +=
-        std::string(answer.error().hint.empty() ? "" : " ") +
-        (session.command->name.starts_with("kafka-")
-             ? "localhost:9092 is only a guess; name the cluster with --bootstrap-server."
-             : "No flag, variable or profile names a cluster, so localhost:9092 was tried; name one with "
-               "--brokers.");
+  if (!answer && answer.error().exit == Exit::unreachable) {
+    const std::string said = who_named_the_cluster(session);
+    std::string& hint = answer.error().hint;
+    if (!said.empty()) hint += (hint.empty() ? "" : hint.ends_with('?') ? " " : "; ") + said;
+  }
   return answer;
 }
 

@@ -20,6 +20,14 @@ struct Command;
 // Client properties by Kafka's names: bootstrap.servers, acks, linger.ms …
 using Properties = std::map<std::string, std::string, std::less<>>;
 
+// Where the name of the cluster came from, and what its profile says about it.
+struct NamedCluster {
+  std::string from;     // "--brokers", "profile prod"; empty: the default
+  std::string profile;  // in force; may be empty
+  std::string color;
+  bool confirm = false;  // ask before anything is changed
+};
+
 struct Session {
   Session(const Invocation& invocation, Environment& environment)
       : invocation(invocation), environment(environment), out(invocation.out), err(invocation.err) {}
@@ -32,6 +40,7 @@ struct Session {
   Printer err;
   Properties properties;       // merged from every source, see connection.h
   bool defaults_used = false;  // no source named a cluster
+  NamedCluster cluster;
   // Set before its first suspension by a command that ends in its own way after SIGINT or SIGTERM; others are
   // cut off.
   bool handles_interrupt = false;

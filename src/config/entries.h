@@ -22,6 +22,7 @@ struct Entry {
 struct Reading {
   std::vector<Entry> entries;
   std::vector<Problem> problems;
+  std::vector<std::string> empty_maps;  // paths of YAML maps that hold nothing
 };
 
 Reading read_yaml(std::string_view text, const std::string& name);

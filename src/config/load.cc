@@ -23,7 +23,7 @@ FileKind kind_of(const Sources& sources) {
 Reading read_settings_file(const Sources& sources) {
   if (!sources.file) return {};
   auto text = sources.read_file(*sources.file);
-  if (!text) return {{}, {{Severity::error, *sources.file, "", text.error().message}}};
+  if (!text) return {{}, {{Severity::error, *sources.file, "", text.error().message}}, {}};
   return kind_of(sources) == FileKind::yaml ? read_yaml(*text, *sources.file)
                                             : read_properties(*text, *sources.file);
 }

@@ -58,6 +58,7 @@ class YamlWalk {
     --depth_;
   }
   void walk_map(const YAML::Node& node, const std::string& path) {
+    if (node.size() == 0) reading_.empty_maps.push_back(path);
     std::set<std::string> seen;
     for (const auto& pair : node) {
       if (!pair.first.IsScalar()) {

@@ -2,84 +2,15 @@
 // cluster.
 #include <gtest/gtest.h>
 
-#include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/json.h"
 #include "cli/moldau_parser.h"
+#include "unit/cli/fake_process.h"
 
 namespace moldau::cli {
 namespace {
 
-class TextInput final : public Input {
- public:
-  Result<std::optional<std::size_t>> read(MutableBytes, runtime::Duration) override { return std::size_t{0}; }
-};
-
-class TextOutput final : public Output {
- public:
-  Status write(std::string_view written) override {
-    text += written;
-    return {};
-  }
-  std::string text;
-};
-
-class FakeEnvironment final : public Environment {
- public:
-  int run_task(TaskFunction) override { return ++tasks, 0; }
-  int start_node(const StartRequest& request) override {
-    started = request;
-    return start_exit;
-  }
-  Status send_signal(std::int64_t pid, int signal) override {
-    if (!alive.contains(pid)) return fail(Errc::not_found, "no such process");
-    if (signal != 0) alive.erase(pid), signals.emplace_back(pid, signal);
-    return {};
-  }
-  std::vector<Process> processes() override {
-    std::vector<Process> out;
-    for (const auto& [pid, words] : alive) out.push_back({pid, words});
-    return out;
-  }
-  std::string executable_path() override { return "/opt/moldau/bin/moldau"; }
-  Status make_link(const std::string& target, const std::string& link) override {
-    links.emplace_back(target, link);
-    return {};
-  }
-  void sleep(runtime::Duration) override {}
-
-  int tasks = 0;
-  int start_exit = 0;
-  std::optional<StartRequest> started;
-  std::map<std::int64_t, std::vector<std::string>> alive;
-  std::vector<std::pair<std::int64_t, int>> signals;
-  std::vector<std::pair<std::string, std::string>> links;
-};
-
-class RunTest : public testing::Test {
- protected:
-  int run(std::vector<std::string> words) {
-    out.text.clear();
-    err.text.clear();
-    Invocation invocation{std::move(words), in, out, err};
-    invocation.process.working_directory = "/work";
-    invocation.process.home = "/home/me";
-    invocation.process.environment = variables;
-    invocation.process.read_file = [this](const std::string& path) -> Result<std::string> {
-      const auto at = files.find(path);
-      if (at == files.end()) return fail(Errc::not_found, path + ": no such file");
-      return at->second;
-    };
-    return cli::run(invocation, environment);
-  }
-  bool told(std::string_view text) const { return err.text.contains(text); }
-  bool printed(std::string_view text) const { return out.text.contains(text); }
-
-  TextInput in;
-  TextOutput out, err;
-  FakeEnvironment environment;
-  std::map<std::string, std::string> files, variables;
-};
+using RunTest = FakeProcess;
 
 TEST_F(RunTest, NothingIsAUsageErrorAndHelpIsData) {
   EXPECT_EQ(run({"moldau"}), 2);
@@ -151,7 +82,7 @@ TEST_F(RunTest, CompletionComesFromTheTables) {
   EXPECT_EQ(run({"moldau", "__complete", "--", "topic", "de"}), 0);
   EXPECT_EQ(out.text, "describe\ndelete\n");
   EXPECT_EQ(run({"moldau", "__complete", "--", "pro"}), 0);
-  EXPECT_EQ(out.text, "produce\n");
+  EXPECT_EQ(out.text, "produce\nprofile\n");
   run({"moldau", "__complete", "--", "produce", "t", "-z", "l"});
   EXPECT_EQ(out.text, "lz4\n");
   run({"moldau", "__complete", "--", "topic", "create", "--if"});
@@ -259,22 +190,6 @@ TEST_F(RunTest, SecurityThatIsNotThereIsRefusedBeforeAnythingIsSent) {
   EXPECT_TRUE(told("security.protocol=SSL"));
   EXPECT_EQ(environment.tasks, 0);
   EXPECT_EQ(run({"moldau", "topic", "list", "-X", "security.protocol=SASL_SSL"}), 1);
-}
-
-TEST_F(RunTest, ProfilesAndProjectFiles) {
-  files["/home/me/.config/moldau/config.yaml"] =
-      "current: local\nprofiles:\n  local: {brokers: [a:1]}\n  prod: {brokers: [p:1], tls: {}}\n";
-  EXPECT_EQ(run({"moldau", "topic", "list"}), 1) << "the fake world does nothing";
-  EXPECT_EQ(environment.tasks, 1);
-  EXPECT_EQ(run({"moldau", "topic", "list", "--profile", "prod"}), 1);
-  EXPECT_TRUE(told("security.protocol=SSL"));
-  EXPECT_EQ(run({"moldau", "topic", "list", "--profile", "none"}), 2);
-  EXPECT_TRUE(told("local, prod"));
-  files["/work/.moldau.yaml"] = "profile: prod\n";
-  EXPECT_EQ(run({"moldau", "topic", "list"}), 1);
-  EXPECT_TRUE(told("security.protocol=SSL"));
-  files["/home/me/.config/moldau/config.yaml"] = "profiles: [";
-  EXPECT_EQ(run({"moldau", "topic", "list"}), 7);
 }
 
 TEST_F(RunTest, InstallLinks) {
