@@ -176,8 +176,9 @@ using Record =
 
 // The value bytes of one record of the metadata log.
 Slice serialize(const Record& record);
-// Errc::corrupt for bytes that are no record, Errc::unsupported for a kind that this version does not know (a
-// node that meets one stops: it must not go on with another state than its peers).
+// Errc::corrupt for bytes that are no record, or have a number that its field cannot hold; Errc::unsupported
+// for a kind that this version does not know (a node that meets one stops: it must not go on with another
+// state than its peers).
 Result<Record> parse(ByteView bytes);
 // Kafka's name of the record's kind: "TopicRecord".
 std::string_view name_of(const Record& record);

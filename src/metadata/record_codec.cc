@@ -1,4 +1,5 @@
 #include <array>
+#include <utility>
 
 #include "metadata/record.h"
 #include "moldau/metadata/v1/record.pb.h"
@@ -131,6 +132,29 @@ void put(pb::Record& out, const ProducerIdsRecord& in) {
 
 // --- from protobuf
 
+// Protobuf has no numbers of 16 and 8 bits. A value that does not fit would become another one, or no
+// enumerator at all: such a record is refused as a whole.
+class Narrowing {
+ public:
+  template <class T>
+  T to(std::int64_t value) {
+    fits_ = fits_ && std::in_range<T>(value);
+    return static_cast<T>(value);
+  }
+  LeaderRecoveryState recovery_state(std::int32_t value) {
+    fits_ = fits_ && (value == 0 || value == 1);
+    return static_cast<LeaderRecoveryState>(value);
+  }
+  ResourceType resource_type(std::int32_t value) {
+    fits_ = fits_ && (value == 2 || value == 4 || value == 8 || value == 16 || value == 32);
+    return static_cast<ResourceType>(value);
+  }
+  bool fits() const { return fits_; }
+
+ private:
+  bool fits_ = true;
+};
+
 Uuid uuid(const pb::Uuid& in) { return {in.high(), in.low()}; }
 std::vector<Uuid> uuids(const pb::Uuids& in) {
   std::vector<Uuid> out;
@@ -146,20 +170,20 @@ std::optional<std::vector<NodeId>> ids_if(bool present, const pb::NodeIds& in) {
 }
 
 Record record_of(const pb::ClusterId& in) { return ClusterIdRecord{in.cluster_id()}; }
-Record record_of(const pb::FeatureLevel& in) {
-  return FeatureLevelRecord{in.name(), static_cast<std::int16_t>(in.level())};
+Record record_of(const pb::FeatureLevel& in, Narrowing& narrow) {
+  return FeatureLevelRecord{in.name(), narrow.to<std::int16_t>(in.level())};
 }
-Record record_of(const pb::RegisterBroker& in) {
+Record record_of(const pb::RegisterBroker& in, Narrowing& narrow) {
   RegisterBrokerRecord out;
   out.broker_id = in.broker_id();
   out.broker_epoch = in.broker_epoch();
   out.incarnation_id = uuid(in.incarnation_id());
   for (const auto& e : in.endpoints())
-    out.endpoints.push_back({e.listener(), e.host(), static_cast<std::uint16_t>(e.port()),
-                             static_cast<std::int16_t>(e.security_protocol())});
+    out.endpoints.push_back({e.listener(), e.host(), narrow.to<std::uint16_t>(e.port()),
+                             narrow.to<std::int16_t>(e.security_protocol())});
   for (const auto& f : in.features())
     out.features.push_back(
-        {f.name(), static_cast<std::int16_t>(f.min_level()), static_cast<std::int16_t>(f.max_level())});
+        {f.name(), narrow.to<std::int16_t>(f.min_level()), narrow.to<std::int16_t>(f.max_level())});
   if (in.has_rack()) out.rack = in.rack();
   out.fenced = in.fenced();
   out.in_controlled_shutdown = in.in_controlled_shutdown();
@@ -177,7 +201,7 @@ Record record_of(const pb::BrokerRegistrationChange& in) {
   return out;
 }
 Record record_of(const pb::Topic& in) { return TopicRecord{in.name(), uuid(in.topic_id())}; }
-Record record_of(const pb::Partition& in) {
+Record record_of(const pb::Partition& in, Narrowing& narrow) {
   PartitionRecord out;
   out.topic_id = uuid(in.topic_id());
   out.partition = in.partition();
@@ -191,10 +215,10 @@ Record record_of(const pb::Partition& in) {
   out.leader = in.leader();
   out.leader_epoch = in.leader_epoch();
   out.partition_epoch = in.partition_epoch();
-  out.recovery_state = static_cast<LeaderRecoveryState>(in.recovery_state());
+  out.recovery_state = narrow.recovery_state(in.recovery_state());
   return out;
 }
-Record record_of(const pb::PartitionChange& in) {
+Record record_of(const pb::PartitionChange& in, Narrowing& narrow) {
   PartitionChangeRecord out;
   out.topic_id = uuid(in.topic_id());
   out.partition = in.partition();
@@ -206,17 +230,50 @@ Record record_of(const pb::PartitionChange& in) {
   out.last_known_elr = ids_if(in.has_last_known_elr(), in.last_known_elr());
   if (in.has_directories()) out.directories = uuids(in.directories());
   if (in.has_leader()) out.leader = in.leader();
-  if (in.has_recovery_state()) out.recovery_state = static_cast<LeaderRecoveryState>(in.recovery_state());
+  if (in.has_recovery_state()) out.recovery_state = narrow.recovery_state(in.recovery_state());
   return out;
 }
 Record record_of(const pb::RemoveTopic& in) { return RemoveTopicRecord{uuid(in.topic_id())}; }
-Record record_of(const pb::Config& in) {
-  ConfigRecord out{{static_cast<ResourceType>(in.resource_type()), in.resource_name()}, in.key(), {}};
+Record record_of(const pb::Config& in, Narrowing& narrow) {
+  ConfigRecord out{{narrow.resource_type(in.resource_type()), in.resource_name()}, in.key(), {}};
   if (in.has_value()) out.value = in.value();
   return out;
 }
 Record record_of(const pb::ProducerIds& in) {
   return ProducerIdsRecord{in.broker_id(), in.broker_epoch(), in.next_producer_id()};
+}
+
+// Nothing of a kind that this version does not know.
+std::optional<Record> record_of(const pb::Record& in, Narrowing& narrow) {
+  switch (in.kind_case()) {
+    case pb::Record::kNoOp:
+      return NoOpRecord{};
+    case pb::Record::kClusterId:
+      return record_of(in.cluster_id());
+    case pb::Record::kFeatureLevel:
+      return record_of(in.feature_level(), narrow);
+    case pb::Record::kRegisterBroker:
+      return record_of(in.register_broker(), narrow);
+    case pb::Record::kUnregisterBroker:
+      return record_of(in.unregister_broker());
+    case pb::Record::kBrokerRegistrationChange:
+      return record_of(in.broker_registration_change());
+    case pb::Record::kTopic:
+      return record_of(in.topic());
+    case pb::Record::kPartition:
+      return record_of(in.partition(), narrow);
+    case pb::Record::kPartitionChange:
+      return record_of(in.partition_change(), narrow);
+    case pb::Record::kRemoveTopic:
+      return record_of(in.remove_topic());
+    case pb::Record::kConfig:
+      return record_of(in.config(), narrow);
+    case pb::Record::kProducerIds:
+      return record_of(in.producer_ids());
+    case pb::Record::KIND_NOT_SET:
+      break;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -234,35 +291,12 @@ Result<Record> parse(ByteView bytes) {
   if (bytes.size() > INT32_MAX || !in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     return fail(Errc::corrupt,
                 "metadata record of " + std::to_string(bytes.size()) + " bytes does not parse");
-  switch (in.kind_case()) {
-    case pb::Record::kNoOp:
-      return Record(NoOpRecord{});
-    case pb::Record::kClusterId:
-      return record_of(in.cluster_id());
-    case pb::Record::kFeatureLevel:
-      return record_of(in.feature_level());
-    case pb::Record::kRegisterBroker:
-      return record_of(in.register_broker());
-    case pb::Record::kUnregisterBroker:
-      return record_of(in.unregister_broker());
-    case pb::Record::kBrokerRegistrationChange:
-      return record_of(in.broker_registration_change());
-    case pb::Record::kTopic:
-      return record_of(in.topic());
-    case pb::Record::kPartition:
-      return record_of(in.partition());
-    case pb::Record::kPartitionChange:
-      return record_of(in.partition_change());
-    case pb::Record::kRemoveTopic:
-      return record_of(in.remove_topic());
-    case pb::Record::kConfig:
-      return record_of(in.config());
-    case pb::Record::kProducerIds:
-      return record_of(in.producer_ids());
-    case pb::Record::KIND_NOT_SET:
-      break;
-  }
-  return fail(Errc::unsupported, "metadata record of a kind that this version does not know");
+  Narrowing narrow;
+  std::optional<Record> record = record_of(in, narrow);
+  if (!record) return fail(Errc::unsupported, "metadata record of a kind that this version does not know");
+  if (!narrow.fits())
+    return fail(Errc::corrupt, std::string(name_of(*record)) + " with a number that its field cannot hold");
+  return std::move(*record);
 }
 
 std::string_view name_of(const Record& record) {

@@ -72,6 +72,52 @@ TEST(Record, UnknownKindsAreToldFromGarbage) {
   EXPECT_EQ(parse({}).error().code, Errc::unsupported);
 }
 
+// The bytes of a record with one of its varints exchanged, through protobuf's own tags.
+std::vector<std::byte> with_varint(const Record& record, std::byte tag, std::vector<unsigned char> varint) {
+  const Slice bytes = serialize(record);
+  std::vector<std::byte> out(bytes.view().begin(), bytes.view().end());
+  const auto at = std::find(out.begin(), out.end(), tag);
+  EXPECT_NE(at, out.end());
+  const auto place =
+      out.erase(at + 1, std::find_if(at + 1, out.end(), [](std::byte b) { return b < std::byte{0x80}; }) + 1);
+  const auto raw = std::as_bytes(std::span(varint));
+  out.insert(place, raw.begin(), raw.end());
+  // One byte holds the length of the message in the oneof.
+  out[1] = static_cast<std::byte>(out.size() - 2);
+  return out;
+}
+
+TEST(Record, NumbersThatTheirFieldsCannotHoldAreRefused) {
+  const Record level = FeatureLevelRecord{"kraft.version", 29};
+  constexpr std::byte kLevel{0x10};
+  EXPECT_EQ(*parse(with_varint(level, kLevel, {0x1e})), Record(FeatureLevelRecord{"kraft.version", 30}));
+  EXPECT_EQ(parse(with_varint(level, kLevel, {0x80, 0x80, 0x02})).error().code, Errc::corrupt) << "2^15";
+  EXPECT_EQ(parse(with_varint(level, kLevel, {0x81, 0x80, 0x04})).error().code, Errc::corrupt) << "2^16 + 1";
+  const Record config = ConfigRecord{{ResourceType::topic, "t"}, "k", "v"};
+  constexpr std::byte kResourceType{0x08};
+  EXPECT_TRUE(parse(with_varint(config, kResourceType, {0x04})));
+  EXPECT_EQ(parse(with_varint(config, kResourceType, {0x03})).error().code, Errc::corrupt);
+  EXPECT_EQ(parse(with_varint(config, kResourceType, {0x82, 0x02})).error().code, Errc::corrupt) << "2^8 + 2";
+  const Record change = PartitionChangeRecord{
+      .topic_id = {1, 2}, .partition = 3, .recovery_state = LeaderRecoveryState::recovering};
+  constexpr std::byte kRecoveryState{0x58};
+  EXPECT_TRUE(parse(with_varint(change, kRecoveryState, {0x00})));
+  EXPECT_EQ(parse(with_varint(change, kRecoveryState, {0x02})).error().code, Errc::corrupt);
+  EXPECT_EQ(parse(with_varint(change, kRecoveryState, {0x80, 0x02})).error().code, Errc::corrupt) << "2^8";
+}
+
+TEST(Record, PortsAndFeaturesOfABrokerAreChecked) {
+  // register_broker { endpoints { port: N } } and { features { max_level: N } }.
+  const auto of_port = [](unsigned char high) {
+    const unsigned char bytes[] = {0x22, 6, 0x22, 4, 0x18, 0xff, 0xff, high};
+    return parse(std::as_bytes(std::span(bytes)));
+  };
+  EXPECT_TRUE(of_port(0x03)) << "65535";
+  EXPECT_EQ(of_port(0x07).error().code, Errc::corrupt);
+  const unsigned char feature[] = {0x22, 6, 0x2a, 4, 0x18, 0xff, 0xff, 0x03};
+  EXPECT_EQ(parse(std::as_bytes(std::span(feature))).error().code, Errc::corrupt);
+}
+
 TEST(Record, DamagedBytesNeverCrash) {
   Random random(1);
   for (const Record& record : one_of_each()) {
