@@ -4,6 +4,7 @@
 
 #include "storage/log.h"
 #include "storage/log_files.h"
+#include "storage/unlinking.h"
 
 namespace moldau::storage {
 
@@ -213,18 +214,6 @@ void Log::leave_commit_log() {
 
 namespace {
 
-// Unlinks the files of a folder one by one, so that other work of the pool comes between, then the folder.
-Task<void> unlink_folder(runtime::Executor& executor, runtime::BlockingPool& pool, runtime::Disk& disk,
-                         std::string directory) {
-  auto entries = co_await pool.run(Lane::background, executor, [&] { return disk.list(directory); });
-  if (!entries) co_return;
-  for (const runtime::DirectoryEntry& entry : *entries) {
-    co_await pool.run(Lane::background, executor,
-                      [&] { return disk.remove_file(directory + "/" + entry.name); });
-  }
-  co_await pool.run(Lane::background, executor, [&] { return disk.remove_directory(directory); });
-}
-
 Status rename_folder(runtime::Disk& disk, const std::string& from, const std::string& to) {
   const Status renamed = disk.rename(from, to);
   if (!renamed && renamed.error().code == Errc::not_found) return {};
@@ -255,7 +244,7 @@ Task<Status> Log::remove() {
   leave_commit_log();
   if (!status) co_return status;
   if (context_.commit_log) context_.commit_log->clean(identity_.id(), commit_end_);
-  unlink_folder(context_.executor, context_.pool, context_.disk, deleted).detach();
+  unlink_folder(context_.executor, context_.pool, context_.disk, deleted);
   co_return status;
 }
 

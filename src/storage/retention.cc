@@ -3,6 +3,7 @@
 
 #include "storage/log.h"
 #include "storage/log_files.h"
+#include "storage/unlinking.h"
 
 namespace moldau::storage {
 
@@ -92,14 +93,6 @@ std::vector<std::string> deleted_paths(const std::string& directory,
   return paths;
 }
 
-Task<void> unlink_after(runtime::Executor& executor, runtime::BlockingPool& pool, runtime::Disk& disk,
-                        runtime::Duration delay, std::vector<std::string> paths) {
-  co_await runtime::sleep_for(executor, delay);
-  for (const std::string& path : paths) {
-    co_await pool.run(Lane::background, executor, [&] { return disk.remove_file(path); });
-  }
-}
-
 }  // namespace
 
 Task<Status> Log::mark_deleted(std::vector<SegmentPtr> dropped, Offset first_offset) {
@@ -117,10 +110,9 @@ Task<Status> Log::mark_deleted(std::vector<SegmentPtr> dropped, Offset first_off
     return {};
   });
   if (!status) co_return status;
-  unlink_after(context_.executor, context_.pool, context_.disk,
+  unlink_later(context_.executor, context_.pool, context_.disk,
                runtime::milliseconds(config_.file_delete_delay_ms),
-               deleted_paths(identity_.directory, dropped))
-      .detach();
+               deleted_paths(identity_.directory, dropped));
   co_return status;
 }
 

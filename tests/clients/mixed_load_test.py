@@ -1,5 +1,5 @@
-"""Everything at once on two shards: producers, readers from the beginning, changes of topics and configs, deleted
-records, metrics pages; meanwhile the node is stopped, killed and started again, so that readers come to logs whose
+"""Everything at once on two shards: producers, readers from the beginning, retention, changes of topics and
+configs, metrics pages; meanwhile the node is stopped, killed and started again, so that readers come to logs whose
 indexes are not in memory. What was acknowledged is all there at the end. Above all food for the thread sanitizer:
 each pair of these meets on some shard or pool thread.
 
@@ -18,6 +18,7 @@ from live_test import LiveTest, main
 
 SECONDS = float(os.environ.get("MOLDAU_SECONDS", "4"))
 TOPIC, PARTITIONS, CODECS = "mixed", 6, ("none", "lz4", "zstd", "gzip", "snappy")
+SHORT_LIVED = "short-lived"  # retention deletes most of its records
 VALUE = random.Random(5).randbytes(500) + b"river " * 80
 QUICK = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "log_level": 0}
 
@@ -49,7 +50,8 @@ class Worker:
 class ProducerTurns:
     """Batches to every partition; counts what was acknowledged in each."""
 
-    def __init__(self, bootstrap, codec):
+    def __init__(self, bootstrap, codec, topic=TOPIC):
+        self.topic = topic
         self.acked = [0] * PARTITIONS
         self.producer = Producer({**QUICK, "bootstrap.servers": bootstrap, "enable.idempotence": True,
                                   "compression.codec": codec, "linger.ms": 2, "message.timeout.ms": 300000})
@@ -57,7 +59,7 @@ class ProducerTurns:
     def __call__(self):
         for partition in range(PARTITIONS):
             for _ in range(10):
-                self.producer.produce(TOPIC, VALUE, partition=partition, on_delivery=self._answered)
+                self.producer.produce(self.topic, VALUE, partition=partition, on_delivery=self._answered)
         self.producer.poll(0)
         time.sleep(0.02)
         if len(self.producer) > 5000:
@@ -124,20 +126,22 @@ class AdminTurns:
 
 
 class MixedLoad(LiveTest):
-    settings = ("storage.shards=2",)
+    settings = ("storage.shards=2", "log.retention.check.interval.ms=300")
 
     def test_all_at_once(self):
         admin = AdminClient({**QUICK, "bootstrap.servers": self.broker.bootstrap})
-        topic = NewTopic(TOPIC, PARTITIONS, 1, config={"segment.bytes": str(1 << 20)})
-        admin.create_topics([topic])[TOPIC].result(20)
+        for topic, more in ((TOPIC, {}), (SHORT_LIVED, {"retention.bytes": str(1 << 20)})):
+            wish = NewTopic(topic, PARTITIONS, 1, config={"segment.bytes": str(1 << 20), **more})
+            admin.create_topics([wish])[topic].result(20)
         producers = [ProducerTurns(self.broker.bootstrap, codec) for codec in CODECS]
         readers = [Worker(lambda: read_from_the_beginning(self.broker.bootstrap)) for _ in range(2)]
         changes = AdminTurns(self.broker.bootstrap)
-        workers = readers + [Worker(turn) for turn in [*producers, changes, self.look]]
+        passing = ProducerTurns(self.broker.bootstrap, "none", SHORT_LIVED)
+        workers = readers + [Worker(turn) for turn in [*producers, passing, changes, self.look]]
         self.three_lives()
         for worker in workers:
             worker.finish()
-        for producer in producers:
+        for producer in [*producers, passing]:
             producer.finish()
         self.assertTrue(all(worker.turns for worker in workers), [worker.turns for worker in workers])
         self.assertGreater(changes.done, 0)
