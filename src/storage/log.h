@@ -127,7 +127,8 @@ class Log final : public CommitLog::Participant {
  public:
   // Opens what is there, or an empty log without files. Recovers first unless the shutdown was clean: checks
   // every batch from the recovery point on, cuts a torn tail, rebuilds what is missing beside the segments.
-  // Errc::corrupt, naming file and position: damage in what had been synced, or with whole batches after it.
+  // Errc::corrupt, naming file and position: damage in what had been synced, or with whole batches after it;
+  // or the device cannot read it.
   // Errc::mismatch: the folder belongs to another topic id. After open(), before anything else, its owner
   // replays the commit log's entries of this partition, oldest first, then calls finish_replay().
   static runtime::Task<Result<std::unique_ptr<Log>>> open(LogContext& context, LogIdentity identity,

@@ -6,6 +6,7 @@
 
 #include "storage/log_files.h"
 #include "storage/segment_scan.h"
+#include "storage/unreadable.h"
 
 namespace moldau::storage {
 namespace {
@@ -24,7 +25,7 @@ class Loader {
   Result<LoadedLog> load() {
     auto entries = disk_.list(options_.directory);
     if (!entries && entries.error().code == Errc::not_found) return nothing();
-    if (!entries) return fail(std::move(entries).error());
+    if (!entries) return fail(unreadable(std::move(entries).error()));
     log_.directory_exists = true;
     TRY(check_partition_metadata());
     TRY(sort_files(*entries));
@@ -51,7 +52,9 @@ class Loader {
   Status check_partition_metadata() {
     const std::string file = options_.directory + "/" + std::string(kPartitionMetadataFile);
     auto bytes = runtime::read_file(disk_, file, kMaxMetadataBytes);
-    if (!bytes) return bytes.error().code == Errc::not_found ? Status() : fail(std::move(bytes).error());
+    if (!bytes) {
+      return bytes.error().code == Errc::not_found ? Status() : fail(unreadable(std::move(bytes).error()));
+    }
     const auto topic_id = parse_partition_metadata(as_text(*bytes));
     if (!topic_id) return fail(Errc::corrupt, file + " does not name a topic id");
     if (*topic_id != options_.topic_id) {
@@ -93,7 +96,7 @@ class Loader {
   // A damaged or missing checkpoint is made anew from the epochs in the batches.
   Status load_epochs() {
     const std::string file = options_.directory + "/" + std::string(kLeaderEpochCheckpoint);
-    auto epochs = read_epoch_checkpoint(disk_, file);
+    auto epochs = or_unreadable(read_epoch_checkpoint(disk_, file));
     if (epochs) {
       epochs_ = LeaderEpochCache(*epochs);
       log_.epochs = std::move(*epochs);
@@ -193,9 +196,10 @@ class Loader {
     std::array<std::byte, 16> end;
     if (segment.size_bytes < static_cast<std::int64_t>(end.size())) return segment.size_bytes > 0;
     ASSIGN_OR_RETURN(const auto file,
-                     disk_.open(path(segment.base_offset, kLogSuffix), OpenMode::read_write));
-    ASSIGN_OR_RETURN(const std::size_t read,
-                     file->read_at(static_cast<std::uint64_t>(segment.size_bytes) - end.size(), end));
+                     or_unreadable(disk_.open(path(segment.base_offset, kLogSuffix), OpenMode::read_write)));
+    ASSIGN_OR_RETURN(
+        const std::size_t read,
+        or_unreadable(file->read_at(static_cast<std::uint64_t>(segment.size_bytes) - end.size(), end)));
     return std::all_of(end.begin(), end.begin() + static_cast<std::ptrdiff_t>(read),
                        [](std::byte byte) { return byte == std::byte{0}; });
   }
@@ -213,7 +217,8 @@ class Loader {
     TRY(check_start(segment));
     if (cut_) return {};
     const std::string name = path(segment.base_offset, kLogSuffix);
-    ASSIGN_OR_RETURN(std::shared_ptr<runtime::File> file, disk_.open(name, OpenMode::read_write));
+    ASSIGN_OR_RETURN(std::shared_ptr<runtime::File> file,
+                     or_unreadable(disk_.open(name, OpenMode::read_write)));
     SegmentIndexes indexes;
     std::int64_t unsynced_from = segment.size_bytes;
     const VisitBatch visit = [&](const record::BatchView& batch, std::int64_t position) {
@@ -223,8 +228,9 @@ class Loader {
       if (auto aborted = batch.has_producer_id() ? note_producer(log_.producers, batch, batch) : std::nullopt)
         indexes.aborted.push_back(*aborted);
     };
-    ASSIGN_OR_RETURN(SegmentScan scan, scan_segment(*file, 0, segment.size_bytes, segment.base_offset,
-                                                    contiguous_from(), visit));
+    ASSIGN_OR_RETURN(SegmentScan scan,
+                     or_unreadable(scan_segment(*file, 0, segment.size_bytes, segment.base_offset,
+                                                contiguous_from(), visit)));
     log_.end_offset = scan.next_offset;
     const bool shortened = scan.damage.has_value();
     if (scan.damage) TRY(drop_padding(segment, *file, scan));
@@ -246,7 +252,7 @@ class Loader {
       const auto at = static_cast<std::uint64_t>(position);
       const auto left = static_cast<std::size_t>(end - position);
       const MutableBytes bytes = MutableBytes(piece).first(std::min(piece.size(), left));
-      ASSIGN_OR_RETURN(const std::size_t read, file.read_at(at, bytes));
+      ASSIGN_OR_RETURN(const std::size_t read, or_unreadable(file.read_at(at, bytes)));
       TRY(file.write_at(at, bytes.first(read)));
       if (read == 0) return {};
       position += static_cast<std::int64_t>(read);
@@ -280,7 +286,8 @@ class Loader {
 
   // A preallocated file that was not cut in order ends in zeros.
   Status drop_padding(Segment& segment, runtime::File& file, SegmentScan& scan) {
-    ASSIGN_OR_RETURN(const bool padding, is_padding(file, scan.valid_bytes, segment.size_bytes));
+    ASSIGN_OR_RETURN(const bool padding,
+                     or_unreadable(is_padding(file, scan.valid_bytes, segment.size_bytes)));
     if (!padding) return {};
     scan.damage.reset();
     TRY(file.truncate(static_cast<std::uint64_t>(scan.valid_bytes)));
@@ -297,8 +304,8 @@ class Loader {
                                      std::to_string(options_.recovery_point) + ": " + *scan.damage);
     }
     if (!options_.refilled) {
-      ASSIGN_OR_RETURN(const bool inside,
-                       damage_is_inside(file, scan.valid_bytes, segment.size_bytes, scan.next_offset));
+      ASSIGN_OR_RETURN(const bool inside, or_unreadable(damage_is_inside(
+                                              file, scan.valid_bytes, segment.size_bytes, scan.next_offset)));
       if (inside) return fail(Errc::corrupt, where + ", with whole batches after it: " + *scan.damage);
     }
     TRY(file.truncate(static_cast<std::uint64_t>(scan.valid_bytes)));

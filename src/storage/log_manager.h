@@ -80,9 +80,9 @@ class LogManager {
     std::vector<std::string> notices;
   };
 
-  // Errc::corrupt when the commit log is damaged (names file and position); a partition that cannot be opened
-  // does not fail it (failures()). Errc::mismatch when the commit log has entries of partitions that `owns`
-  // says belong elsewhere.
+  // Errc::corrupt when the commit log is damaged (names file and position). A partition that cannot be opened
+  // does not fail it (failures()), nor one whose files the device cannot read (unreadable.h). Errc::mismatch
+  // when the commit log has entries of partitions that `owns` says belong elsewhere.
   static runtime::Task<Result<std::unique_ptr<LogManager>>> open(LogManagerContext context,
                                                                  LogManagerOptions options);
   // REQUIRES: close() has ended.
@@ -123,8 +123,8 @@ class LogManager {
   // Both checkpoint files.
   runtime::Task<Status> save_checkpoints();
 
-  // The first failure of the device, or null. From then on nothing is opened or checkpointed here, and the
-  // logs take no appends that would need the device; the folder works again after a restart.
+  // The first failed write or sync of the device, or null. From then on nothing is opened or checkpointed
+  // here, and the logs take no appends that would need the device; the folder works again after a restart.
   const Error* offline() const { return offline_ ? &*offline_ : nullptr; }
   // Called once, from the loop.
   void on_offline(std::function<void(const Error&)> callback);

@@ -4,6 +4,7 @@
 
 #include "storage/log_files.h"
 #include "storage/log_manager.h"
+#include "storage/unreadable.h"
 
 namespace moldau::storage {
 
@@ -29,7 +30,7 @@ Task<Status> LogManager::load_parked() {
                       }));
   for (const ParkedFile& file : files) {
     auto read = co_await context_.pool.run(Lane::background, context_.executor, [&] {
-      return read_parked(context_.disk, parked_path(file.partition), file.partition);
+      return or_unreadable(read_parked(context_.disk, parked_path(file.partition), file.partition));
     });
     if (!read && read.error().code != Errc::corrupt) co_return fail(std::move(read).error());
     adopt_parked(file.partition, std::move(read));

@@ -6,6 +6,7 @@
 #include "storage/log.h"
 #include "storage/log_files.h"
 #include "storage/segment_scan.h"
+#include "storage/unreadable.h"
 
 namespace moldau::storage {
 
@@ -119,7 +120,7 @@ Result<CutSegment> cut_file(runtime::File& file, Offset base_offset, std::int64_
   };
   constexpr Offset kGapsAllowed = std::numeric_limits<Offset>::max();
   ASSIGN_OR_RETURN(const SegmentScan scan,
-                   scan_segment(file, 0, file_bytes, base_offset, kGapsAllowed, visit));
+                   or_unreadable(scan_segment(file, 0, file_bytes, base_offset, kGapsAllowed, visit)));
   if (scan.damage && !cut) return fail(Errc::corrupt, *scan.damage);
   if (left.size_bytes < file_bytes) TRY(file.truncate(static_cast<std::uint64_t>(left.size_bytes)));
   TRY(file.sync_data());
@@ -241,7 +242,7 @@ Task<Status> Log::rebuild_producers() {
   producers_ = std::move(table);
   while (from < end_offset_.value()) {
     auto piece = co_await read_from(from, 1 << 20, end_offset_.value(), true);
-    if (!piece) co_return fail(piece.error().cause, std::move(piece.error().message));
+    if (!piece) co_return fail(unreadable({piece.error().cause, std::move(piece.error().message)}));
     if (piece->batches.empty()) co_return Status();
     for (const Slice& slice : piece->batches) note_producers(slice);
     from = piece->next_offset;

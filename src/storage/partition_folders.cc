@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "storage/log_files.h"
+#include "storage/unreadable.h"
 
 namespace moldau::storage {
 
@@ -15,11 +16,13 @@ bool ends_with(std::string_view name, std::string_view suffix) { return name.end
 
 Status read_identity(runtime::Disk& disk, const std::string& path, PartitionFolder& folder) {
   const std::string file = path + "/" + std::string(kPartitionMetadataFile);
-  const auto contents = runtime::read_file(disk, file, kMaxMetadataBytes);
-  if (!contents && contents.error().code == Errc::not_found) return {};
-  if (!contents && contents.error().code != Errc::too_large) return fail(contents.error());
+  const auto contents = or_unreadable(runtime::read_file(disk, file, kMaxMetadataBytes));
   if (contents) folder.topic_id = parse_partition_metadata(as_text(*contents));
-  if (!folder.topic_id) folder.damage = Error{Errc::corrupt, file + " does not name a topic id"};
+  const Errc code = contents ? Errc::corrupt : contents.error().code;
+  if (folder.topic_id || code == Errc::not_found) return {};
+  if (code != Errc::corrupt && code != Errc::too_large) return fail(contents.error());
+  const bool unread = !contents && code == Errc::corrupt;
+  folder.damage = unread ? contents.error() : Error{Errc::corrupt, file + " does not name a topic id"};
   return {};
 }
 
@@ -56,8 +59,10 @@ Result<FolderScan> scan_partition_folders(runtime::Disk& disk, const std::string
       PartitionFolder folder{.name = entry.name, .partition = *std::move(partition)};
       const std::string path = data_folder + "/" + entry.name;
       TRY(read_identity(disk, path, folder));
-      ASSIGN_OR_RETURN(const auto files, disk.list(path));
-      folder.empty = files.empty();
+      const auto files = or_unreadable(disk.list(path));
+      if (!files && files.error().code != Errc::corrupt) return fail(files.error());
+      if (!files) folder.damage = files.error();
+      folder.empty = files && files->empty();
       scan.partitions.push_back(std::move(folder));
     }
   }

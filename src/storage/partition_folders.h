@@ -21,7 +21,7 @@ struct PartitionFolder {
   std::string name;  // "<topic>-<partition>"
   TopicPartition partition;
   std::optional<TopicId> topic_id;  // from partition.metadata; empty when there is no such file
-  std::optional<Error> damage;      // Errc::corrupt: partition.metadata cannot be read
+  std::optional<Error> damage;      // Errc::corrupt: partition.metadata, or the folder, cannot be read
   bool empty = false;
 };
 

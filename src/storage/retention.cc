@@ -3,6 +3,7 @@
 
 #include "storage/log.h"
 #include "storage/log_files.h"
+#include "storage/unreadable.h"
 #include "storage/unlinking.h"
 
 namespace moldau::storage {
@@ -52,7 +53,8 @@ Task<Result<std::size_t>> Log::count_expired(TimestampMs now_ms, Offset high_wat
     const bool last = i + 1 == segments.size();
     const Offset end = last ? end_offset_.value() : segments[i + 1]->base_offset;
     if (segment.size_bytes == 0 && last) co_return i;
-    if (Status status = co_await load(segments[i]); !status) co_return fail(std::move(status).error());
+    if (Status status = co_await load(segments[i]); !status)
+      co_return fail(unreadable(std::move(status).error()));
     const bool below_start = !last && end <= log_start_offset_;
     if (end > high_watermark || !(below_start || expired(segment, now_ms, size_left))) co_return i;
     size_left -= segment.size_bytes;

@@ -53,6 +53,7 @@ void Drive::disarm() {
 void Drive::fail_reads(const std::string& path, std::uint64_t offset, std::uint64_t length) {
   const NodeRef node = tree_.find(path);
   MOLDAU_ASSERT(node && !node->is_directory, "no such file to damage");
+  counters_.fire(Fault::bad_sector);
   node->body.damage(offset, length);
 }
 

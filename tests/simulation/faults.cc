@@ -24,6 +24,8 @@ std::string_view name_of(Fault fault) {
       return "open_no_descriptors";
     case Fault::bit_flip:
       return "bit_flip";
+    case Fault::bad_sector:
+      return "bad_sector";
     case Fault::misdirected_write:
       return "misdirected_write";
     case Fault::power_loss:

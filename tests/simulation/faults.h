@@ -20,6 +20,7 @@ enum class Fault : std::uint8_t {
   short_cached_read,    // read_cached_at gives fewer bytes than are there
   open_no_descriptors,  // EMFILE or ENFILE
   bit_flip,
+  bad_sector,         // planted in a closed segment; read_error counts the reads that met it
   misdirected_write,  // the bytes went to another offset of the same file
   power_loss,
   lost_sector,  // an unsynced sector that power loss reverted

@@ -140,6 +140,22 @@ TEST_F(CheckpointFile, PartsOfSeveralManagersShareOneFile) {
   EXPECT_EQ(read_offset_checkpoint(world_.disk(), kPath).value(), expected);
 }
 
+// A manager that is offline does not take its names out any more: who gives a name to a new log does.
+TEST_F(CheckpointFile, ANameIsTakenOutOfWhatEveryManagerSaid) {
+  write("0\n1\nunclaimed 0 5\n");
+  auto shared =
+      world_.run(SharedCheckpoint::load(world_.shard(0), world_.pool(), world_.disk(), kPath)).value();
+  ASSERT_TRUE(world_.run(shared->update(0, {{{"a", 0}, 50}, {{"b", 0}, 1}})));
+  EXPECT_TRUE(shared->mentions({"a", 0}));
+  EXPECT_TRUE(shared->mentions({"unclaimed", 0}));
+  EXPECT_FALSE(shared->mentions({"a", 1}));
+  ASSERT_TRUE(world_.run(shared->update(1, {{{"c", 0}, 2}}, {{"a", 0}, {"unclaimed", 0}})));
+  EXPECT_FALSE(shared->mentions({"a", 0}));
+  EXPECT_FALSE(shared->mentions({"unclaimed", 0}));
+  const OffsetCheckpoint expected{{{"b", 0}, 1}, {{"c", 0}, 2}};
+  EXPECT_EQ(read_offset_checkpoint(world_.disk(), kPath).value(), expected);
+}
+
 TEST_F(CheckpointFile, UpdatesThatComeTogetherShareWrites) {
   auto shared =
       world_.run(SharedCheckpoint::load(world_.shard(0), world_.pool(), world_.disk(), kPath)).value();

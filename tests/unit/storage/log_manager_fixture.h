@@ -116,6 +116,7 @@ class ManagerHarness {
 
   LogManager& manager() { return *manager_; }
   bool opened() const { return manager_ != nullptr; }
+  SharedCheckpoint& recovery_points() { return *recovery_points_; }
   SharedCheckpoint& log_starts() { return *log_starts_; }
   DataDirectory& directory() { return *directory_; }
 

@@ -189,6 +189,22 @@ TEST_F(Manager, ST_20_ARecreatedTopicNeverAdoptsOldFiles) {
 }
 
 // The deletion did not reach this node before it died: the folder has the wrong id for its name.
+// The deleted topic was another manager's, of another commit log, whose folder went offline before it could
+// say so.
+TEST_F(Manager, ST_20_ANewLogInheritsNoCheckpointThatAnotherManagerLeft) {
+  ASSERT_TRUE(harness_.open());
+  ASSERT_TRUE(world_.run(harness_.recovery_points().update(1, {{{"a", 0}, 50}})));
+  ASSERT_TRUE(world_.run(harness_.log_starts().update(1, {{{"a", 0}, 8}})));
+  harness_.append(*harness_.log("a", kAnew).value(), 10);
+  ASSERT_TRUE(world_.run(harness_.manager().flush_all()));
+  ASSERT_TRUE(world_.run(harness_.manager().save_checkpoints()));
+  reopen(true);
+  const auto log = harness_.log("a", kAnew);
+  ASSERT_TRUE(log) << log.error().message;
+  EXPECT_EQ((*log)->log_start_offset(), 0);
+  harness_.expect_records(**log, 10);
+}
+
 TEST_F(Manager, ST_20_AFolderOfAnotherTopicIdIsPutAside) {
   ASSERT_TRUE(harness_.open());
   harness_.append(*harness_.log("a", kA).value(), 30);
@@ -374,6 +390,82 @@ TEST_F(Manager, ST_04_ADamagedPartitionIsReportedAndTheOthersServe) {
   ASSERT_TRUE(world_.run(harness_.manager().remove({kA, 0})));
   EXPECT_FALSE(exists("a-0"));
   EXPECT_EQ(harness_.log("a", kAnew).value()->end_offset().value(), 0);
+}
+
+// A bad sector in one partition: it is refused like a damaged one, and the folder stays online.
+TEST_F(Manager, ST_04_APartitionThatCannotBeReadIsReportedAndTheOthersServe) {
+  const std::string segment = kManaged + "/a-0/00000000000000000000.log";
+  ASSERT_TRUE(harness_.open());
+  harness_.append(*harness_.log("a", kA).value(), 10);
+  harness_.append(*harness_.log("b", kB).value(), 5);
+  ASSERT_TRUE(world_.run(harness_.manager().flush_all()));
+  harness_.append(*harness_.log("a", kA).value(), 1);
+  const auto before = world_.drive().contents(segment);
+  world_.drive().fail_reads(segment, 200, 1);
+  Offset end = 5;
+  for (const bool crash : {true, false, true}) {
+    if (crash) harness_.die(true);
+    if (!crash) EXPECT_TRUE(harness_.close());
+    ASSERT_TRUE(harness_.open());
+    ASSERT_EQ(harness_.manager().failures().size(), 1U);
+    const Error error = harness_.manager().failures().at({kA, 0});
+    EXPECT_EQ(error.code, Errc::corrupt);
+    EXPECT_NE(error.message.find(segment), std::string::npos) << error.message;
+    EXPECT_EQ(harness_.log("a", kA).error().code, Errc::corrupt);
+    end = harness_.append(*harness_.log("b", kB).value(), 5);
+    ASSERT_TRUE(world_.run(harness_.manager().flush_all()));
+    ASSERT_TRUE(world_.run(harness_.manager().save_checkpoints()));
+    EXPECT_EQ(harness_.manager().offline(), nullptr);
+  }
+  harness_.expect_records(*harness_.log("b", kB).value(), end);
+  EXPECT_EQ(world_.drive().contents(segment), before) << "nothing was cut";
+  ASSERT_TRUE(world_.run(harness_.manager().remove({kA, 0})));
+  EXPECT_EQ(harness_.log("a", kAnew).value()->end_offset().value(), 0);
+}
+
+TEST_F(Manager, ST_04_FilesBesideTheSegmentsThatCannotBeReadTakeNothingElseAway) {
+  ASSERT_TRUE(harness_.open());
+  harness_.append(*harness_.log("a", kA).value(), 10);
+  harness_.append(*harness_.log("b", kB).value(), 5);
+  ASSERT_TRUE(harness_.close());
+  for (const std::string name : {"leader-epoch-checkpoint", "00000000000000000000.index",
+                                 "00000000000000000010.snapshot", "partition.metadata"}) {
+    world_.drive().fail_reads(kManaged + "/a-0/" + name, 0, 1);
+    const Status opened = harness_.open();
+    ASSERT_TRUE(opened) << name << ": " << opened.error().message;
+    const auto log = harness_.log("a", kA);
+    EXPECT_EQ(log.has_value(), name != "partition.metadata") << name;
+    if (log) harness_.expect_records(**log, 10);
+    harness_.expect_records(*harness_.log("b", kB).value(), 5);
+    EXPECT_EQ(harness_.manager().offline(), nullptr) << name;
+    if (log) ASSERT_TRUE(harness_.close()) << name;
+  }
+}
+
+// A closed segment is not read by a start: who reads its records, and retention, find out.
+TEST_F(Manager, ST_04_AClosedSegmentThatCannotBeReadIsAStorageErrorOfItsRecordsAlone) {
+  LogConfig config;
+  config.segment_bytes = 1000;
+  config.retention_ms = -1;
+  ASSERT_TRUE(harness_.open());
+  const Offset end = harness_.append(*harness_.log("a", kA, 0, config).value(), 20);
+  ASSERT_TRUE(harness_.close());
+  const std::string stem = kManaged + "/a-0/00000000000000000000";
+  world_.drive().fail_reads(stem + ".log", 0, 1);
+  for (const bool indexed : {true, false}) {
+    if (!indexed) ASSERT_TRUE(world_.disk().remove_file(stem + ".index"));
+    ASSERT_TRUE(harness_.open());
+    Log& log = *harness_.log("a", kA, 0, config).value();
+    ASSERT_GT(log.segment_count(), 1U);
+    const auto refused = world_.run(log.read(0, 1000, end, true));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, LogErrorCode::kafka_storage_error);
+    EXPECT_TRUE(world_.run(log.read(end - 1, 1000, end, true)));
+    EXPECT_EQ(world_.run(harness_.manager().run_retention()).has_value(), indexed);
+    EXPECT_EQ(harness_.manager().offline(), nullptr);
+    EXPECT_EQ(harness_.append(log, 1), end + (indexed ? 1 : 2));
+    ASSERT_TRUE(harness_.close());
+  }
 }
 
 // The checkpoint that would tell is gone too: nothing in the commit log explains the damage, so it is no torn
