@@ -29,6 +29,7 @@ class Loader {
     log_.directory_exists = true;
     TRY(check_partition_metadata());
     TRY(sort_files(*entries));
+    if (options_.foreign && options_.clean_shutdown) TRY(sync_files(*entries));
     if (log_.segments.empty()) return nothing();
     TRY(load_epochs());
     if (!options_.clean_shutdown || !open_cleanly()) TRY(recover());
@@ -77,6 +78,18 @@ class Loader {
       }
     }
     return {};
+  }
+
+  // Nobody knows whether what was copied here is on the device, and it becomes the recovery point.
+  Status sync_files(const std::vector<runtime::DirectoryEntry>& entries) {
+    for (const runtime::DirectoryEntry& entry : entries) {
+      if (entry.is_directory || is_left_over(entry.name)) continue;
+      ASSIGN_OR_RETURN(const auto file, or_unreadable(disk_.open(options_.directory + "/" + entry.name,
+                                                                 OpenMode::read_write)));
+      TRY(file->sync_data());
+    }
+    TRY(disk_.sync_directory(options_.directory));
+    return disk_.sync_directory(runtime::directory_of(options_.directory));
   }
 
   static bool is_left_over(std::string_view name) {

@@ -263,6 +263,7 @@ class LogManager {
   std::function<Offset(const TopicIdPartition&)> high_watermark_;
   LoadReport report_;
   std::vector<TopicIdPartition> replayed_;  // while loading
+  bool adopted_ = false;                    // a log that no checkpoint knew was opened
 
   std::optional<Error> offline_;
   std::function<void(const Error&)> on_offline_;

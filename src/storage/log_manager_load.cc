@@ -37,6 +37,9 @@ Task<Status> LogManager::load() {
   co_await claim(context_.log_starts, log_starts());
   report_.logs = logs_.size();
   loaded_ = true;
+  // Said before a crash can take the gaps of a copied folder for a torn tail. On a full disk it is said
+  // later.
+  if (adopted_) static_cast<void>(co_await save_checkpoints());
   co_return Status();
 }
 
@@ -112,9 +115,11 @@ Task<void> LogManager::load_folder(PartitionFolder folder) {
   co_await recoveries_.acquire(1);
   const LogIdentity identity = identity_of(folder.partition, *folder.topic_id);
   const TopicIdPartition id = identity.id();
-  auto log = co_await open_log(identity, options_.default_config, known_of(identity));
+  const LogOpenOptions how = known_of(identity);
+  auto log = co_await open_log(identity, options_.default_config, how);
   recoveries_.release(1);
   if (log) {
+    adopted_ |= how.foreign;
     host(std::move(*log));
     static_cast<void>(co_await settle_parked(id));
   } else {

@@ -402,6 +402,17 @@ class Foreign : public Parked {
     write("00000000000000000040.log", {batch(40), batch(44)});
     open();
   }
+  void copy_again() {
+    std::map<std::string, std::vector<std::byte>> files;
+    for (const auto& entry : *world_.disk().list(kManaged + "/a-0"))
+      files[kManaged + "/a-0/" + entry.name] = *world_.drive().contents(kManaged + "/a-0/" + entry.name);
+    ASSERT_TRUE(runtime::remove_tree(world_.disk(), kManaged + "/a-0"));
+    ASSERT_TRUE(world_.disk().create_directories(kManaged + "/a-0"));
+    for (const auto& [path, bytes] : files)
+      ASSERT_TRUE((*world_.disk().open(path, runtime::OpenMode::create_new))->write_at(0, bytes));
+    for (const std::string name : {"recovery-point-offset-checkpoint", "log-start-offset-checkpoint"})
+      ASSERT_TRUE(runtime::write_file_atomically(world_.disk(), kManaged + "/" + name, as_bytes("0\n0\n")));
+  }
   void expect_offsets(const std::vector<Offset>& expected) {
     Log& log = whole("a", kA);
     std::vector<Offset> found;
@@ -430,6 +441,25 @@ TEST_F(Foreign, GapsOfCompactionAreNoDamage) {
   ASSERT_TRUE(harness_.close());
   open();
   expect_offsets({3, 4, 9, 25, 31, 40, 44, 45, 46});
+}
+
+// A crash before any checkpoint was due: the gaps are no torn tail, and what was copied is on the device.
+TEST_F(Foreign, ST_02_APowerLossRightAfterTheFirstStartTakesNothing) {
+  config_.cleanup_compact = true;
+  for (const bool companions : {false, true}) {
+    copy_in();
+    if (companions) {  // a folder with all that an orderly stop leaves in it, copied and not synced
+      ASSERT_TRUE(harness_.close());
+      copy_again();
+      open();
+    }
+    reopen();
+    EXPECT_TRUE(harness_.manager().failures().empty());
+    expect_offsets({3, 4, 9, 25, 31, 40, 44});
+    reopen();
+    expect_offsets({3, 4, 9, 25, 31, 40, 44});
+    ASSERT_TRUE(world_.run(harness_.manager().remove({kA, 0})));
+  }
 }
 
 // Whether something is missing between segments that were durable is known with the topic's own config.
