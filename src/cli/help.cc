@@ -139,9 +139,9 @@ std::string moldau_overview() {
   }
   return "Moldau: a log broker that speaks Kafka's protocol\n\nUsage: moldau COMMAND [flags]\n\nCommands:\n" +
          in_columns(lines) + "\nFlags of every command:\n" + flags_text(global_flags()) +
-         "\nAlso: moldau help COMMAND, moldau help format, offsets or filter, and Kafka's tools by their "
-         "names "
-         "(moldau kafka-topics …).\n";
+         "\nAlso: moldau help COMMAND; moldau help format, offsets or filter; moldau -X help; and Kafka's "
+         "tools\n"
+         "by their names (moldau kafka-topics …).\n";
 }
 
 std::string moldau_help(const std::vector<std::string>& words) {

@@ -1,6 +1,7 @@
 // start, stop, status, and Kafka's kafka-server-start and kafka-server-stop.
 #include <algorithm>
 #include <csignal>
+#include <set>
 
 #include "cli/handlers.h"
 #include "cli/http_get.h"
@@ -31,6 +32,21 @@ std::optional<std::int64_t> running_pid(Session& session, const std::string& dat
   const auto pid = read_pid(session.invocation, data_dir);
   if (!pid || !is_running_node(session.environment, *pid)) return std::nullopt;
   return *pid;
+}
+
+// "; nodes run on /a, /b": those of this machine whose folder can be told, and is really theirs.
+std::string running_elsewhere(Session& session) {
+  constexpr std::size_t kMost = 5;
+  std::set<std::string> folders;
+  for (const Environment::Process& process : session.environment.processes()) {
+    const auto settings = settings_of_process(session, process);
+    if (!settings || folders.size() == kMost) continue;
+    const auto pid = read_pid(session.invocation, settings->data_dir);
+    if (pid && *pid == process.pid) folders.insert(settings->data_dir);
+  }
+  std::string out;
+  for (const std::string& folder : folders) out += (out.empty() ? "; nodes run on " : ", ") + folder;
+  return out;
 }
 
 std::optional<std::string> file_of(const Environment::Process& process) {
@@ -79,7 +95,8 @@ Answer<Exit> stop(Session& session) {
   if (!data_dir) return std::unexpected(data_dir.error());
   const auto pid = running_pid(session, *data_dir);
   if (!pid)
-    return trouble(Exit::not_found, "no node runs on " + *data_dir, {}, "name its folder with --data-dir");
+    return trouble(Exit::not_found, "no node runs on " + *data_dir, {},
+                   "name its folder with --data-dir" + running_elsewhere(session));
   const auto patience = session.arguments.duration_or("wait", std::chrono::seconds(60));
   if (!patience) return std::unexpected(patience.error());
   if (const Status asked = session.environment.send_signal(*pid, SIGTERM); !asked)

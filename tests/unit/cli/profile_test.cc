@@ -1,6 +1,7 @@
 // Profiles: which source names the cluster, what is refused, and what the commands make of the file.
 #include "cli/profile.h"
 
+#include "base/random.h"
 #include "cli/cluster_guard.h"
 #include "cli/command.h"
 #include "cli/profile_commands.h"
@@ -231,6 +232,24 @@ TEST_F(ProfileTest, CreateUseRenameDelete) {
   EXPECT_EQ(run({"moldau", "profile", "print"}), 5);
   EXPECT_EQ(run({"moldau", "profile", "print", "local"}), 0);
   EXPECT_EQ(out.text, "# local\nbrokers: [localhost:9092]\n");
+}
+
+TEST_F(ProfileTest, AnyTextSurvivesTheFile) {
+  constexpr std::string_view kLetters[] = {"a",  "Z", "0", " ",  ":",    "#",    "-",   "'",    "\"",
+                                           "\\", "{", "}", "[",  "]",    ",",    "&",   "*",    "!",
+                                           "|",  ">", "%", "@",  "`",    "\n",   "\t",  "\x01", "é",
+                                           "~",  "?", "=", "<<", "null", "true", "---", "..."};
+  Random random(11);
+  for (int round = 0; round < 2000; ++round) {
+    std::string text;
+    for (std::int64_t left = random.between(1, 6); left > 0; --left)
+      text += kLetters[random.below(std::size(kLetters))];
+    ProfileFile file;
+    file.profiles["p"] = {{"description", text}, {"sasl.user", text}, {"brokers", "a:1,b:2"}};
+    const auto again = parse_profiles(text_of(file), "f");
+    ASSERT_TRUE(again.problems.empty()) << text << "\n" << again.problems.front().to_string();
+    ASSERT_EQ(again.value, file) << text_of(file);
+  }
 }
 
 TEST_F(ProfileTest, UseAndClearKeepTheFilesComments) {

@@ -144,8 +144,12 @@ TEST_F(RunTest, StopAndStatusReadThePidFile) {
                            "127.0.0.1:1234",  "--set", "admin.enabled=false"};
   EXPECT_EQ(run({"moldau", "status", "--data-dir", "/data"}), 0);
   EXPECT_TRUE(printed("plaintext://127.0.0.1:1234") || printed("PLAINTEXT://127.0.0.1:1234")) << out.text;
+  EXPECT_EQ(run({"moldau", "stop", "--data-dir", "/elsewhere"}), 5);
+  EXPECT_TRUE(told("; nodes run on /data\n")) << err.text;
   EXPECT_EQ(run({"moldau", "stop", "--data-dir", "/data"}), 0);
   EXPECT_EQ(environment.signals.size(), 1U);
+  EXPECT_EQ(run({"moldau", "stop", "--data-dir", "/elsewhere"}), 5);
+  EXPECT_FALSE(told("nodes run on"));
 }
 
 TEST_F(RunTest, KafkaServerStop) {
