@@ -3,8 +3,8 @@
 
 #include "storage/log.h"
 #include "storage/log_files.h"
-#include "storage/unreadable.h"
 #include "storage/unlinking.h"
+#include "storage/unreadable.h"
 
 namespace moldau::storage {
 
