@@ -179,8 +179,10 @@ class SingleNode {
     if (bytes->size() < record::kHeaderSize) return;
     world_.note("damage to " + victim.path);
     auditor_.on_damage(victim.key);
-    machine_.drive().flip_bit(victim.path, draw_checked_byte(*bytes),
-                              static_cast<unsigned>(random_.below(8)));
+    const std::uint64_t at = draw_checked_byte(*bytes);
+    const auto bit = static_cast<unsigned>(random_.below(8));
+    at % 3 == 0 ? machine_.drive().fail_reads(victim.path, at, 1)
+                : machine_.drive().flip_bit(victim.path, at, bit);
   }
 
   // A byte of some batch that its length or checksum covers: base offset and leader epoch have none.
