@@ -19,6 +19,7 @@ ClusterAnswer topic_add_partitions(ClusterSession& session);
 ClusterAnswer topic_delete(ClusterSession& session);
 ClusterAnswer topic_trim(ClusterSession& session);
 ClusterAnswer topic_offsets(ClusterSession& session);
+ClusterAnswer topic_storage(ClusterSession& session);
 ClusterAnswer produce(ClusterSession& session);
 ClusterAnswer consume(ClusterSession& session);
 ClusterAnswer cluster_info(ClusterSession& session);
