@@ -24,6 +24,9 @@ struct Command {
 
 // `moldau <name>`.
 std::span<const Command> moldau_commands();
+// A part of them: `moldau perf …`.
+std::vector<Command> perf_commands();
+inline constexpr std::string_view kCodecs = "none,gzip,snappy,lz4,zstd";
 // Flags that every `moldau` command takes.
 std::span<const Flag> global_flags();
 

@@ -203,11 +203,11 @@ ClusterAnswer consume(ClusterSession& session) {
   std::int64_t count = 0;
   std::string text;
   const auto visit = [&](const PrintedRecord& printed) {
-    if (!plan->filter(printed)) return true;
+    if (!plan->filter(printed)) return Visit::go_on;
     plan->print(text, printed, ++count);
     session.out().put(text);
     text.clear();
-    return count < plan->count && !session.out().broken();
+    return go_on_if(count < plan->count && !session.out().broken());
   };
   const auto end = co_await read_records(session, plan->options, std::move(*spans), std::move(plan->limits),
                                          visit, [&] { session.out().flush(); });

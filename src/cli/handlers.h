@@ -37,6 +37,9 @@ Answer<Exit> config_print_defaults(Session& session);
 Answer<Exit> config_convert(Session& session);
 ClusterAnswer perf_produce(ClusterSession& session);
 ClusterAnswer perf_consume(ClusterSession& session);
+ClusterAnswer perf_e2e(ClusterSession& session);
+ClusterAnswer perf_mix(ClusterSession& session);
+ClusterAnswer perf_compare(ClusterSession& session);
 Answer<Exit> dump_log(Session& session);
 Answer<Exit> explain(Session& session);
 Answer<Exit> completion(Session& session);
@@ -68,5 +71,6 @@ ClusterAnswer kafka_features_update(ClusterSession& session);
 ClusterAnswer kafka_metadata_quorum(ClusterSession& session);
 ClusterAnswer kafka_producer_perf_test(ClusterSession& session);
 ClusterAnswer kafka_consumer_perf_test(ClusterSession& session);
+Answer<Exit> kafka_e2e_latency(Session& session);
 
 }  // namespace moldau::cli

@@ -98,6 +98,8 @@ std::vector<Command> make_commands() {
        &kafka_producer_perf_test},
       {"kafka-consumer-perf-test", "Measure consuming", "", Complete::none, consumer_perf_flags(),
        &kafka_consumer_perf_test},
+      {"kafka-e2e-latency", "Measure how long a record takes to a consumer",
+       "[BROKERS TOPIC N ACKS SIZE [FILE]]", Complete::none, e2e_latency_flags(), &kafka_e2e_latency},
   };
 }
 

@@ -139,12 +139,12 @@ Task<Answer<ReadEnd>> print_all(ClusterSession& session, Plan& plan, std::int64_
   const auto visit = [&](const PrintedRecord& printed) {
     std::string text;
     if (!plan.formatter.append(text, printed)) {
-      if (session.arguments().has("skip-message-on-error")) return true;
+      if (session.arguments().has("skip-message-on-error")) return Visit::go_on;
       undecodable = true;
-      return false;
+      return Visit::stop;
     }
     session.out().put(text);
-    return ++count < plan.most && !session.out().broken();
+    return go_on_if(++count < plan.most && !session.out().broken());
   };
   auto end = co_await read_records(session, plan.options, std::move(*spans), std::move(plan.limits), visit,
                                    [&] { session.out().flush(); });

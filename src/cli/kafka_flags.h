@@ -28,6 +28,7 @@ std::vector<Flag> console_producer_flags();
 std::vector<Flag> console_consumer_flags();
 std::vector<Flag> producer_perf_flags();
 std::vector<Flag> consumer_perf_flags();
+std::vector<Flag> e2e_latency_flags();
 // kafka_file_flags.cc: what works on folders and files.
 std::vector<Flag> dump_log_flags();
 std::vector<Flag> storage_flags();

@@ -26,7 +26,6 @@ constexpr Missing kMissing[] = {
     {"kafka-leader-election",
      "kafka-leader-election: elections by request are not available in this version"},
     {"kafka-client-metrics", "kafka-client-metrics: client metrics are not available in this version"},
-    {"kafka-e2e-latency", "kafka-e2e-latency: not available in this version; use kafka-producer-perf-test"},
     {"kafka-verifiable-producer", "kafka-verifiable-producer: not available in this version"},
     {"kafka-verifiable-consumer", "kafka-verifiable-consumer: not available in this version"},
     {"kafka-replica-verification", "kafka-replica-verification: not available in this version"},

@@ -129,4 +129,21 @@ std::vector<Flag> consumer_perf_flags() {
   };
 }
 
+std::vector<Flag> e2e_latency_flags() {
+  return {
+      kServer,
+      {"--topic", "NAME", "the topic"},
+      {"--num-records", "N", "records to send, one after the other"},
+      {"--producer-acks", "N", "1 or all"},
+      {"--record-size", "BYTES", "size of each value"},
+      {"--record-key-size", "BYTES", "size of each key (default: no key)"},
+      {"--num-headers", "N", "headers of each record"},
+      {"--record-header-key-size", "BYTES", "size of a header's key"},
+      {"--record-header-size", "BYTES", "size of a header's value"},
+      {"--command-config", "FILE", "properties of the clients"},
+      kHelp,
+      kVersionFlag,
+  };
+}
+
 }  // namespace moldau::cli

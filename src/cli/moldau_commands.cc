@@ -8,8 +8,6 @@
 namespace moldau::cli {
 namespace {
 
-constexpr std::string_view kCodecs = "none,gzip,snappy,lz4,zstd";
-
 const Flag kRegex{"-r,--regex", "", "the words are patterns (RE2); a whole name must match"};
 const Flag kPartitionList{"-p,--partitions", "0,1,4-6", "only these partitions"};
 
@@ -71,23 +69,6 @@ std::vector<Flag> consume_flags() {
        "only records for which it holds: 'value.level == \"error\"'; see: moldau help filter"},
       {"--exit-at-end", "", "stop at what is there now"},
       {"--idle-exit", "DUR", "stop when nothing came for so long"},
-  };
-}
-
-std::vector<Flag> perf_produce_flags() {
-  return {
-      {"--num-records", "N", "records to send"},
-      {"--record-size", "BYTES", "size of each value (default 100)"},
-      {"--rate", "N", "records a second; without it as fast as it goes"},
-      {"--duration", "DUR", "stop after this time"},
-      {"--warmup", "N", "records that are sent but not counted"},
-      {"--payload-file", "FILE", "lines to send", {}, Complete::file},
-      {"--key-range", "N", "keys 0 to N-1 in turn"},
-      {"--producers", "N", "so many producers share the load"},
-      {"--hdr", "FILE", "write the latencies as an HdrHistogram's percentiles (.hgrm)", {}, Complete::file},
-      {"-z,--compression", "CODEC", "none, gzip, snappy, lz4 or zstd", kCodecs},
-      {"--acks", "N", "-1 (all), 0 or 1", "-1,0,1,all"},
-      {"--json", "", "print the result as JSON"},
   };
 }
 
@@ -249,16 +230,6 @@ std::vector<Command> make_commands() {
        Complete::file,
        {},
        &config_convert},
-      {"perf produce", "Measure producing", "TOPIC", Complete::topic, perf_produce_flags(), &perf_produce},
-      {"perf consume",
-       "Measure consuming",
-       "TOPIC",
-       Complete::topic,
-       {{"--num-records", "N", "records to read"},
-        {"--from-latest", "", "only what comes from now on"},
-        {"--idle-exit", "DUR", "give up when nothing came for so long (default 10s)"},
-        {"--json", "", "print the result as JSON"}},
-       &perf_consume},
       {"debug dump-log",
        "Show what is in log files",
        "FILE...",
@@ -325,6 +296,7 @@ std::vector<Flag> make_global_flags() {
 std::span<const Command> moldau_commands() {
   static const std::vector<Command> kCommands = [] {
     auto commands = make_commands();
+    std::ranges::move(perf_commands(), std::back_inserter(commands));
     std::ranges::move(profile_commands(), std::back_inserter(commands));
     return commands;
   }();

@@ -50,7 +50,7 @@ Task<Answer<Measured>> measure(ClusterSession& session, Reading reading, OnRecor
     out.counts.bytes += static_cast<std::int64_t>((printed.record.key ? printed.record.key->size() : 0) +
                                                   (printed.record.value ? printed.record.value->size() : 0));
     on_record(out.counts);
-    return out.counts.records < reading.most;
+    return go_on_if(out.counts.records < reading.most);
   };
   const auto end = co_await read_records(session, reading.options, std::move(*spans), {.idle = reading.idle},
                                          visit, [&] { last = session.executor().now(); });

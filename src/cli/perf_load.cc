@@ -165,10 +165,12 @@ Task<Answer<void>> LoadRun::send(std::int64_t sent) {
   const std::string_view value = payload(sent, from);
   client::DeliveryCallback settled = [this, from, size = value.size(), generation = generation_](
                                          const client::Outcome<client::RecordMetadata>& outcome) {
-    if (!outcome)
+    if (!outcome) {
       failure_ = outcome.error();
-    else if (generation == generation_)
-      note(now() - from, size);
+      return;
+    }
+    ++acknowledged_;
+    if (generation == generation_) note(now() - from, size);
   };
   const client::NewRecord record{.topic = load_.topic, .key = key(sent), .value = as_bytes(value)};
   client::ProducerCore& producer = *producers_[static_cast<std::size_t>(sent) % producers_.size()];

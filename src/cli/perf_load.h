@@ -68,6 +68,8 @@ class LoadRun {
 
   // Of the records that count, until now acknowledged.
   const LatencyStats& total() const { return total_; }
+  // Those of the warm-up, too.
+  std::int64_t acknowledged() const { return acknowledged_; }
   std::int64_t bytes() const { return bytes_; }
   // From the start to the last acknowledgement.
   runtime::Duration elapsed() const { return std::max(last_acknowledged_, started_) - started_; }
@@ -97,6 +99,7 @@ class LoadRun {
   runtime::MonotonicTime started_{}, interval_started_{}, last_acknowledged_{};
   std::int64_t first_of_pace_ = 0, next_of_pace_ = 0;
   LatencyStats total_, interval_;
+  std::int64_t acknowledged_ = 0;
   std::int64_t bytes_ = 0, interval_bytes_ = 0;
   std::uint64_t generation_ = 0;
   std::optional<client::Failure> failure_;

@@ -17,6 +17,14 @@ void LatencyStats::add(runtime::Duration latency) {
   max_ms_ = std::max(max_ms_, ms);
 }
 
+void LatencyStats::add(const LatencyStats& others) {
+  for (std::size_t i = 0; i < kBuckets; ++i) counts_[i] += others.counts_[i];
+  count_ += others.count_;
+  total_ms_ += others.total_ms_;
+  total_ms2_ += others.total_ms2_;
+  max_ms_ = std::max(max_ms_, others.max_ms_);
+}
+
 void LatencyStats::clear() {
   std::ranges::fill(counts_, 0U);
   count_ = 0;

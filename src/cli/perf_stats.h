@@ -13,6 +13,7 @@ class LatencyStats {
  public:
   LatencyStats() : counts_(kBuckets) {}
   void add(runtime::Duration latency);
+  void add(const LatencyStats& others);
   void clear();
   std::int64_t count() const { return count_; }
   double mean_ms() const { return count_ == 0 ? 0 : total_ms_ / static_cast<double>(count_); }

@@ -40,7 +40,7 @@ class Reader {
     next_look_ = last_record + look_interval();
     while (endless_ || !ends_.empty()) {
       if (session_.interrupt.raised()) co_return ReadEnd::interrupted;
-      if (session_.out().broken()) co_return ReadEnd::stopped;
+      if (session_.out().broken() || (limits_.enough && limits_.enough())) co_return ReadEnd::stopped;
       const auto now = session_.executor().now();
       if (limits_.idle && now - last_record >= *limits_.idle) co_return ReadEnd::idle;
       if (limits_.on_silence && now - last_record >= kSilence) std::exchange(limits_.on_silence, {})();
@@ -49,7 +49,8 @@ class Reader {
       const auto lots = co_await consumer_.poll(now + std::min(limits_.idle.value_or(kPoll), kPoll));
       if (!lots) co_return trouble(trouble_of(lots.error(), "cannot read"));
       for (const client::FetchedRecords& lot : *lots) {
-        if (!hand_out(lot, visit)) co_return after_lot(), ReadEnd::stopped;
+        if (!co_await hand_out(lot, visit))
+          co_return after_lot(), session_.interrupt.raised() ? ReadEnd::interrupted : ReadEnd::stopped;
         last_record = session_.executor().now();
         limits_.on_silence = {};
       }
@@ -74,28 +75,32 @@ class Reader {
     }
   }
 
-  bool hand_out(const client::FetchedRecords& lot, const VisitRecord& visit) {
+  // False: the visitor has seen enough, or a signal came while it waited.
+  Task<bool> hand_out(const client::FetchedRecords& lot, const VisitRecord& visit) {
     const auto end = ends_.find({lot.topic, lot.partition});
     const client::PartitionBounds bounds = consumer_.bounds(lot.topic, lot.partition);
     std::size_t at = 0;
     for (const client::FetchedBatch& batch : lot.batches) {
       for (const std::size_t next = at + batch.records; at < next; ++at) {
         const record::RecordView& record = lot.records[at];
-        if (end != ends_.end() && record.offset >= end->second) return true;
-        if (!visit({.topic = lot.topic,
-                    .partition = lot.partition,
-                    .record = record,
-                    .leader_epoch = batch.leader_epoch,
-                    .log_start_offset = bounds.log_start_offset,
-                    .last_stable_offset = bounds.last_stable_offset,
-                    .high_watermark = bounds.high_watermark,
-                    .producer_id = batch.producer_id,
-                    .producer_epoch = batch.producer_epoch,
-                    .attributes = batch.attributes}))
-          return false;
+        if (end != ends_.end() && record.offset >= end->second) co_return true;
+        const Visit next_step = visit({.topic = lot.topic,
+                                       .partition = lot.partition,
+                                       .record = record,
+                                       .leader_epoch = batch.leader_epoch,
+                                       .log_start_offset = bounds.log_start_offset,
+                                       .last_stable_offset = bounds.last_stable_offset,
+                                       .high_watermark = bounds.high_watermark,
+                                       .producer_id = batch.producer_id,
+                                       .producer_epoch = batch.producer_epoch,
+                                       .attributes = batch.attributes});
+        if (next_step == Visit::stop) co_return false;
+        if (next_step != Visit::wait) continue;
+        co_await limits_.until_ready();
+        if (session_.interrupt.raised() || (limits_.enough && limits_.enough())) co_return false;
       }
     }
-    return true;
+    co_return true;
   }
 
   // Control records and what compaction removed take up offsets too: the position tells, not the records.

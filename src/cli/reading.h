@@ -33,7 +33,7 @@ runtime::Task<Answer<std::vector<TopicPartition>>> partitions_of(ClusterSession&
 
 enum class ReadEnd {
   complete,     // every span has been read
-  stopped,      // the visitor said so, or the reader of the output has gone
+  stopped,      // the visitor or `enough` said so, or the reader of the output has gone
   idle,         // nothing came for `idle`
   interrupted,  // a signal
 };
@@ -47,6 +47,10 @@ struct ReadLimits {
   PartitionsNow partitions_now;
   // Called once, when nothing at all came for 3 seconds.
   std::function<void()> on_silence;
+  // Asked several times a second: true stops the reading.
+  std::function<bool()> enough;
+  // What a visitor waits for that said Visit::wait.
+  std::function<runtime::Task<void>()> until_ready;
 };
 
 // What is told a person who waits for new records while the partitions hold older ones: for on_silence.
@@ -54,8 +58,11 @@ struct ReadLimits {
 runtime::Task<std::function<void()>> silence_hint(ClusterSession& session, const std::vector<ReadSpan>& spans,
                                                   std::string how);
 
-// False stops the reading.
-using VisitRecord = std::function<bool(const PrintedRecord&)>;
+// wait: the next record is handed out once ReadLimits::until_ready has ended; until then what the visitor
+// has seen of this one stays where it is.
+enum class Visit : std::uint8_t { go_on, wait, stop };
+constexpr Visit go_on_if(bool condition) { return condition ? Visit::go_on : Visit::stop; }
+using VisitRecord = std::function<Visit(const PrintedRecord&)>;
 // Called after each lot of records, before waiting for more.
 using AfterLot = std::function<void()>;
 
