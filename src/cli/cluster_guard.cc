@@ -14,7 +14,10 @@ constexpr std::string_view kChanging[] = {
     "cluster config set", "cluster config reset", "perf produce",         "perf e2e",   "perf mix",
 };
 
-bool terminal_takes_colour(const Invocation& invocation) {
+bool takes_colour(const Session& session) {
+  const std::string asked = session.arguments.text("color", "auto");
+  if (asked != "auto") return asked == "always";
+  const Invocation& invocation = session.invocation;
   const auto& environment = invocation.process.environment;
   const auto terminal = environment.find("TERM");
   const auto none = environment.find("NO_COLOR");
@@ -38,7 +41,7 @@ std::string color_on(std::string_view name) {
 std::string profile_label(const Session& session) {
   const NamedCluster& cluster = session.cluster;
   if (cluster.profile.empty()) return {};
-  const std::string on = terminal_takes_colour(session.invocation) ? color_on(cluster.color) : "";
+  const std::string on = takes_colour(session) ? color_on(cluster.color) : "";
   return on + "[" + cluster.profile + "]" + (on.empty() ? "" : "\x1b[0m") + " ";
 }
 

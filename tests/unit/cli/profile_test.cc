@@ -328,6 +328,8 @@ TEST_F(ProfileTest, ConfirmAlwaysAsksBeforeChanges) {
   EXPECT_FALSE(told("nothing was changed"));
   EXPECT_EQ(run({"moldau", "topic", "list"}), 1);
   EXPECT_TRUE(told("[prod]")) << "a profile with a colour is shown";
+  EXPECT_EQ(run({"moldau", "topic", "list", "--color", "never"}), 1);
+  EXPECT_TRUE(err.text.starts_with("[prod]")) << err.text;
   variables["NO_COLOR"] = "1";
   EXPECT_EQ(run({"moldau", "topic", "list"}), 1);
   EXPECT_TRUE(err.text.starts_with("[prod]")) << err.text;
