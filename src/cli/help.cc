@@ -90,6 +90,24 @@ constexpr std::string_view kOffsetHelp =
                          -1h30m (before now); T2 also 1h30m (after T1)
 )";
 
+constexpr std::string_view kProfileHelp =
+    R"(
+Which cluster a command talks to, stronger first: flags (-b), -X, --profile, MOLDAU_BROKERS, MOLDAU_PROFILE,
+.moldau.yaml in this folder or above it in its git repository, the current profile, localhost:9092.
+
+  current: prod                      # ~/.config/moldau/config.yaml, or $XDG_CONFIG_HOME/moldau/config.yaml
+  profiles:
+    local: {brokers: [localhost:9092]}
+    prod:
+      brokers: [k1:9092, k2:9092]
+      color: red                     # its name is shown on terminals
+      confirm: always                # whatever changes the cluster asks first; --yes answers
+      properties: {acks: all}        # of the client; moldau -X help shows these and all other keys
+  globals: {command_timeout: 30s, dial_timeout: 3s, no_default_cluster: false}
+
+A .moldau.yaml holds the keys of one profile, or profile: NAME.
+)";
+
 Json json_of(const Flag& flag) {
   Json::Array names;
   for (const std::string_view name : flag.spellings()) names.emplace_back(name);
@@ -155,7 +173,8 @@ std::string moldau_help(const std::vector<std::string>& words) {
     if (command.name == name)
       return help_of(command, "moldau ") + "\nFlags of every command:\n" + flags_text(global_flags());
   }
-  return commands_of_noun(name);
+  const std::string commands = commands_of_noun(name);
+  return name == "profile" ? commands + std::string(kProfileHelp) : commands;
 }
 
 std::string help_json() {

@@ -430,6 +430,19 @@ TEST_F(ProfileTest, AssignmentsAreListed) {
   EXPECT_EQ(environment.tasks, 0);
 }
 
+// What the help shows is a file that can be used.
+TEST_F(ProfileTest, HelpShowsAFile) {
+  EXPECT_EQ(run({"moldau", "help", "profile"}), 0);
+  EXPECT_TRUE(printed("profile import"));
+  const std::size_t from = out.text.find("  current: prod");
+  ASSERT_NE(from, std::string::npos);
+  const auto shown =
+      parse_profiles(out.text.substr(from, out.text.find("\n\nA .moldau.yaml", from) - from), "help");
+  EXPECT_TRUE(shown.problems.empty()) << shown.problems.front().to_string();
+  EXPECT_EQ(shown.value.profiles.size(), 2U);
+  EXPECT_EQ(shown.value.globals.size(), global_keys().size());
+}
+
 TEST_F(ProfileTest, CompletionKnowsProfiles) {
   files[kFile] = "profiles: {prod: {brokers: [p:1]}, prog: {brokers: [p:1]}, a: {brokers: [p:1]}}\n";
   run({"moldau", "__complete", "--", "profile", "use", "pro"});
