@@ -3,11 +3,15 @@
 namespace moldau::node {
 namespace {
 
-std::size_t fetch_session_slots(const config::Settings& settings) {
+// Of the memory for requests, which it is beside.
+constexpr std::uint64_t kSessionShare = 4;
+
+server::FetchSessionCache::Limits session_limits(const config::Settings& settings,
+                                                 std::uint64_t request_memory_bytes) {
   config::ConfigLayers layers;
   layers.static_broker = &settings.broker;
-  return static_cast<std::size_t>(
-      config::BrokerConfig(layers).int_of("max.incremental.fetch.session.cache.slots", 1000));
+  const auto slots = config::BrokerConfig(layers).int_of("max.incremental.fetch.session.cache.slots", 1000);
+  return {static_cast<std::size_t>(slots), static_cast<std::size_t>(request_memory_bytes / kSessionShare)};
 }
 
 }  // namespace
@@ -16,7 +20,8 @@ Shard::Shard(Parts parts)
     : registry_(parts.settings.metrics_series_cap),
       metrics_(registry_),
       images_(parts.world.shard(parts.index)),
-      fetch_sessions_(parts.index, parts.world.shard_count(), fetch_session_slots(parts.settings),
+      fetch_sessions_(parts.index, parts.world.shard_count(),
+                      session_limits(parts.settings, parts.request_memory_bytes),
                       Random(parts.world.entropy())),
       request_memory_(parts.world.shard(parts.index), parts.request_memory_bytes),
       broker_{parts.world,      parts.world.shard(parts.index),

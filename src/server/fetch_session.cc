@@ -15,6 +15,9 @@ constexpr std::int32_t kInitialEpoch = 0;   // a new session
 constexpr std::int16_t kTopicIdsFrom = 13;  // KIP-516
 constexpr runtime::Duration kEvictableAfter = std::chrono::milliseconds(120000);
 
+// Of a partition in a session: its list and map nodes, and the topic's name in both.
+std::size_t memory_of(const std::string& topic) { return 320 + 2 * topic.size(); }
+
 std::vector<FetchTarget> targets_of(const wire::FetchRequest& request) {
   std::vector<FetchTarget> targets;
   for (const auto& topic : request.topics) {
@@ -42,6 +45,7 @@ void FetchSession::upsert(FetchTarget target) {
     found->second->target = std::move(target);
     return;
   }
+  memory_bytes_ += memory_of(key.topic);
   entries_.push_back({std::move(target)});
   by_key_.emplace(std::move(key), std::prev(entries_.end()));
 }
@@ -49,6 +53,7 @@ void FetchSession::upsert(FetchTarget target) {
 void FetchSession::forget(const TopicId& topic_id, const std::string& topic, PartitionIndex partition) {
   const auto found = by_key_.find({topic_id, topic, partition});
   if (found == by_key_.end()) return;
+  memory_bytes_ -= memory_of(topic);
   entries_.erase(found->second);
   by_key_.erase(found);
 }
@@ -79,7 +84,7 @@ std::expected<FetchContext, ErrorCode> FetchSessionCache::begin(const wire::Fetc
                                                                 runtime::MonotonicTime now) {
   const bool uses_topic_ids = version >= kTopicIdsFrom;
   if (request.session_epoch == kFinalEpoch || request.session_epoch == kInitialEpoch) {
-    sessions_.erase(request.session_id);
+    if (const auto ended = sessions_.find(request.session_id); ended != sessions_.end()) erase(ended);
     FetchContext context{nullptr, true, targets_of(request)};
     if (request.session_epoch == kInitialEpoch) {
       context.session = create(context.targets, uses_topic_ids, now);
@@ -95,38 +100,58 @@ std::expected<FetchContext, ErrorCode> FetchSessionCache::begin(const wire::Fetc
   if (session.uses_topic_ids() != uses_topic_ids) {
     return std::unexpected(ErrorCode::fetch_session_topic_id_error);
   }
-  for (FetchTarget& target : targets_of(request)) session.upsert(std::move(target));
-  for (const auto& topic : request.forgotten_topics_data) {
-    for (const PartitionIndex partition : topic.partitions)
-      session.forget(topic.topic_id, topic.topic, partition);
+  update(session, request);
+  if (memory_bytes_ > limits_.memory_bytes) {
+    erase(found);  // its client comes again with all that it wants
+    return std::unexpected(ErrorCode::fetch_session_id_not_found);
   }
   FetchContext context{found->second, false, session.targets()};
   session.last_used_ = now;
   session.advance_epoch();
   if (session.size() == 0) {
-    sessions_.erase(found);
+    erase(found);
     context.session = nullptr;
   }
   return context;
 }
 
+void FetchSessionCache::update(FetchSession& session, const wire::FetchRequest& request) {
+  memory_bytes_ -= session.memory_bytes();
+  for (FetchTarget& target : targets_of(request)) session.upsert(std::move(target));
+  for (const auto& topic : request.forgotten_topics_data) {
+    for (const PartitionIndex partition : topic.partitions)
+      session.forget(topic.topic_id, topic.topic, partition);
+  }
+  memory_bytes_ += session.memory_bytes();
+}
+
+void FetchSessionCache::erase(Sessions::iterator session) {
+  memory_bytes_ -= session->second->memory_bytes();
+  sessions_.erase(session);
+}
+
 std::shared_ptr<FetchSession> FetchSessionCache::create(std::vector<FetchTarget> targets, bool uses_topic_ids,
                                                         runtime::MonotonicTime now) {
-  if (targets.empty() || !make_room(now)) return nullptr;
+  std::size_t memory_bytes = 0;
+  for (const FetchTarget& target : targets) memory_bytes += memory_of(target.topic);
+  if (targets.empty() || !make_room(memory_bytes, now)) return nullptr;
   auto session = std::make_shared<FetchSession>(unused_id(), uses_topic_ids);
   for (FetchTarget& target : targets) session->upsert(std::move(target));
   session->last_used_ = now;
+  memory_bytes_ += session->memory_bytes();
   sessions_.emplace(session->id(), session);
   return session;
 }
 
-// The session that was idle for longest gives way, if that was long enough.
-bool FetchSessionCache::make_room(runtime::MonotonicTime now) {
-  if (sessions_.size() < max_sessions_) return true;
-  const auto stalest = std::ranges::min_element(
-      sessions_, {}, [](const auto& entry) { return std::pair(entry.second->last_used_, entry.first); });
-  if (stalest == sessions_.end() || now - stalest->second->last_used_ < kEvictableAfter) return false;
-  sessions_.erase(stalest);
+// The sessions that were idle for longest give way, if that was long enough.
+bool FetchSessionCache::make_room(std::size_t memory_bytes, runtime::MonotonicTime now) {
+  if (memory_bytes > limits_.memory_bytes) return false;
+  while (sessions_.size() >= limits_.sessions || memory_bytes_ + memory_bytes > limits_.memory_bytes) {
+    const auto stalest = std::ranges::min_element(
+        sessions_, {}, [](const auto& entry) { return std::pair(entry.second->last_used_, entry.first); });
+    if (stalest == sessions_.end() || now - stalest->second->last_used_ < kEvictableAfter) return false;
+    erase(stalest);
+  }
   return true;
 }
 

@@ -44,6 +44,8 @@ class FetchSession {
 
   std::int32_t id() const { return id_; }
   std::size_t size() const { return entries_.size(); }
+  // What it takes in memory, about.
+  std::size_t memory_bytes() const { return memory_bytes_; }
   bool uses_topic_ids() const { return uses_topic_ids_; }
   std::int32_t next_epoch() const { return next_epoch_; }
   // In the order in which they are to be served.
@@ -81,6 +83,7 @@ class FetchSession {
   std::int32_t id_;
   bool uses_topic_ids_;
   std::int32_t next_epoch_ = 1;
+  std::size_t memory_bytes_ = 0;
   Entries entries_;
   std::unordered_map<Key, Entries::iterator, KeyHash> by_key_;
   runtime::MonotonicTime last_used_{};
@@ -93,10 +96,16 @@ struct FetchContext {
   std::vector<FetchTarget> targets;
 };
 
+// Bounded by the number of sessions, as in Kafka, and by what they take in memory. Who gets none fetches
+// without: that takes more bytes and is as good.
 class FetchSessionCache {
  public:
-  FetchSessionCache(unsigned shard, unsigned shard_count, std::size_t max_sessions, Random random)
-      : shard_(shard), shard_count_(shard_count), max_sessions_(max_sessions), random_(random) {}
+  struct Limits {
+    std::size_t sessions = 1000;
+    std::size_t memory_bytes = std::size_t{32} << 20;
+  };
+  FetchSessionCache(unsigned shard, unsigned shard_count, Limits limits, Random random)
+      : shard_(shard), shard_count_(shard_count), limits_(limits), random_(random) {}
 
   // The context of the request; or the error that the whole response carries.
   std::expected<FetchContext, wire::ErrorCode> begin(const wire::FetchRequest& request, std::int16_t version,
@@ -104,18 +113,24 @@ class FetchSessionCache {
   // The response with the outcomes that the client has to be told, in order.
   wire::FetchResponse finish(FetchContext context, std::vector<FetchOutcome> outcomes);
   std::size_t size() const { return sessions_.size(); }
+  std::size_t memory_bytes() const { return memory_bytes_; }
 
  private:
+  using Sessions = std::unordered_map<std::int32_t, std::shared_ptr<FetchSession>>;
+
   std::shared_ptr<FetchSession> create(std::vector<FetchTarget> targets, bool uses_topic_ids,
                                        runtime::MonotonicTime now);
-  bool make_room(runtime::MonotonicTime now);
+  bool make_room(std::size_t memory_bytes, runtime::MonotonicTime now);
+  void update(FetchSession& session, const wire::FetchRequest& request);
+  void erase(Sessions::iterator session);
   std::int32_t unused_id();
 
   unsigned shard_;
   unsigned shard_count_;
-  std::size_t max_sessions_;
+  Limits limits_;
   Random random_;
-  std::unordered_map<std::int32_t, std::shared_ptr<FetchSession>> sessions_;
+  Sessions sessions_;
+  std::size_t memory_bytes_ = 0;  // of all sessions
 };
 
 }  // namespace moldau::server

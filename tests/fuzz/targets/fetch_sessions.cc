@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kMaxSize = 192;
 constexpr std::size_t kMostSessions = 3;
+constexpr std::size_t kMostMemory = 2'000;
 
 using Partition = wire::FetchRequest::Topic::Partition;
 
@@ -54,7 +55,7 @@ std::size_t count(const wire::FetchResponse& response) {
 
 void run(ByteView bytes) {
   Input in(bytes);
-  server::FetchSessionCache cache(0, 1, kMostSessions, Random(1));
+  server::FetchSessionCache cache(0, 1, {kMostSessions, kMostMemory}, Random(1));
   std::vector<std::int32_t> ids;
   runtime::MonotonicTime now{};
   while (!in.empty()) {
@@ -62,6 +63,7 @@ void run(ByteView bytes) {
     const wire::FetchRequest request = request_of(in, ids);
     auto context = cache.begin(request, 12, now);
     MOLDAU_ASSERT(cache.size() <= kMostSessions, "more sessions than there may be");
+    MOLDAU_ASSERT(cache.memory_bytes() <= kMostMemory, "sessions take more memory than they may");
     if (!context) continue;
     if (context->full) MOLDAU_ASSERT(request.session_epoch <= 0, "a full answer to an incremental fetch");
     if (context->session) MOLDAU_ASSERT(context->session->size() <= 9, "a partition is kept twice");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 namespace moldau::server {
 namespace {
 
@@ -56,7 +58,7 @@ class FetchSessions : public testing::Test {
     return indexes;
   }
 
-  FetchSessionCache cache{0, 1, 2, Random(1)};
+  FetchSessionCache cache{0, 1, {.sessions = 2, .memory_bytes = 10'000}, Random(1)};
 };
 
 TEST_F(FetchSessions, FullFetchNamesEveryPartitionAndOpensASession) {
@@ -152,6 +154,38 @@ TEST_F(FetchSessions, AFullCacheLeavesClientsWithoutSessionsUntilOneIsStale) {
   ASSERT_TRUE(later.has_value());
   EXPECT_NE(later->session, nullptr);
   EXPECT_EQ(cache.size(), 2u);
+}
+
+// RE-09: it is not the number of sessions alone that costs memory.
+TEST_F(FetchSessions, LargeSessionsAreBoundedByTheirMemory) {
+  std::vector<PartitionIndex> many(20);
+  std::iota(many.begin(), many.end(), 0);
+  const std::int32_t id = open(many);
+  EXPECT_GT(id, 0);
+  EXPECT_EQ(open(many), 0) << "fetches without";
+  EXPECT_GT(open({0}), 0);
+  EXPECT_LE(cache.memory_bytes(), 10'000u);
+  many.resize(100);
+  std::iota(many.begin(), many.end(), 0);
+  EXPECT_EQ(open(many), 0);
+  EXPECT_EQ(cache.begin(request(id, 1, many), kVersion, kNow).error(), ErrorCode::fetch_session_id_not_found)
+      << "one that grows too large ends, and its client starts anew";
+  EXPECT_EQ(cache.size(), 1u);
+}
+
+TEST_F(FetchSessions, MemoryOfEndedAndForgottenPartitionsComesFree) {
+  const std::int32_t id = open({0, 1, 2});
+  auto message = request(id, 1, {3, 0});
+  message.forgotten_topics_data.push_back({"", kTopic, {0, 1}});
+  ASSERT_TRUE(cache.begin(message, kVersion, kNow).has_value());
+  EXPECT_GT(cache.memory_bytes(), 0u);
+  ASSERT_TRUE(cache.begin(request(id, -1, {}), kVersion, kNow).has_value());
+  EXPECT_EQ(cache.memory_bytes(), 0u);
+  ASSERT_GT(open({0}), 0);
+  ASSERT_GT(open({0}), 0);
+  const auto later = kNow + std::chrono::minutes(3);
+  ASSERT_TRUE(cache.begin(request(0, 0, {0}), kVersion, later).has_value());
+  EXPECT_EQ(cache.size(), 2u) << "one gave way";
 }
 
 }  // namespace
