@@ -122,6 +122,7 @@ Task<wire::DescribeConfigsResponse> describe_configs(Broker& broker, const Reque
   // All configs of a resource are a large answer to a few bytes: they are given once.
   std::set<std::pair<std::int8_t, std::string_view>> described;
   for (const ResourceRequest& resource : message.resources) {
+    co_await runtime::yield(broker.executor);  // each takes as long as all that is to be known of the broker
     const bool in_full = !resource.configuration_keys || resource.configuration_keys->empty();
     if (in_full && !described.emplace(resource.resource_type, resource.resource_name).second) continue;
     response.results.push_back(describe(broker, *image, resource, message));

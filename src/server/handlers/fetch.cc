@@ -117,7 +117,11 @@ Task<Round> read_all(Broker& broker, const std::vector<FetchTarget>& targets, co
   const MemoryBudget::Hold reserved = broker.request_memory.note(limits.max_bytes);
   Round round;
   const auto image = broker.image();
-  for (const FetchTarget& target : targets) co_await read_target(broker, *image, target, limits, round);
+  Turn turn;
+  for (const FetchTarget& target : targets) {
+    if (turn.over()) co_await runtime::yield(broker.executor);
+    co_await read_target(broker, *image, target, limits, round);
+  }
   co_return round;
 }
 

@@ -36,6 +36,16 @@ using runtime::Task;
 // ends the connection.
 void report_undecodable(Broker& broker, const Request& request, const Error& error);
 
+// Of a request with many items: whether it is time to let the shard's other work have a turn.
+class Turn {
+ public:
+  bool over() { return ++items_ % kItems == 0; }
+
+ private:
+  static constexpr unsigned kItems = 64;  // together hardly ever a millisecond's work
+  unsigned items_ = 0;
+};
+
 // What the controller decides is handed on as it is.
 template <class Message>
 auto ask_controller(Broker& broker, const Request&, Message message) {

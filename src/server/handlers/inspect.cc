@@ -58,11 +58,13 @@ Task<wire::DescribeProducersResponse> describe_producers(Broker& broker, const R
   const auto image = broker.image();
   // A partition may have so many producers that one answer for each time that it is named would be too much.
   std::set<std::pair<std::string_view, PartitionIndex>> described;
+  Turn turn;
   for (const auto& topic : message.topics) {
     auto& topic_answer = response.topics.emplace_back();
     topic_answer.name = topic.name;
     const metadata::Topic* known = image->topic(topic.name);
     for (const PartitionIndex index : topic.partition_indexes) {
+      if (turn.over()) co_await runtime::yield(broker.executor);
       if (!described.emplace(topic.name, index).second) continue;
       auto& answer = topic_answer.partitions.emplace_back();
       answer.partition_index = index;

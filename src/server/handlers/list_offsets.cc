@@ -62,10 +62,12 @@ Task<wire::ListOffsetsResponse> list_offsets(Broker& broker, const Request& requ
       if (!seen.insert(key).second) repeated.insert(key);
     }
   }
+  Turn turn;
   for (const auto& topic : message.topics) {
     auto& topic_answer = response.topics.emplace_back();
     topic_answer.name = topic.name;
     for (const PartitionRequest& partition : topic.partitions) {
+      if (turn.over()) co_await runtime::yield(broker.executor);
       PartitionAnswer answer;
       answer.partition_index = partition.partition_index;
       if (!known_isolation || repeated.contains({topic.name, partition.partition_index})) {

@@ -151,12 +151,15 @@ Task<wire::MetadataResponse> metadata(Broker& broker, const Request& request, wi
   response.cluster_id = broker.cluster_id;
   // Any live broker will do: each forwards to the controller.
   response.controller_id = response.brokers.empty() ? kNoNode : broker.node_id;
+  Turn turn;
   if (all) {
     for (const auto& [name, topic] : image->topics()) {
+      if (turn.over()) co_await runtime::yield(broker.executor);
       response.topics.push_back(describe(*image, request, message, *topic));
     }
   } else {
     for (const TopicRequest& asked : *message.topics) {
+      if (turn.over()) co_await runtime::yield(broker.executor);
       response.topics.push_back(answer_for(*image, request, message, asked));
       broker.metrics.error(wire::ApiKey::metadata, response.topics.back().error_code);
     }

@@ -10,11 +10,13 @@ Task<wire::DeleteRecordsResponse> delete_records(Broker& broker, const Request&,
                                                  wire::DeleteRecordsRequest message) {
   wire::DeleteRecordsResponse response;
   const auto image = broker.image();
+  Turn turn;
   for (const auto& topic : message.topics) {
     auto& topic_answer = response.topics.emplace_back();
     topic_answer.name = topic.name;
     const metadata::Topic* known = image->topic(topic.name);
     for (const auto& partition : topic.partitions) {
+      if (turn.over()) co_await runtime::yield(broker.executor);
       auto& answer = topic_answer.partitions.emplace_back();
       answer.partition_index = partition.partition_index;
       answer.low_watermark = kNoOffset;
@@ -36,11 +38,13 @@ Task<wire::OffsetForLeaderEpochResponse> offset_for_leader_epoch(Broker& broker,
                                                                  wire::OffsetForLeaderEpochRequest message) {
   wire::OffsetForLeaderEpochResponse response;
   const auto image = broker.image();
+  Turn turn;
   for (const auto& topic : message.topics) {
     auto& topic_answer = response.topics.emplace_back();
     topic_answer.topic = topic.topic;
     const metadata::Topic* known = image->topic(topic.topic);
     for (const auto& partition : topic.partitions) {
+      if (turn.over()) co_await runtime::yield(broker.executor);
       auto& answer = topic_answer.partitions.emplace_back();
       answer.partition = partition.partition;
       answer.error_code = check_leader(broker, known, false, partition.partition);

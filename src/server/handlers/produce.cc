@@ -126,6 +126,7 @@ Task<void> append_all(Broker& broker, Produce& produce) {
   const ErrorCode refusal = check_request(produce.message);
   const auto image = broker.image();
   const bool by_id = produce.request.header.api_version >= kTopicIdsFrom;
+  Turn turn;
   for (const auto& topic_data : produce.message.topic_data) {
     auto& topic_answer = produce.response.responses.emplace_back();
     topic_answer.name = topic_data.name;
@@ -134,6 +135,7 @@ Task<void> append_all(Broker& broker, Produce& produce) {
     const bool refused = topic && metadata::is_internal_topic(topic->name) &&
                          produce.request.header.client_id != kInternalClient;
     for (const PartitionRequest& partition : topic_data.partition_data) {
+      if (turn.over()) co_await runtime::yield(broker.executor);
       auto& answer = topic_answer.partition_responses.emplace_back();
       answer.index = partition.index;
       answer.base_offset = kNoOffset;
