@@ -7,6 +7,7 @@
 #include "simulation/auditor.h"
 #include "simulation/broker_workload.h"
 #include "simulation/log_files.h"
+#include "simulation/node_settings.h"
 #include "telemetry/log_sink.h"
 
 namespace moldau::simulation {
@@ -15,7 +16,6 @@ namespace {
 using node::Node;
 using runtime::Task;
 
-constexpr std::uint16_t kPort = 9092;
 constexpr const char* kData = "/data";
 constexpr Duration kStartBound = 1200s;   // a start or a stop, faults or not, has ended by then
 constexpr Duration kRecoveryBound = 60s;  // reliability.md D9
@@ -35,17 +35,8 @@ class TraceSink final : public telemetry::Sink {
 };
 
 config::Settings draw_settings(Random& random) {
-  config::Settings settings;
-  settings.data_dir = kData;
-  settings.node_id = 1;
-  settings.listeners.push_back({"PLAINTEXT",
-                                {"0.0.0.0", kPort},
-                                {Fabric::address_of(0), kPort},
-                                config::SecurityProtocol::plaintext,
-                                true,
-                                false});
+  config::Settings settings = node_settings(kData);
   settings.commit_log_size_bytes = static_cast<std::uint64_t>(random.between(256, 3'000)) << 10;
-  settings.memory_bytes = 64ULL << 20;
   settings.broker["log.retention.check.interval.ms"] = std::to_string(random.between(500, 30'000));
   if (random.one_in(3)) settings.broker["max.incremental.fetch.session.cache.slots"] = "2";
   return settings;
@@ -60,7 +51,7 @@ class SingleNode {
         mutant_(mutant),
         auditor_(world),
         settings_(draw_settings(random_)),
-        workload_{world, auditor_, {Fabric::address_of(0), kPort}} {
+        workload_{world, auditor_, {Fabric::address_of(0), kNodePort}} {
     workload_.retries_as_new = mutant == Mutant::retry_as_new;
     rates_ = machine_.drive().faults();
     if (!random_.one_in(3)) calm_disk();

@@ -4,6 +4,7 @@
 #include "node/node.h"
 #include "record/builder.h"
 #include "simulation/broker_client.h"
+#include "simulation/node_settings.h"
 #include "simulation/world.h"
 #include "telemetry/log_sink.h"
 #include "wire/messages/fetch.h"
@@ -18,7 +19,6 @@ using runtime::Task;
 using simulation::BrokerConnection;
 using wire::ErrorCode;
 
-constexpr std::uint16_t kPort = 9092;
 constexpr PartitionIndex kPartitions = 4;
 constexpr const char* kTopic = "events";
 
@@ -41,23 +41,13 @@ class OfflineFolder : public testing::TestWithParam<unsigned> {
     return options;
   }
   static config::Settings settings() {
-    config::Settings settings;
-    settings.data_dir = "/data";
-    settings.node_id = 1;
-    settings.listeners.push_back({"PLAINTEXT",
-                                  {"0.0.0.0", kPort},
-                                  {simulation::Fabric::address_of(0), kPort},
-                                  config::SecurityProtocol::plaintext,
-                                  true,
-                                  false});
-    settings.commit_log_size_bytes = 1 << 20;
-    settings.memory_bytes = 64 << 20;
+    config::Settings settings = simulation::node_settings();
     settings.bootstrap_topics.push_back({kTopic, kPartitions, 1});
     return settings;
   }
 
   Task<std::shared_ptr<BrokerConnection>> connect() {
-    return BrokerConnection::open(client, {simulation::Fabric::address_of(0), kPort},
+    return BrokerConnection::open(client, {simulation::Fabric::address_of(0), simulation::kNodePort},
                                   [](const std::string& problem) { ADD_FAILURE() << problem; });
   }
 

@@ -8,6 +8,7 @@
 
 #include "node/node.h"
 #include "simulation/broker_client.h"
+#include "simulation/node_settings.h"
 #include "simulation/world.h"
 
 namespace moldau::node::testing {
@@ -16,7 +17,7 @@ using namespace std::chrono_literals;
 using runtime::Task;
 using simulation::BrokerConnection;
 
-inline constexpr std::uint16_t kPort = 9092;
+using simulation::kNodePort;
 inline constexpr const char* kTopic = "events";
 
 class OneNode : public ::testing::Test {
@@ -27,17 +28,7 @@ class OneNode : public ::testing::Test {
 
   // With one topic of one partition.
   virtual config::Settings settings() const {
-    config::Settings settings;
-    settings.data_dir = "/data";
-    settings.node_id = 1;
-    settings.listeners.push_back({"PLAINTEXT",
-                                  {"0.0.0.0", kPort},
-                                  {simulation::Fabric::address_of(0), kPort},
-                                  config::SecurityProtocol::plaintext,
-                                  true,
-                                  false});
-    settings.commit_log_size_bytes = 1 << 20;
-    settings.memory_bytes = 64 << 20;
+    config::Settings settings = simulation::node_settings();
     settings.bootstrap_topics.push_back({kTopic, 1, 1});
     return settings;
   }
@@ -63,7 +54,7 @@ class OneNode : public ::testing::Test {
 
   Task<std::shared_ptr<BrokerConnection>> connect() {
     auto connection =
-        co_await BrokerConnection::open(client, {simulation::Fabric::address_of(0), kPort},
+        co_await BrokerConnection::open(client, {simulation::Fabric::address_of(0), kNodePort},
                                         [](const std::string& problem) { ADD_FAILURE() << problem; });
     EXPECT_TRUE(connection != nullptr);
     co_return connection;
