@@ -6,6 +6,7 @@
 #include "cli/expression.h"
 #include "cli/field_form.h"
 #include "cli/handlers.h"
+#include "cli/kcat_format.h"
 #include "cli/reading.h"
 #include "cli/topic_names.h"
 
@@ -56,9 +57,20 @@ void print_hex(std::string& out, const PrintedRecord& printed, std::int64_t) {
   out += '\n';
 }
 
+Answer<Print> written_by(Answer<RecordWriter> writer) {
+  if (!writer) return std::unexpected(std::move(writer).error());
+  return [writer = std::move(*writer)](std::string& out, const PrintedRecord& printed, std::int64_t count) {
+    writer.append(out, printed, count);
+  };
+}
+
 Answer<Print> print_of(const Session& session) {
   const Arguments& arguments = session.arguments;
   const auto format = arguments.find("format");
+  if (const auto kcat = arguments.find("kcat-format")) {
+    if (format) return usage_trouble("--format and --kcat-format exclude each other");
+    return written_by(RecordWriter::of(parse_kcat_format(*kcat)));
+  }
   if (!format) return json_print(arguments, session.invocation.out_is_terminal);
   if (*format == "json") return json_print(arguments, true);
   if (*format == "jsonl") return json_print(arguments, false);
@@ -67,11 +79,7 @@ Answer<Print> print_of(const Session& session) {
   if (parse_format(*format))
     return usage_trouble("consume does not print " + *format,
                          "json, jsonl, raw, hex, or a format like '%k %v\\n'");
-  auto writer = RecordWriter::parse(*format);
-  if (!writer) return std::unexpected(std::move(writer).error());
-  return [writer = std::move(*writer)](std::string& out, const PrintedRecord& printed, std::int64_t count) {
-    writer.append(out, printed, count);
-  };
+  return written_by(RecordWriter::parse(*format));
 }
 
 using Filter = std::function<bool(const PrintedRecord&)>;

@@ -44,6 +44,10 @@ struct FormatPart {
   TimeForm time;
   std::string attribute;            // of %a: "compression"
   std::vector<FormatPart> headers;  // of %h
+  // kcat's (kcat_format.h):
+  bool null_is_minus_one = false;  // of %K and %V
+  std::string between;             // of %h: between two headers, which are read up to what follows %h
+  std::string null_text;           // of %v in %h: in place of null
 };
 
 // Usage errors name the verb or modifier that is wrong.

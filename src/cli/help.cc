@@ -65,6 +65,9 @@ constexpr std::string_view kFormatHelp =
   time:    %d{strftime[%F %T]} %d{go[2006-01-02]}
   escapes: \t \n \r \\ \xNN %% %{ %}
 
+  --kcat-format takes kcat's language instead: %s value, %k key, %S %K their lengths (-1: null), %R %S as
+  4 bytes, %h headers as name=value,…, %t topic, %p partition, %o offset, %T timestamp
+
 Examples: '%t %p %o %k %v\n'   '%V{big32}%v'   '%d{strftime[%FT%TZ]} %H%h{ %k=%v}\n'
 )";
 

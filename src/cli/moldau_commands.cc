@@ -33,6 +33,7 @@ std::vector<Flag> data_dir_flags() {
 std::vector<Flag> produce_flags() {
   return {
       {"-f,--format", "FMT", "how to read the input (default %v\\n); see: moldau help format"},
+      {"--kcat-format", "FMT", "the same in kcat's language: '%k:%s\\n'; see: moldau help format"},
       {"--input", "FORM", "jsonl: one JSON object a line, as consume prints them", "format,jsonl"},
       {"-i,--file", "FILE", "one file is one record", {}, Complete::file, true},
       {"-k,--key", "KEY", "key of every record"},
@@ -58,6 +59,7 @@ std::vector<Flag> consume_flags() {
       {"-g,--group", "GROUP", "read as a member of a group"},
       kRegex,
       {"-f,--format", "FMT", "json, jsonl, raw, hex, or a format; see: moldau help format"},
+      {"--kcat-format", "FMT", "a format in kcat's language: '%o %k %s\\n'; see: moldau help format"},
       {"--meta-only", "", "sizes instead of key, value and headers"},
       {"--read-committed", "", "leave aborted and open transactions out"},
       {"--rack", "RACK", "read from replicas in this rack"},

@@ -2,6 +2,7 @@
 #include "cli/delivery.h"
 #include "cli/handlers.h"
 #include "cli/input_reader.h"
+#include "cli/kcat_format.h"
 #include "cli/record_writer.h"
 #include "cli/report.h"
 #include "cli/text_file.h"
@@ -39,8 +40,12 @@ Answer<ParsedRecord> defaults_of(const Arguments& arguments) {
 
 Answer<Plan> plan_of(const Arguments& arguments) {
   Plan plan;
+  const auto kcat = arguments.find("kcat-format");
+  if (kcat && (arguments.has("format") || arguments.text("input") == "jsonl"))
+    return usage_trouble("--kcat-format excludes --format and --input jsonl");
   if (arguments.text("input") != "jsonl") {
-    auto format = RecordParser::parse(arguments.text("format", "%v\\n"));
+    auto format = kcat ? RecordParser::of(parse_kcat_format(*kcat))
+                       : RecordParser::parse(arguments.text("format", "%v\\n"));
     if (!format) return std::unexpected(std::move(format).error());
     plan.format = std::move(*format);
   }

@@ -22,7 +22,10 @@ Answer<void> check(const std::vector<FormatPart>& parts) {
     if (std::string_view("TKV").contains(part.verb) && part.verb != 0) sized += part.verb;
     if (std::string_view("aio[|]").contains(part.verb) && part.verb != 0 && part.verb != 'o')
       return usage_trouble("bad format: %" + std::string(1, part.verb) + " cannot be read");
-    if (part.verb == 'h') {
+    if (part.verb == 'h' && !part.between.empty()) {
+      if (i + 1 < parts.size() && parts[i + 1].verb != 0)
+        return usage_trouble("bad format: nothing tells where %h ends", "put a delimiter behind it");
+    } else if (part.verb == 'h') {
       if (!sized.contains('H'))
         return usage_trouble("bad format: %h{…} needs %H before it", "for example %H%h{%k=%v }");
       if (auto inside = check(part.headers); !inside) return inside;
@@ -58,7 +61,7 @@ class Pass {
       const bool may_be_missing = i + 2 == parts.size() && !header && delimiter == "\n";
       if (part.verb == 0     ? !literal(part.literal, last && !header)
           : is_text(part)    ? !text(part, delimiter, may_be_missing, record, header)
-          : part.verb == 'h' ? !headers(part, record)
+          : part.verb == 'h' ? !headers(part, delimiter, may_be_missing, record)
                              : !number(part, record))
         return false;
     }
@@ -66,6 +69,8 @@ class Pass {
   }
 
  private:
+  static constexpr std::int64_t kNull = -2;  // a size: there is nothing at all
+
   std::string_view rest() const { return input_.substr(at_); }
   bool starve() { return starved = true, false; }
   bool miss(std::string what) { return expected = std::move(what), false; }
@@ -77,7 +82,9 @@ class Pass {
     return miss(quoted(wanted));
   }
 
-  bool headers(const FormatPart& part, ParsedRecord& record) {
+  bool headers(const FormatPart& part, std::string_view delimiter, bool may_be_missing,
+               ParsedRecord& record) {
+    if (!part.between.empty()) return joined_headers(part, delimiter, may_be_missing, record);
     for (std::int64_t i = 0; i < header_count_; ++i) {
       ParsedHeader header;
       sizes_['K'] = sizes_['V'] = -1;
@@ -87,9 +94,26 @@ class Pass {
     return true;
   }
 
+  // name=value,name=value
+  bool joined_headers(const FormatPart& part, std::string_view delimiter, bool may_be_missing,
+                      ParsedRecord& record) {
+    std::string_view taken;
+    if (!take_until(delimiter, may_be_missing, taken)) return false;
+    const std::string& null_text = part.headers.back().null_text;
+    for (const std::string& header : split(taken, part.between.front())) {
+      const std::size_t equals = header.find('=');
+      if (equals == std::string::npos) return miss("headers as name=value");
+      ParsedHeader& added = record.headers.emplace_back();
+      added.key = header.substr(0, equals);
+      if (std::string value = header.substr(equals + 1); value != null_text) added.value = std::move(value);
+    }
+    return true;
+  }
+
   bool text(const FormatPart& part, std::string_view delimiter, bool may_be_missing, ParsedRecord& record,
             ParsedHeader* header) {
     const std::int64_t size = sizes_[size_verb_of(part.verb) & 0x7f];
+    if (size == kNull) return true;
     std::string_view taken;
     if (size >= 0                                 ? !take(static_cast<std::size_t>(size), taken)
         : part.text.kind == TextForm::Kind::regex ? !take_pattern(part.text.detail, taken)
@@ -161,7 +185,8 @@ class Pass {
       case 'T':
       case 'K':
       case 'V':
-        if (value < 0 || value > INT32_MAX) return miss("a size");
+        if (part.null_is_minus_one && (value == -1 || value == UINT32_MAX)) value = kNull;
+        if ((value < 0 && value != kNull) || value > INT32_MAX) return miss("a size");
         sizes_[static_cast<unsigned char>(part.verb)] = value;
         break;
       default:
@@ -233,8 +258,9 @@ class Pass {
 
 }  // namespace
 
-Answer<RecordParser> RecordParser::parse(std::string_view format) {
-  auto parts = parse_record_format(format);
+Answer<RecordParser> RecordParser::parse(std::string_view format) { return of(parse_record_format(format)); }
+
+Answer<RecordParser> RecordParser::of(Answer<std::vector<FormatPart>> parts) {
   if (!parts) return std::unexpected(std::move(parts).error());
   if (auto checked = check(*parts); !checked) return std::unexpected(std::move(checked).error());
   if (parts->empty()) return usage_trouble("bad format: it is empty");

@@ -29,6 +29,8 @@ struct ParsedRecord {
 class RecordParser {
  public:
   static Answer<RecordParser> parse(std::string_view format);
+  // Of parts that were made elsewhere. REQUIRES: what parse_record_format or parse_kcat_format gives.
+  static Answer<RecordParser> of(Answer<std::vector<FormatPart>> parts);
 
   struct Found {
     ParsedRecord record;

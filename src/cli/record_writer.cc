@@ -94,17 +94,18 @@ void append_attribute(std::string& out, const PrintedRecord& printed, const Form
   }
 }
 
-void append_headers(std::string& out, const record::RecordHeaders& headers,
-                    const std::vector<FormatPart>& parts) {
+void append_headers(std::string& out, const record::RecordHeaders& headers, const FormatPart& whole) {
+  bool first = true;
   for (const record::HeaderEntry& header : headers) {
     const std::string_view value = text_or_empty(header.value);
-    for (const FormatPart& part : parts) {
+    if (!std::exchange(first, false)) out += whole.between;
+    for (const FormatPart& part : whole.headers) {
       switch (part.verb) {
         case 'k':
           append_text(out, header.key, part.text);
           break;
         case 'v':
-          append_text(out, value, part.text);
+          append_text(out, header.value ? value : std::string_view(part.null_text), part.text);
           break;
         case 'K':
           append_number(out, static_cast<std::int64_t>(header.key.size()), part.number);
@@ -119,15 +120,20 @@ void append_headers(std::string& out, const record::RecordHeaders& headers,
   }
 }
 
-std::int64_t number_of(const PrintedRecord& printed, std::int64_t count, char verb) {
+std::int64_t size_of_field(const std::optional<ByteView>& bytes, const FormatPart& part) {
+  if (!bytes && part.null_is_minus_one) return -1;
+  return static_cast<std::int64_t>(text_or_empty(bytes).size());
+}
+
+std::int64_t number_of(const PrintedRecord& printed, std::int64_t count, const FormatPart& part) {
   const record::RecordView& record = printed.record;
-  switch (verb) {
+  switch (part.verb) {
     case 'T':
       return static_cast<std::int64_t>(printed.topic.size());
     case 'K':
-      return static_cast<std::int64_t>(text_or_empty(record.key).size());
+      return size_of_field(record.key, part);
     case 'V':
-      return static_cast<std::int64_t>(text_or_empty(record.value).size());
+      return size_of_field(record.value, part);
     case 'H':
       return record.headers.size();
     case 'p':
@@ -186,8 +192,9 @@ Json size_or_null(const std::optional<ByteView>& bytes) { return bytes ? Json(by
 
 }  // namespace
 
-Answer<RecordWriter> RecordWriter::parse(std::string_view format) {
-  auto parts = parse_record_format(format);
+Answer<RecordWriter> RecordWriter::parse(std::string_view format) { return of(parse_record_format(format)); }
+
+Answer<RecordWriter> RecordWriter::of(Answer<std::vector<FormatPart>> parts) {
   if (!parts) return std::unexpected(std::move(parts).error());
   for (const FormatPart& part : *parts) {
     static constexpr std::array<std::string_view, 4> kAttributes = {"compression", "timestamp-type",
@@ -216,7 +223,7 @@ void RecordWriter::append(std::string& out, const PrintedRecord& printed, std::i
         append_text(out, text_or_empty(printed.record.value), part.text);
         break;
       case 'h':
-        append_headers(out, printed.record.headers, part.headers);
+        append_headers(out, printed.record.headers, part);
         break;
       case 'd':
         append_time(out, printed.record.timestamp, part);
@@ -225,7 +232,7 @@ void RecordWriter::append(std::string& out, const PrintedRecord& printed, std::i
         append_attribute(out, printed, part);
         break;
       default:
-        append_number(out, number_of(printed, count, part.verb), part.number);
+        append_number(out, number_of(printed, count, part), part.number);
     }
   }
 }

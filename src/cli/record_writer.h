@@ -33,6 +33,8 @@ struct PrintedRecord {
 class RecordWriter {
  public:
   static Answer<RecordWriter> parse(std::string_view format);
+  // Of parts that were made elsewhere. REQUIRES: what parse_record_format or parse_kcat_format gives.
+  static Answer<RecordWriter> of(Answer<std::vector<FormatPart>> parts);
   // `count`: for %i, from 1.
   void append(std::string& out, const PrintedRecord& printed, std::int64_t count) const;
 
