@@ -1,7 +1,7 @@
 """The exit codes that scripts rely on (src/cli/cli.h), each from the real binary.
 
-Not here: 130 and 143 (tutorial_test.py), 4, for which a broker would have to refuse somebody, and 10, for which a
-cluster would have to be ill.
+Not here: 130 and 143 (tutorial_test.py), and 4 and 10, which no node of ours gives cause for (tests/unit/cli/
+cluster_test.cc).
 
 Usage: exit_codes_test.py PATH_OF_MOLDAU [unittest options]
 """

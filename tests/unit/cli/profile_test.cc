@@ -338,7 +338,8 @@ TEST_F(ProfileTest, ConfirmAlwaysAsksBeforeChanges) {
 }
 
 TEST_F(ProfileTest, CommandsThatAskAreThere) {
-  for (const char* name : {"topic create", "topic alter", "produce", "cluster config set", "perf produce"}) {
+  for (const char* name :
+       {"topic create", "topic alter", "produce", "cluster config set", "perf produce", "perf mix"}) {
     EXPECT_TRUE(changes_cluster(name));
     EXPECT_NE(std::ranges::find(moldau_commands(), name, &Command::name), moldau_commands().end()) << name;
   }
