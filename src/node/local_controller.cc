@@ -9,7 +9,22 @@ using wire::ErrorCode;
 
 namespace {
 
+constexpr runtime::Duration kCommitTimeout = std::chrono::seconds(30);
 constexpr runtime::Duration kApplyTimeout = std::chrono::seconds(30);
+constexpr runtime::Duration kStopCheck = std::chrono::seconds(2);
+
+// A change on its way through the quorum, which goes on when nobody waits for it any more.
+struct Submission {
+  explicit Submission(runtime::Executor& executor) : done(executor) {}
+  runtime::OneShot done;
+  Result<Offset> end = Offset{0};
+};
+
+Task<void> submit(quorum::MetadataQuorum& quorum, std::vector<metadata::Record> records,
+                  std::shared_ptr<Submission> submission) {
+  submission->end = co_await quorum.submit(std::move(records));
+  submission->done.fire();
+}
 
 ErrorCode error_code_of(const Error& error) {
   switch (error.code) {
@@ -73,10 +88,16 @@ LocalController::LocalController(runtime::World& world, quorum::MetadataQuorum& 
 
 Task<Status> LocalController::commit(std::vector<metadata::Record> records) {
   if (!quorum_.is_active()) co_return fail(Errc::unavailable, "this node is not the active controller");
-  auto end = co_await quorum_.submit(std::move(records));
-  if (!end) co_return fail(std::move(end).error());
+  const auto submission = std::make_shared<Submission>(executor_);
+  submit(quorum_, std::move(records), submission).detach();
+  const auto deadline = executor_.now() + kCommitTimeout;
+  while (!co_await submission->done.wait(std::min(deadline, executor_.now() + kStopCheck))) {
+    if (stopping_ || executor_.now() >= deadline)
+      co_return fail(Errc::timed_out, "the change is not committed yet; it may be later");
+  }
+  if (!submission->end) co_return fail(submission->end.error());
   MOLDAU_ASSERT(applied_ != nullptr);
-  if (!co_await applied_->reaches(*end, executor_.now() + kApplyTimeout)) {
+  if (!co_await applied_->reaches(*submission->end, executor_.now() + kApplyTimeout)) {
     co_return fail(Errc::timed_out, "the change is committed but this broker has not applied it in time");
   }
   co_return Status();

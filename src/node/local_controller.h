@@ -20,6 +20,9 @@ class LocalController {
   // Where applied images appear last: shard 0's holder. Set once, before the first request.
   void set_applied(replication::ImageHolder& applied) { applied_ = &applied; }
 
+  // The node stops: who waits for a change that does not come to pass is answered soon.
+  void stop() { stopping_ = true; }
+
   // Registers this broker under a new epoch, then unfences it once it has applied its registration.
   runtime::Task<Status> register_broker(wire::BrokerRegistrationRequest request);
   runtime::Task<Status> unfence();
@@ -39,7 +42,8 @@ class LocalController {
   // The response of an outcome once its records are committed and applied here; else its `items` fail.
   template <class Outcome, class Response, class Items>
   runtime::Task<Response> carry_out(Outcome outcome, Items Response::* items);
-  // Records of an outcome: committed, then applied here. The error of the whole request otherwise.
+  // Records of an outcome: committed, then applied here. The error of the whole request otherwise; what was
+  // not committed in time (Errc::timed_out), as on a full disk, may be committed later.
   runtime::Task<Status> commit(std::vector<metadata::Record> records);
   runtime::Task<Status> allocate_producer_ids();
 
@@ -52,6 +56,7 @@ class LocalController {
   metadata::BrokerEpoch broker_epoch_ = metadata::kNoBrokerEpoch;
   ProducerId next_producer_id_ = 0;  // of the block at hand
   ProducerId block_end_ = 0;
+  bool stopping_ = false;
   runtime::Semaphore allocation_;  // one block is asked for at a time
 };
 

@@ -301,6 +301,7 @@ Task<Status> Node::stop() {
   ready_ = false;
   admin_.reset();
   stopping_.fire();
+  if (controller_) controller_->stop();
   for (const auto& shard : shards_) {
     co_await runtime::on_shard(executor_, shard->executor(), [&] { return shard->server().stop(); });
   }
