@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "platform/posix_file.h"
+#include "platform/posix_file_system.h"
 
 namespace moldau::platform {
 
@@ -161,6 +162,10 @@ Result<std::unique_ptr<FileLock>> PosixDisk::lock(const std::string& path) {
   }
   write_owner(file.get());
   return std::make_unique<OfdLock>(std::move(file));
+}
+
+Result<std::unique_ptr<runtime::FileSystem>> PosixDisk::open_file_system(const std::string& directory) {
+  return open_posix_file_system(directory);
 }
 
 Result<DiskSpace> PosixDisk::space(const std::string& path) {

@@ -2,10 +2,11 @@
 #pragma once
 
 #include "runtime/disk.h"
+#include "runtime/file_system.h"
 
 namespace moldau::platform {
 
-class PosixDisk final : public runtime::Disk {
+class PosixDisk final : public runtime::Disk, public runtime::FileSystems {
  public:
   Result<std::unique_ptr<runtime::File>> open(const std::string& path, runtime::OpenMode mode) override;
   Result<bool> exists(const std::string& path) override;
@@ -19,6 +20,7 @@ class PosixDisk final : public runtime::Disk {
   // (it locks its .lock by POSIX record locks). The file holds the owner's process id for people to read.
   Result<std::unique_ptr<runtime::FileLock>> lock(const std::string& path) override;
   Result<runtime::DiskSpace> space(const std::string& path) override;
+  Result<std::unique_ptr<runtime::FileSystem>> open_file_system(const std::string& directory) override;
 };
 
 }  // namespace moldau::platform

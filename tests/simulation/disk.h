@@ -111,6 +111,7 @@ class Drive {
   friend class ProcessDisk;
   friend class OpenFile;
   friend class HeldLock;
+  friend class DriveFileSystem;
 
   // Counts a changing operation; true when power is lost at it: the caller applies its change as an unsynced
   // one, calls lose_power() and answers the error.

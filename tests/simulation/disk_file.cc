@@ -161,6 +161,21 @@ HeldLock::~HeldLock() {
   if (session_->alive) std::erase(session_->drive.locked_, node_.get());
 }
 
+// A failed one has reached the device in part: some names, some files whole, some with pages dropped.
+Status DriveFileSystem::sync() {
+  Drive& drive = session_->drive;
+  if (!session_->alive) return dead(path_);
+  drive.tell("sync file system", path_);
+  if (drive.crashes_here()) return fail(drive.lose_power());
+  if (drive.take(drive.next_sync_error_, path_) || drive.roll(drive.options_.faults.sync_error)) {
+    drive.counters_.fire(Fault::sync_error);
+    drive.tree_.fail_sync(drive.random_);
+    return fail(error_from_errno(EIO, "sync the file system of " + path_));
+  }
+  drive.tree_.sync_all();
+  return {};
+}
+
 Status ProcessDisk::check(const std::string& path) const {
   MOLDAU_ASSERT(path.starts_with('/'), "paths are absolute");
   if (!session_->alive) return dead(path);
@@ -295,6 +310,11 @@ Result<std::unique_ptr<runtime::FileLock>> ProcessDisk::lock(const std::string& 
   }
   if (std::ranges::count(drive_.locked_, node.get()) > 0) return fail(Errc::locked, path + " is locked");
   return std::make_unique<HeldLock>(session_, std::move(node));
+}
+
+Result<std::unique_ptr<runtime::FileSystem>> ProcessDisk::open_file_system(const std::string& directory) {
+  TRY(check(directory));
+  return std::make_unique<DriveFileSystem>(session_, directory + " (file system)");
 }
 
 Result<runtime::DiskSpace> ProcessDisk::space(const std::string& path) {

@@ -1,6 +1,7 @@
 // The runtime::Disk, File and FileLock that a simulated process holds. Their session ends with the process.
 #pragma once
 
+#include "runtime/file_system.h"
 #include "simulation/disk.h"
 
 namespace moldau::simulation {
@@ -45,7 +46,19 @@ class HeldLock final : public runtime::FileLock {
   NodeRef node_;
 };
 
-class ProcessDisk final : public runtime::Disk {
+class DriveFileSystem final : public runtime::FileSystem {
+ public:
+  DriveFileSystem(SessionRef session, std::string path)
+      : session_(std::move(session)), path_(std::move(path)) {}
+  Status sync() override;
+  bool holds(const std::string&) override { return true; }
+
+ private:
+  SessionRef session_;
+  std::string path_;
+};
+
+class ProcessDisk final : public runtime::Disk, public runtime::FileSystems {
  public:
   explicit ProcessDisk(SessionRef session) : session_(std::move(session)), drive_(session_->drive) {}
 
@@ -59,6 +72,7 @@ class ProcessDisk final : public runtime::Disk {
   Status sync_directory(const std::string& directory) override;
   Result<std::unique_ptr<runtime::FileLock>> lock(const std::string& path) override;
   Result<runtime::DiskSpace> space(const std::string& path) override;
+  Result<std::unique_ptr<runtime::FileSystem>> open_file_system(const std::string& directory) override;
 
  private:
   Status check(const std::string& path) const;

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "runtime/file_system.h"
 #include "simulation/crash_points.h"
 #include "simulation/world.h"
 
@@ -46,6 +47,29 @@ TEST(Disk, ReadsWhatWasWrittenAndZerosInGaps) {
   ASSERT_TRUE(file->truncate(6000));
   EXPECT_EQ(file->read_at(5000, into), 8U);
   EXPECT_EQ(as_text(ByteView(into, 8)), std::string_view("he\0\0\0\0\0\0", 8));
+}
+
+TEST(Disk, ASyncOfTheFileSystemMakesEverythingDurableOrFailsAndDropsSome) {
+  unsigned lost = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    World world(seed);
+    const auto system = runtime::open_file_system(world.disk(), "/");
+    ASSERT_TRUE(system);
+    ASSERT_TRUE(world.disk().create_directories("/x/y"));
+    for (const std::string name : {"/x/a", "/x/y/b"})
+      ASSERT_TRUE(open(world, name)->write_at(0, as_bytes("here")));
+    ASSERT_TRUE((*system)->sync());
+    ASSERT_TRUE(open(world, "/x/y/c")->write_at(0, as_bytes("here")));
+    world.drive().fail_next_sync("(file system)");
+    EXPECT_EQ((*system)->sync().error().code, Errc::io);
+    EXPECT_TRUE((*system)->sync()) << "the next one succeeds, and proves nothing";
+    lose_power_and_restart(world);
+    for (const std::string name : {"/x/a", "/x/y/b"}) EXPECT_EQ(as_text(read_all(world, name)), "here");
+    lost += as_text(read_all(world, "/x/y/c")) != "here";
+    EXPECT_FALSE((*system)->sync()) << "of a process that has died";
+  }
+  EXPECT_GT(lost, 3U);
+  EXPECT_LT(lost, 20U);
 }
 
 TEST(Disk, NamesAndTheirErrors) {

@@ -217,6 +217,12 @@ void DiskTree::sync_all() {
   each_file(root_, "", [](Node& file, const std::string&) { file.body.sync(); });
 }
 
+void DiskTree::fail_sync(Random& random) {
+  each_file(root_, "", [&](Node& file, const std::string&) {
+    random.one_in(2) ? file.body.sync() : file.body.fail_sync(random);
+  });
+}
+
 std::vector<std::string> DiskTree::files() const {
   std::vector<std::string> paths;
   each_file(root_, "", [&](Node&, const std::string& path) { paths.push_back(path); });

@@ -52,6 +52,8 @@ class DiskTree {
   void power_loss(Random& random, const PowerLossOptions& options, FaultCounters& counters);
   void evict_all();
   void sync_all();
+  // A sync of everything that fails: each file is synced, or loses some of its dirty pages.
+  void fail_sync(Random& random);
 
   // The size of a linked file has changed.
   void resized(const Node& file, std::uint64_t before);

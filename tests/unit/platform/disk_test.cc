@@ -49,6 +49,19 @@ std::string read_text(runtime::File& file, std::uint64_t offset, std::size_t siz
   return std::string(as_text(bytes).substr(0, read.value_or(0)));
 }
 
+TEST_F(DiskTest, AFileSystemIsSyncedAsAWholeWhereEveryErrorIsTold) {
+  expect_error(runtime::open_file_system(disk_, path("missing")), Errc::not_found, path("missing"));
+  const auto refused = runtime::open_file_system(disk_, "/proc");
+  expect_error(refused, Errc::unsupported, "/proc");
+  const auto system = runtime::open_file_system(disk_, folder_);
+  if (!system) return expect_error(system, Errc::unsupported, folder_);
+  ASSERT_TRUE(create("a")->write_at(0, as_bytes("x")));
+  EXPECT_TRUE((*system)->sync());
+  EXPECT_TRUE((*system)->holds(folder_));
+  EXPECT_TRUE((*system)->holds(path("not there yet")));
+  EXPECT_FALSE((*system)->holds("/proc"));
+}
+
 TEST_F(DiskTest, OpenModesAndTheirErrors) {
   expect_error(disk_.open(path("a"), OpenMode::read), Errc::not_found, path("a"));
   expect_error(disk_.open(path("a"), OpenMode::read_write), Errc::not_found, path("a"));
