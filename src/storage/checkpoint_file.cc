@@ -100,11 +100,19 @@ Result<std::vector<std::string>> read_checkpoint_lines(runtime::Disk& disk, cons
   return std::vector<std::string>(lines.begin() + kHeaderLines, lines.end());
 }
 
-Status write_checkpoint_lines(runtime::Disk& disk, const std::string& path, int version,
-                              const std::vector<std::string>& lines) {
+namespace {
+
+std::string checkpoint_text(int version, const std::vector<std::string>& lines) {
   std::string text = std::to_string(version) + "\n" + std::to_string(lines.size()) + "\n";
   for (const std::string& line : lines) text += line + "\n";
-  return runtime::write_file_atomically(disk, path, as_bytes(text));
+  return text;
+}
+
+}  // namespace
+
+Status write_checkpoint_lines(runtime::Disk& disk, const std::string& path, int version,
+                              const std::vector<std::string>& lines) {
+  return runtime::write_file_atomically(disk, path, as_bytes(checkpoint_text(version, lines)));
 }
 
 Result<OffsetCheckpoint> read_offset_checkpoint(runtime::Disk& disk, const std::string& path) {
@@ -144,14 +152,18 @@ Result<std::vector<EpochEntry>> read_epoch_checkpoint(runtime::Disk& disk, const
   return epochs;
 }
 
-Status write_epoch_checkpoint(runtime::Disk& disk, const std::string& path,
-                              const std::vector<EpochEntry>& epochs) {
+std::string epoch_checkpoint_text(const std::vector<EpochEntry>& epochs) {
   std::vector<std::string> lines;
   lines.reserve(epochs.size());
   for (const EpochEntry& entry : epochs) {
     lines.push_back(std::to_string(entry.epoch) + " " + std::to_string(entry.start_offset));
   }
-  return write_checkpoint_lines(disk, path, 0, lines);
+  return checkpoint_text(0, lines);
+}
+
+Status write_epoch_checkpoint(runtime::Disk& disk, const std::string& path,
+                              const std::vector<EpochEntry>& epochs) {
+  return runtime::write_file_atomically(disk, path, as_bytes(epoch_checkpoint_text(epochs)));
 }
 
 }  // namespace moldau::storage

@@ -46,6 +46,7 @@ struct EpochEntry {
 // Errc::corrupt, naming file and line, also when an epoch or offset is negative, or does not rise from line
 // to line.
 Result<std::vector<EpochEntry>> read_epoch_checkpoint(runtime::Disk& disk, const std::string& path);
+std::string epoch_checkpoint_text(const std::vector<EpochEntry>& epochs);
 Status write_epoch_checkpoint(runtime::Disk& disk, const std::string& path,
                               const std::vector<EpochEntry>& epochs);
 

@@ -14,10 +14,11 @@ Status write_index(runtime::Disk& disk, const std::string& path, const IndexWrit
   return sync ? file->sync_data() : Status();
 }
 
-Status write_indexes(runtime::Disk& disk, const std::string& directory, const SegmentFlush& segment) {
+Status write_indexes(runtime::Disk& disk, const FlushJob& job, const SegmentFlush& segment) {
   const auto write = [&](const std::optional<IndexWrite>& index, std::string_view suffix) -> Status {
     if (!index) return {};
-    return write_index(disk, file_path(directory, segment.base_offset, suffix), *index, segment.finish);
+    return write_index(disk, file_path(job.directory, segment.base_offset, suffix), *index,
+                       segment.finish && !job.syncs_later);
   };
   TRY(write(segment.offset_index, kOffsetIndexSuffix));
   TRY(write(segment.time_index, kTimeIndexSuffix));
@@ -48,10 +49,26 @@ Status cut_preallocated(SegmentFlush& segment) {
   return size <= segment.end ? Status() : segment.file->truncate(segment.end);
 }
 
+Status write_file(runtime::Disk& disk, FlushJob& job, const std::string& path, ByteView contents) {
+  if (!job.syncs_later) return runtime::write_file_atomically(disk, path, contents);
+  ASSIGN_OR_RETURN(const auto file, disk.open(path + std::string(kTemporarySuffix), OpenMode::create));
+  TRY(file->truncate(0));
+  TRY(file->write_at(0, contents));
+  job.unpublished.push_back(path);
+  return {};
+}
+
+// Without partition.metadata, as a crash may leave it when syncs come later, the folder is put aside, and all
+// that the log has is in the commit log.
+Status create_directory(runtime::Disk& disk, FlushJob& job) {
+  if (!job.syncs_later) return create_partition_directory(disk, job.directory, *job.partition_metadata);
+  TRY(disk.create_directories(job.directory));
+  return write_file(disk, job, job.directory + "/" + std::string(kPartitionMetadataFile),
+                    as_bytes(partition_metadata_text(*job.partition_metadata)));
+}
+
 Status write_all(runtime::Disk& disk, FlushJob& job) {
-  if (job.partition_metadata) {
-    TRY(create_partition_directory(disk, job.directory, *job.partition_metadata));
-  }
+  if (job.partition_metadata) TRY(create_directory(disk, job));
   bool name_unsynced = job.sync_directory_first;
   for (SegmentFlush& segment : job.segments) {
     // The name of one segment is durable before the next one has any: a crash leaves no gap.
@@ -60,13 +77,14 @@ Status write_all(runtime::Disk& disk, FlushJob& job) {
     TRY(open_segment(disk, job.directory, segment));
     TRY(write_batches(segment));
     TRY(cut_preallocated(segment));
-    TRY(write_indexes(disk, job.directory, segment));
+    TRY(write_indexes(disk, job, segment));
   }
   for (const auto& [offset, snapshot] : job.snapshots) {
-    TRY(runtime::write_file_atomically(disk, file_path(job.directory, offset, kSnapshotSuffix), snapshot));
+    TRY(write_file(disk, job, file_path(job.directory, offset, kSnapshotSuffix), snapshot));
   }
   if (!job.epochs) return {};
-  return write_epoch_checkpoint(disk, job.directory + "/" + std::string(kLeaderEpochCheckpoint), *job.epochs);
+  return write_file(disk, job, job.directory + "/" + std::string(kLeaderEpochCheckpoint),
+                    as_bytes(epoch_checkpoint_text(*job.epochs)));
 }
 
 Status sync_all(runtime::Disk& disk, FlushJob& job) {
@@ -91,7 +109,16 @@ FlushOutcome run(runtime::Disk& disk, FlushJob& job) {
     const Errc code = status.error().code;
     return {std::move(status), code == Errc::no_space || code == Errc::no_descriptors};
   }
-  return {sync_all(disk, job), false};
+  if (!job.syncs_later) return {sync_all(disk, job), false};
+  for (SegmentFlush& segment : job.segments) segment.file = nullptr;  // of many logs too many would be open
+  return {};
+}
+
+Status publish(runtime::Disk& disk, const FlushJob& job) {
+  for (const std::string& path : job.unpublished) {
+    TRY(disk.rename(path + std::string(kTemporarySuffix), path));
+  }
+  return {};
 }
 
 }  // namespace moldau::storage

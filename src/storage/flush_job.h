@@ -46,6 +46,10 @@ struct FlushJob {
   std::optional<std::vector<EpochEntry>> epochs;
   bool sync_directory_first = false;  // before a segment is created
   bool sync_directory = false;        // at the end
+  // Nothing is synced: the owner syncs the file system, then runs publish(), and syncs it again. Only names
+  // of segments are durable one after another all the same.
+  bool syncs_later = false;
+  std::vector<std::string> unpublished;  // by run(): files that have their temporary names still
 
   bool empty() const { return segments.empty() && snapshots.empty() && !epochs && !sync_directory; }
 };
@@ -57,6 +61,8 @@ struct FlushOutcome {
   bool may_retry = false;
 };
 FlushOutcome run(runtime::Disk& disk, FlushJob& job);
+// Gives what run() has left unpublished its names.
+Status publish(runtime::Disk& disk, const FlushJob& job);
 
 // Creates the folder, makes its name durable and writes partition.metadata.
 Status create_partition_directory(runtime::Disk& disk, const std::string& directory, const TopicId& topic_id);

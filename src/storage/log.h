@@ -217,6 +217,14 @@ class Log final : public CommitLog::Participant {
   Status roll(TimestampMs now_ms);
   // Flushes, writes a producer snapshot; after it the log can be opened as after a clean shutdown.
   runtime::Task<Status> close();
+  // The same for many logs at once, with their syncs left to the owner, who takes all of them through each
+  // step before the next: write_closing(); the file system is synced; name_closing(); it is synced again;
+  // settle_closing() with what became of the syncs, the first that failed; the recovery points are saved;
+  // end_closing() with what became of that, whose answer is close()'s.
+  runtime::Task<void> write_closing();
+  runtime::Task<void> name_closing();
+  void settle_closing(const Status& synced);
+  runtime::Task<Status> end_closing(Status saved);
   // Deletes the log: notes it in the commit log, renames the folder to `<name>.<uuid>-delete`, then unlinks
   // in the background.
   runtime::Task<Status> remove();
@@ -242,6 +250,11 @@ class Log final : public CommitLog::Participant {
     Offset end_offset = 0;  // everything below is synced by it
     CommitLog::Position clean_up_to = 0;
     std::size_t snapshots = 0;
+  };
+
+  struct Closing {
+    FlushPlan plan;
+    Status status;
   };
 
   Log(LogContext& context, LogIdentity identity, LogConfig config, LoadedLog loaded);
@@ -315,6 +328,11 @@ class Log final : public CommitLog::Participant {
   bool nothing_says_where_it_starts() const;
   runtime::Task<Status> name_start();
   runtime::Task<Status> give_back(CommitLog::Position up_to);
+
+  // log_close.cc
+  runtime::Task<void> wait_until_durable();
+  runtime::Task<Status> write_unsynced();
+  runtime::Task<void> let_go();
   void leave_commit_log();
   runtime::Task<Status> note_removal();
   runtime::Task<Status> commit(CommitLog::Entry entry);
@@ -365,6 +383,7 @@ class Log final : public CommitLog::Participant {
   bool replaying_ = true;
   bool ends_below_recovery_point_ = false;
   std::optional<Error> missing_;
+  std::unique_ptr<Closing> closing_;  // between write_closing() and end_closing()
   bool flush_scheduled_ = false;
   bool closed_ = false;
   bool removed_ = false;  // the folder may have been renamed: what waited for changes_ does nothing

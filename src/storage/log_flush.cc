@@ -193,25 +193,6 @@ Task<Status> Log::give_back(CommitLog::Position up_to) {
   co_return Status();
 }
 
-Task<Status> Log::close() {
-  if (std::exchange(closed_, true)) co_return Status();
-  // What was appended becomes durable, or the commit log fails, without anybody's help.
-  if (!tail_.empty()) co_await durable_end_offset_.reaches(context_.executor, end_offset_.value());
-  co_await changes_.acquire(1);
-  Status status = co_await flush_locked(true);
-  changes_.release(1);
-  end_offset_.close();
-  durable_end_offset_.close();
-  co_await gate_.close();
-  for (const SegmentPtr& segment : segments_) segment->file = nullptr;
-  leave_commit_log();
-  co_return status;
-}
-
-void Log::leave_commit_log() {
-  if (context_.commit_log) context_.commit_log->leave(*this);
-}
-
 namespace {
 
 Status rename_folder(runtime::Disk& disk, const std::string& from, const std::string& to) {

@@ -249,14 +249,6 @@ Task<void> LogManager::close_log(Hosted& hosted, Status& failure) {
   if (!status && failure) failure = std::move(status);
 }
 
-Task<Status> LogManager::close_logs() {
-  Status failure;
-  std::vector<Task<void>> closings;
-  for (const auto& [id, hosted] : logs_) closings.push_back(close_log(*hosted, failure));
-  for (Task<void>& closing : closings) co_await std::move(closing);
-  co_return failure;
-}
-
 Task<Status> LogManager::close() {
   MOLDAU_ASSERT(!closing_, "a log manager is closed once");
   closing_ = true;

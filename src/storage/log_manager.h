@@ -22,6 +22,7 @@
 
 #include "base/random.h"
 #include "record/codec.h"
+#include "runtime/file_system.h"
 #include "runtime/wait.h"
 #include "storage/commit_log.h"
 #include "storage/data_directory.h"
@@ -64,6 +65,8 @@ struct LogManagerOptions {
   // So long an append may wait in the commit log alone, when nothing else asks for its flush.
   runtime::Duration flush_interval = std::chrono::seconds(60);
   std::int64_t tail_flush_bytes = 4 << 20;  // LogContext's
+  // From so many logs on close() syncs the file system as a whole, where that can be done.
+  std::size_t logs_closed_together = 64;
 };
 
 // How many commit logs the folder has; 0: none yet. Blocks.
@@ -223,8 +226,15 @@ class LogManager {
   void note_failure(const TopicPartition& partition, const TopicIdPartition& id, Error error);
   runtime::Task<Status> remove_log(Hosted& hosted);
   runtime::Task<Status> delete_files(TopicPartition partition);
-  runtime::Task<Status> close_logs();
   runtime::Task<void> close_log(Hosted& hosted, Status& failure);
+
+  // log_manager_close.cc
+  runtime::Task<void> open_file_system();
+  runtime::Task<Status> close_logs();
+  runtime::Task<Status> close_together(std::vector<Log*> logs);
+  runtime::Task<Status> sync_file_system();
+  runtime::Task<void> at_once(const std::vector<Log*>& logs, std::function<runtime::Task<void>(Log&)> step);
+  runtime::Task<void> take_step(Log& log, const std::function<runtime::Task<void>(Log&)>& step);
 
   // log_manager_periodic.cc
   void start_periodic_work();
@@ -247,6 +257,7 @@ class LogManager {
 
   LogManagerContext context_;
   LogManagerOptions options_;
+  std::unique_ptr<runtime::FileSystem> file_system_;  // null: it can only be synced file by file
   std::unique_ptr<CommitLog> commit_log_;
   LogContext log_context_;
   Logs logs_;

@@ -11,6 +11,7 @@ using runtime::Lane;
 using runtime::Task;
 
 Task<Status> LogManager::load() {
+  co_await open_file_system();
   const std::string path = directory() + "/" + commit_log_name();
   CO_ASSIGN_OR_RETURN(commit_log_, co_await CommitLog::open(context_.executor, context_.pool, context_.disk,
                                                             path, options_.commit_log));

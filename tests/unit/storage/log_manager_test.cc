@@ -547,6 +547,138 @@ TEST_F(Manager, ST_01_AFailedSyncTakesTheFolderOffline) {
   harness_.expect_records(again, again.end_offset().value());
 }
 
+// --- a stop that syncs the file system in place of files
+
+// Logs of every kind: new ones, some that grow, one in the page cache, one with closed segments.
+class CloseTogether : public Manager {
+ protected:
+  static constexpr PartitionIndex kLogs = 6;
+  CloseTogether() { harness_.options.logs_closed_together = 2; }
+  static LogConfig config_of(PartitionIndex partition) {
+    LogConfig config;
+    config.segment_bytes = 2000;
+    config.retention_ms = -1;
+    if (partition == 1) config.durability = Durability::page_cache;
+    return config;
+  }
+  static Log& log_of(ManagerHarness& harness, PartitionIndex partition) {
+    const auto log = harness.log("a", kA, partition, config_of(partition));
+    if (!log) throw std::runtime_error(log.error().message);
+    return **log;
+  }
+  static void fill(simulation::World& world, ManagerHarness& harness) {
+    for (PartitionIndex i = 0; i < kLogs; ++i) harness.append(log_of(harness, i), 5 + i);
+    ASSERT_TRUE(world.run(harness.manager().flush_all()));
+    for (PartitionIndex i = 0; i < kLogs; ++i) harness.append(log_of(harness, i), 3 + 10 * i);
+    harness.append(*harness.log("b", kB).value(), 7);  // in the commit log alone
+  }
+  // A power loss may take the end of a partition in the page cache.
+  static void expect_whole_but_page_cache(simulation::World& world, ManagerHarness& harness) {
+    for (PartitionIndex i = 0; i < kLogs; ++i) {
+      const auto log = harness.log("a", kA, i, config_of(i));
+      if (!world.machine(0).running()) return;
+      ASSERT_TRUE(log) << i << ": " << log.error().message;
+      const Offset end = i == 1 ? (*log)->end_offset().value() : 8 + 11 * i;
+      EXPECT_GE(end, 5 + i) << i;
+      harness.expect_records(**log, end);
+    }
+    const auto log = harness.log("b", kB);
+    if (!world.machine(0).running()) return;
+    ASSERT_TRUE(log) << log.error().message;
+    harness.expect_records(**log, 7);
+  }
+  static void expect_whole(ManagerHarness& harness) {
+    for (PartitionIndex i = 0; i < kLogs; ++i) harness.expect_records(log_of(harness, i), 8 + 11 * i);
+    harness.expect_records(*harness.log("b", kB).value(), 7);
+  }
+};
+
+TEST_F(CloseTogether, WhatWasClosedTogetherSurvivesAPowerLossAndNeedsNoRecovery) {
+  ASSERT_TRUE(harness_.open());
+  fill(world_, harness_);
+  const std::uint64_t before = world_.drive().operations();
+  ASSERT_TRUE(harness_.close());
+  const std::uint64_t operations = world_.drive().operations() - before;
+  EXPECT_TRUE(exists(".kafka_cleanshutdown"));
+  world_.power_loss();
+  world_.restart();
+  ASSERT_TRUE(harness_.open());
+  EXPECT_TRUE(harness_.directory().clean_shutdown());
+  EXPECT_EQ(harness_.manager().load_report().replayed_entries, 0U);
+  EXPECT_EQ(harness_.manager().logs().size(), 7U);
+  expect_whole(harness_);
+  ASSERT_TRUE(harness_.close());
+  std::string all;
+  for (const std::string& path : world_.drive().files()) all += path + "\n";
+  EXPECT_EQ(all.find(".tmp"), std::string::npos) << all << operations;
+}
+
+TEST_F(CloseTogether, ST_02_PowerLossAtEveryOperationOfTheStop) {
+  unsigned crashes = 0;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    for (std::uint64_t operation = 1;; ++operation) {
+      simulation::World world(seed);
+      ManagerHarness harness(world);
+      harness.options.logs_closed_together = 2;
+      ASSERT_TRUE(harness.open());
+      fill(world, harness);
+      world.drive().crash_after(operation);
+      const bool closed = harness.close().has_value();
+      if (world.machine(0).running()) {
+        EXPECT_TRUE(closed);
+        break;
+      }
+      ++crashes;
+      world.restart();
+      const Status opened = harness.open();
+      ASSERT_TRUE(opened) << opened.error().message;
+      ASSERT_TRUE(harness.manager().failures().empty())
+          << harness.manager().failures().begin()->second.message;
+      expect_whole_but_page_cache(world, harness);
+      if (HasFailure()) FAIL() << "seed " << seed << ", operation " << operation;
+    }
+  }
+  EXPECT_GT(crashes, 150U);
+}
+
+// Neither of the two syncs may fail and the folder be marked, and a later start finds all that was durable.
+TEST_F(CloseTogether, ST_01_AFailedSyncOfTheFileSystemIsNoOrderlyStop) {
+  for (const unsigned good : {0U, 1U}) {
+    simulation::World world(good + 1);
+    ManagerHarness harness(world);
+    harness.options.logs_closed_together = 2;
+    ASSERT_TRUE(harness.open());
+    fill(world, harness);
+    unsigned syncs = 0;
+    world.drive().on_operation([&](std::string_view what, std::string_view, std::uint64_t, std::uint64_t) {
+      if (what == "sync file system" && syncs++ == good) world.drive().fail_next_sync("(file system)");
+    });
+    EXPECT_FALSE(harness.close()) << good;
+    EXPECT_EQ(syncs, good + 1);
+    world.drive().on_operation({});
+    EXPECT_FALSE(world.disk().exists(kManaged + "/.kafka_cleanshutdown").value());
+    world.power_loss();
+    world.restart();
+    ASSERT_TRUE(harness.open());
+    EXPECT_FALSE(harness.directory().clean_shutdown());
+    ASSERT_TRUE(harness.manager().failures().empty()) << harness.manager().failures().begin()->second.message;
+    expect_whole_but_page_cache(world, harness);
+    ASSERT_TRUE(harness.close());
+  }
+}
+
+TEST_F(CloseTogether, ST_07_AFullDiskIsToldAndTheOthersAreClosed) {
+  ASSERT_TRUE(harness_.open());
+  fill(world_, harness_);
+  world_.drive().set_capacity(world_.drive().used_bytes() + 3000);
+  const Status closed = harness_.close();
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().code, Errc::no_space);
+  world_.drive().set_capacity(UINT64_MAX);
+  ASSERT_TRUE(harness_.open());
+  expect_whole(harness_);
+}
+
 TEST_F(Manager, ST_07_AFullDeviceStillDeletesAndGoesOnWhenThereIsSpace) {
   ASSERT_TRUE(harness_.open());
   Log& a = *harness_.log("a", kA).value();
