@@ -16,12 +16,11 @@ from node import LIMIT_S, Node
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def shell_blocks(title):
-    """The text of each ```sh block of a section."""
+def sections():
+    """Each section's title and its ```sh blocks, in order."""
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-        sections = re.split(r"^## ", file.read(), flags=re.M)
-    (section,) = [text for text in sections if text.startswith(title + "\n")]
-    return re.findall(r"^```sh\n(.*?)^```$", section, flags=re.M | re.S)
+        texts = re.split(r"^## ", file.read(), flags=re.M)
+    return {text.split("\n", 1)[0]: re.findall(r"^```sh\n(.*?)^```$", text, flags=re.M | re.S) for text in texts[1:]}
 
 
 def lines_of(block):
@@ -66,7 +65,7 @@ class Readme(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("kcat") and shutil.which("curl"), "needs kcat and curl")
     def test_first_session(self):
-        blocks = shell_blocks("A first session")
+        blocks = sections()["A first session"]
         self.assertEqual(len(blocks), 3)
         answers = self.play([line for block in blocks for line in lines_of(block)])
         consumed = self.answer(answers, "moldau consume cities").splitlines()
@@ -80,10 +79,19 @@ class Readme(unittest.TestCase):
         with open(os.path.join(self.node.dir, "node.log"), encoding="utf-8") as file:
             self.assertIn("Kafka Server started", file.read())
 
+    def test_later_sections(self):
+        self.node.start()
+        first = lines_of(sections()["A first session"][0])
+        self.play([line for line in first if line.startswith(("moldau topic create", "printf"))])
+        for title, blocks in sections().items():
+            if blocks and title not in ("A first session", "Named clusters"):
+                with self.subTest(title):
+                    self.play([line for block in blocks for line in lines_of(block)])
+
     def test_named_clusters(self):
         self.node.start()
         del self.node.env["MOLDAU_BROKERS"]
-        (block,) = shell_blocks("Named clusters")
+        (block,) = sections()["Named clusters"]
         answers = self.play([line.replace("k1:9092,k2:9092", "localhost:9092") for line in lines_of(block)])
         self.assertIn("prod", self.answer(answers, "profile list"))
         self.assertEqual(self.answer(answers, "profile print"), "# local\nbrokers: " + f"[localhost:{self.node.port}]\n")
