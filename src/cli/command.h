@@ -24,7 +24,8 @@ struct Command {
 
 // `moldau <name>`.
 std::span<const Command> moldau_commands();
-// A part of them: `moldau perf …`.
+// Parts of them: `moldau topic …`, produce and consume; `moldau perf …`.
+std::vector<Command> topic_commands();
 std::vector<Command> perf_commands();
 inline constexpr std::string_view kCodecs = "none,gzip,snappy,lz4,zstd";
 // Flags that every `moldau` command takes.

@@ -20,6 +20,7 @@ ClusterAnswer topic_delete(ClusterSession& session);
 ClusterAnswer topic_trim(ClusterSession& session);
 ClusterAnswer topic_offsets(ClusterSession& session);
 ClusterAnswer topic_storage(ClusterSession& session);
+ClusterAnswer topic_copy(ClusterSession& session);
 ClusterAnswer topic_analyze(ClusterSession& session);
 ClusterAnswer produce(ClusterSession& session);
 ClusterAnswer consume(ClusterSession& session);

@@ -8,9 +8,6 @@
 namespace moldau::cli {
 namespace {
 
-const Flag kRegex{"-r,--regex", "", "the words are patterns (RE2); a whole name must match"};
-const Flag kPartitionList{"-p,--partitions", "0,1,4-6", "only these partitions"};
-
 std::vector<Flag> start_flags() {
   return {
       {"-c,--config", "FILE", "moldau.yaml, or a server.properties", {}, Complete::file},
@@ -30,54 +27,7 @@ std::vector<Flag> data_dir_flags() {
           {"--data-dir", "DIR", "the node's data folder", {}, Complete::file}};
 }
 
-std::vector<Flag> produce_flags() {
-  return {
-      {"-f,--format", "FMT", "how to read the input (default %v\\n); see: moldau help format"},
-      {"--kcat-format", "FMT", "the same in kcat's language: '%k:%s\\n'; see: moldau help format"},
-      {"--input", "FORM", "jsonl: one JSON object a line, as consume prints them", "format,jsonl"},
-      {"-i,--file", "FILE", "one file is one record", {}, Complete::file, true},
-      {"-k,--key", "KEY", "key of every record"},
-      {"-H,--header", "K:V", "header of every record", {}, Complete::none, true},
-      {"-p,--partition", "N", "partition of every record"},
-      {"-z,--compression", "CODEC", "none, gzip, snappy, lz4 or zstd", kCodecs},
-      {"--acks", "N", "-1 (all), 0 or 1", "-1,0,1,all"},
-      {"-Z,--tombstone", "", "an empty value is null"},
-      {"-o,--output-format", "FMT", "what to print for each acknowledged record; '' for nothing"},
-      {"--delivery-timeout", "DUR", "how long a record may take"},
-      {"--max-message-bytes", "N", "largest record and request"},
-      {"--create", "", "create the topic when it is not there"},
-      {"--rate", "N", "records a second"},
-      {"--count", "N", "stop after so many records"},
-  };
-}
-
-std::vector<Flag> consume_flags() {
-  return {
-      {"-o,--offset", "OFFSET", "start, end, N, N:M, :end, +N, -N, @TIME, @TIME:TIME, @-1h (default start)"},
-      {"-n,--num", "N", "stop after so many records"},
-      kPartitionList,
-      {"-g,--group", "GROUP", "read as a member of a group"},
-      kRegex,
-      {"-f,--format", "FMT", "json, jsonl, raw, hex, or a format; see: moldau help format"},
-      {"--kcat-format", "FMT", "a format in kcat's language: '%o %k %s\\n'; see: moldau help format"},
-      {"--meta-only", "", "sizes instead of key, value and headers"},
-      {"--read-committed", "", "leave aborted and open transactions out"},
-      {"--rack", "RACK", "read from replicas in this rack"},
-      {"--key-format", "FORM", "utf8, hex, base64, json, i32 … for JSON"},
-      {"--value-format", "FORM", "utf8, hex, base64, json, i32 … for JSON"},
-      {"--print-control-records", "", "commit and abort markers, too"},
-      {"--grep", "RE", "only records whose value matches"},
-      {"--where", "EXPR",
-       "only records for which it holds: 'value.level == \"error\"'; see: moldau help filter"},
-      {"--exit-at-end", "", "stop at what is there now"},
-      {"--idle-exit", "DUR", "stop when nothing came for so long"},
-  };
-}
-
-std::vector<Command> make_commands() {
-  const Flag dry_run{"--dry-run", "", "check only, change nothing"};
-  const Flag yes{"-y,--yes", "", "do not ask"};
-  const Flag config{"-c,--config", "K=V", "a topic config", {}, Complete::config_key, true};
+std::vector<Command> node_commands() {
   return {
       {"start", "Start a node", "", Complete::none, start_flags(), &start},
       {"stop", "Stop the node of a data folder", "", Complete::none,
@@ -89,97 +39,12 @@ std::vector<Command> make_commands() {
        &stop},
       {"status", "Tell whether the node of a data folder runs and is ready", "", Complete::none,
        data_dir_flags(), &status},
-      {"topic list",
-       "List topics",
-       "",
-       Complete::none,
-       {{"-r,--regex", "RE", "only topics whose whole name matches"},
-        {"-i,--internal", "", "internal topics too"},
-        {"--detail", "", "every column, as --format wide"}},
-       &topic_list},
-      {"topic create",
-       "Create topics",
-       "TOPIC...",
-       Complete::none,
-       {{"-p,--partitions", "N", "partitions (default: the cluster's)"},
-        {"-r,--replicas", "N", "replicas of each partition (default: the cluster's)"},
-        config,
-        {"--if-not-exists", "", "a topic that is there is no error"},
-        {"--assign", "0:1,1:2", "replicas of each partition"},
-        {"--wait", "", "until every partition has a leader"},
-        dry_run},
-       &topic_create},
-      {"topic describe",
-       "Show partitions and configs of topics",
-       "TOPIC...",
-       Complete::topic,
-       {{"-s,--summary", "", "the summary"},
-        {"-c,--configs", "", "the configs"},
-        {"-p,--partitions", "", "the partitions"},
-        {"-a,--all", "", "all three"},
-        {"--under-replicated", "", "only partitions whose replicas are not all in sync"},
-        {"--unavailable", "", "only partitions without a leader"},
-        {"--under-min-isr", "", "only partitions with fewer in sync than min.insync.replicas"},
-        {"--at-min-isr", "", "only partitions with just min.insync.replicas in sync"},
-        kRegex},
-       &topic_describe},
-      {"topic alter",
-       "Change configs of topics",
-       "TOPIC...",
-       Complete::topic,
-       {{"-s,--set", "K=V", "set a config", {}, Complete::config_key, true},
-        {"-d,--delete", "K", "back to the default", {}, Complete::config_key, true},
-        {"--append", "K=V", "add to a list", {}, Complete::config_key, true},
-        {"--subtract", "K=V", "take out of a list", {}, Complete::config_key, true},
-        kRegex,
-        dry_run},
-       &topic_alter},
-      {"topic add-partitions",
-       "Add partitions to topics",
-       "TOPIC...",
-       Complete::topic,
-       {{"-n,--partitions", "N", "how many more"}, kRegex, dry_run},
-       &topic_add_partitions},
-      {"topic delete", "Delete topics", "TOPIC...", Complete::topic, {kRegex, yes, dry_run}, &topic_delete},
-      {"topic trim",
-       "Delete the oldest records of a topic",
-       "TOPIC",
-       Complete::topic,
-       {{"--before", "OFFSET", "up to this offset, @TIME, or end"},
-        {"-f,--file", "FILE", "lines: TOPIC PARTITION OFFSET", {}, Complete::file},
-        kPartitionList,
-        yes,
-        dry_run},
-       &topic_trim},
-      {"topic offsets",
-       "Show where partitions begin and end",
-       "TOPIC...",
-       Complete::topic,
-       {{"--at", "TIME", "the first offset at or after this time, too"}, kPartitionList, kRegex},
-       &topic_offsets},
-      {"topic analyze",
-       "Show who writes topics, how fast and how well packed",
-       "TOPIC...",
-       Complete::topic,
-       {{"-t,--time-range", "RANGE", "which batches: -1m:end (default), @TIME:TIME, or offsets: start:end"},
-        {"--batches", "N", "at most so many of each partition (default 10000)"},
-        {"--summary", "", "the summary"},
-        {"--sizes", "", "how large batches, records, keys and values are"},
-        {"--codecs", "", "the codecs"},
-        {"--by-partition", "", "the partitions"},
-        {"--producers", "", "the producers"},
-        kPartitionList,
-        kRegex},
-       &topic_analyze},
-      {"topic storage",
-       "Show what topics take up on the brokers' disks",
-       "[TOPIC...]",
-       Complete::topic,
-       {{"--by-topic", "", "one row for each topic"}, kPartitionList, kRegex},
-       &topic_storage},
-      {"produce", "Write records from the input to a topic", "[TOPIC]", Complete::topic, produce_flags(),
-       &produce},
-      {"consume", "Print records of topics", "TOPIC...", Complete::topic, consume_flags(), &consume},
+  };
+}
+
+std::vector<Command> cluster_and_local_commands() {
+  const Flag dry_run{"--dry-run", "", "check only, change nothing"};
+  return {
       {"cluster info",
        "Show brokers, controller and topics",
        "",
@@ -311,9 +176,10 @@ std::vector<Flag> make_global_flags() {
 
 std::span<const Command> moldau_commands() {
   static const std::vector<Command> kCommands = [] {
-    auto commands = make_commands();
-    std::ranges::move(perf_commands(), std::back_inserter(commands));
-    std::ranges::move(profile_commands(), std::back_inserter(commands));
+    std::vector<Command> commands;
+    for (const auto part :
+         {node_commands, topic_commands, cluster_and_local_commands, perf_commands, profile_commands})
+      std::ranges::move(part(), std::back_inserter(commands));
     return commands;
   }();
   return kCommands;

@@ -39,4 +39,9 @@ runtime::Task<Answer<Exit>> with_other_cluster(
   co_return answer;
 }
 
+runtime::Task<Answer<Exit>> with_own_connections(
+    ClusterSession& session, std::function<runtime::Task<Answer<Exit>>(ClusterSession& other)> task) {
+  return with_other_cluster(session, session.session.properties.at("bootstrap.servers"), std::move(task));
+}
+
 }  // namespace moldau::cli

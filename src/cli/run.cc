@@ -169,6 +169,7 @@ class KafkaRun {
         {"StorageTool", "kafka-storage"},
         {"ProducerPerformance", "kafka-producer-perf-test"},
         {"ConsumerPerformance", "kafka-consumer-perf-test"},
+        {"EndToEndLatency", "kafka-e2e-latency"},
         {"DeleteRecordsCommand", "kafka-delete-records"},
         {"LogDirsCommand", "kafka-log-dirs"},
         {"ClusterTool", "kafka-cluster"},
