@@ -162,8 +162,7 @@ void ConsumerCore::step() {
     } else if (!partition->position) {
       lookups[known->leader].push_back(partition);
     } else {
-      const bool from_follower = cluster_.metadata().broker(partition->read_replica) != nullptr;
-      const NodeId source = from_follower ? partition->read_replica : known->leader;
+      const NodeId source = source_of(*partition);
       auto& node = nodes_[source];
       if (!node) node = std::make_shared<Node>(source, options_.use_sessions);
     }
@@ -174,7 +173,7 @@ void ConsumerCore::step() {
                                           : refresh(std::move(leaderless)).detach();
   }
   for (const auto& [id, node] : nodes_) {
-    if (node->fetching) continue;
+    if (node->fetching || (node->nothing_more && has_buffered(id))) continue;
     const auto wanted = [&](const auto& entry) { return wants_fetch(*entry.second, node->id); };
     if (std::ranges::any_of(partitions_, wanted)) fetch_from(node).detach();
   }

@@ -1,6 +1,8 @@
 // ConsumerCore: reads assigned partitions from their leaders, without groups. One fetch is under way per
 // broker, with an incremental session (KIP-227) and a long poll; a partition whose records wait to be polled
-// is not fetched again. Lives on the shard of its ClusterClient; close() before destruction.
+// is not fetched again, and meanwhile its broker's other partitions are fetched without a long poll, which
+// would keep it waiting once it is polled. Lives on the shard of its ClusterClient; close() before
+// destruction.
 #pragma once
 
 #include <cstdint>
@@ -129,7 +131,10 @@ class ConsumerCore {
   Task<void> look_up(NodeId node, std::vector<PartitionPtr> partitions);
   void looked_up(const PartitionPtr& partition, wire::ErrorCode error, Offset offset);
 
+  NodeId source_of(const Partition& partition) const;
   bool wants_fetch(const Partition& partition, NodeId node) const;
+  // Records of one of its partitions wait to be polled.
+  bool has_buffered(NodeId node) const;
   Task<void> fetch_from(NodePtr node);
   Task<bool> fetch_once(NodePtr node);
   void take_partition(const PartitionPtr& partition, Offset fetched_from,

@@ -14,16 +14,27 @@ std::int32_t as_ms(Duration duration) {
 
 }  // namespace
 
+// The leader, or the follower that it named. kNoNode while there is none.
+NodeId ConsumerCore::source_of(const Partition& partition) const {
+  const PartitionInfo* known = cluster_.metadata().partition(partition.name.topic, partition.name.partition);
+  if (known == nullptr || known->leader < 0 || partition.stale) return kNoNode;
+  const bool from_follower = cluster_.metadata().broker(partition.read_replica) != nullptr;
+  return from_follower ? partition.read_replica : known->leader;
+}
+
+bool ConsumerCore::has_buffered(NodeId node) const {
+  return std::ranges::any_of(partitions_, [&](const auto& entry) {
+    const Partition& partition = *entry.second;
+    return partition.buffered && !partition.paused && source_of(partition) == node;
+  });
+}
+
 bool ConsumerCore::wants_fetch(const Partition& partition, NodeId node) const {
   if (partition.failed || partition.paused || partition.buffered || partition.looking_up ||
       !partition.position) {
     return false;
   }
-  if (partition.not_before > executor_.now()) return false;
-  const PartitionInfo* known = cluster_.metadata().partition(partition.name.topic, partition.name.partition);
-  if (known == nullptr || known->leader < 0 || partition.stale) return false;
-  const bool from_follower = cluster_.metadata().broker(partition.read_replica) != nullptr;
-  return (from_follower ? partition.read_replica : known->leader) == node;
+  return partition.not_before <= executor_.now() && source_of(partition) == node;
 }
 
 // Fetches on and on while there is something to fetch.
@@ -55,8 +66,9 @@ Task<bool> ConsumerCore::fetch_once(NodePtr node) {
   }
   if (targets.empty()) co_return false;
 
+  const bool waits = !has_buffered(node->id);
   wire::FetchRequest request;
-  request.max_wait_ms = as_ms(options_.fetch_max_wait);
+  request.max_wait_ms = waits ? as_ms(options_.fetch_max_wait) : 0;
   request.min_bytes = options_.fetch_min_bytes;
   request.max_bytes = options_.fetch_max_bytes;
   request.isolation_level = static_cast<std::int8_t>(options_.isolation);
@@ -88,6 +100,7 @@ Task<bool> ConsumerCore::fetch_once(NodePtr node) {
   for (const auto& endpoint : response->node_endpoints) {
     cluster_.note_broker(endpoint.node_id, endpoint.host, endpoint.port);
   }
+  const std::size_t ready_before = ready_.size();
   for (auto& topic : response->responses) {
     for (PartitionResponse& one : topic.partitions) {
       const FetchTarget* target = topic.topic.empty()
@@ -99,7 +112,8 @@ Task<bool> ConsumerCore::fetch_once(NodePtr node) {
     }
   }
   arrived_.notify_all();
-  co_return true;
+  node->nothing_more = !waits && ready_.size() == ready_before;
+  co_return !node->nothing_more;
 }
 
 void ConsumerCore::fetch_failed(Partition& partition, const Failure& failure) {

@@ -53,7 +53,8 @@ struct ConsumerCore::Node {
   Node(NodeId of, bool sessions) : id(of), session(sessions) {}
   NodeId id;
   bool fetching = false;
-  std::uint64_t turn = 0;
+  bool nothing_more =
+      false;  // than what waits to be polled: the last fetch did not wait, and brought nothing
   FetchSession session;
   Cancellation cancellation;
 };

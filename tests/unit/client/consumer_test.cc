@@ -150,6 +150,31 @@ TEST_F(ConsumerTest, StartsAtTheEndAndSeesWhatComes) {
   EXPECT_EQ(poll_all(1), Values{"b"});
 }
 
+TEST_F(ConsumerTest, ALongPollOfOthersDoesNotHoldWhatWasJustPolled) {
+  append({"a"}, 0);
+  consumer({.fetch_max_wait = 60s});
+  for (PartitionIndex p = 0; p < 3; ++p) consumer().assign("t", p, StartAt::beginning());
+  EXPECT_EQ(poll_all(1), Values{"a"});
+  for (const std::string next : {"b", "c", "d"}) {
+    const auto before = world_.elapsed();
+    append({next}, 0);
+    EXPECT_EQ(poll_all(1), Values{next});
+    EXPECT_LT(world_.elapsed() - before, 1s) << next;
+  }
+}
+
+TEST_F(ConsumerTest, WhileRecordsWaitTheOthersAreFetchedAndNotInALoop) {
+  append({"a", "b"}, 0);
+  consumer({.fetch_max_wait = 1s});
+  for (PartitionIndex p = 0; p < 3; ++p) consumer().assign("t", p, StartAt::beginning());
+  EXPECT_EQ(poll(1s, 1), Values{"a"});
+  append({"c"}, 1);
+  const auto fetches = broker().fetches.size();
+  world_.run(runtime::sleep_for(world_.shard(0), 10s));
+  EXPECT_LT(broker().fetches.size() - fetches, 5u) << "nobody polls";
+  EXPECT_EQ(poll_all(2), (Values{"b", "c"}));
+}
+
 TEST_F(ConsumerTest, StartsAtATimestamp) {
   append({"a"}, 0, {}, 1000);
   append({"b"}, 0, {}, 2000);
