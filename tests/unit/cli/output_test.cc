@@ -5,7 +5,7 @@
 #include "cli/field_form.h"
 #include "cli/line_reader.h"
 #include "cli/message_formatter.h"
-#include "cli/perf_stats.h"
+#include "cli/perf_load.h"
 #include "cli/table.h"
 #include "record/builder.h"
 
@@ -218,6 +218,30 @@ TEST(LatencyStatsTest, HgrmEndsWithEverything) {
   EXPECT_TRUE(text.contains("#[Max     =     1000.000, Total count    =         1000]")) << text;
   EXPECT_LT(std::ranges::count(text, '\n'), 100);
   EXPECT_TRUE(LatencyStats().hgrm().contains("Total count    =            0]"));
+}
+
+TEST(LatencyStatsTest, TwoBecomeOne) {
+  LatencyStats stats, others;
+  for (int i = 1; i <= 500; ++i) stats.add(std::chrono::milliseconds(i));
+  for (int i = 501; i <= 1000; ++i) others.add(std::chrono::milliseconds(i));
+  stats.add(others);
+  EXPECT_EQ(stats.count(), 1000);
+  EXPECT_NEAR(stats.percentile_ms(0.5), 500, 0.2);
+  EXPECT_NEAR(stats.mean_ms(), 500.5, 0.01);
+  EXPECT_EQ(stats.max_ms(), 1000);
+}
+
+TEST(StampTest, SaysWhoseItIsAndWhenItWasDue) {
+  std::string value(20, 'x');
+  const runtime::MonotonicTime due(std::chrono::seconds(7));
+  Stamp{42, due}.write({reinterpret_cast<std::byte*>(value.data()), value.size()});
+  const auto read = Stamp::read(as_bytes(value));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->run, 42U);
+  EXPECT_EQ(read->due, due);
+  EXPECT_EQ(value.substr(Stamp::kSize), "xxxx");
+  EXPECT_FALSE(Stamp::read(as_bytes(value.substr(0, 15))));
+  EXPECT_FALSE(Stamp::read(std::nullopt));
 }
 
 TEST(LatencyStatsTest, Percentiles) {
