@@ -27,12 +27,16 @@ Task<Result<std::size_t>> Log::drop_expired(TimestampMs now_ms, Offset high_wate
   auto expired = co_await count_expired(now_ms, high_watermark);
   if (!expired || *expired == 0) co_return expired;
   if (*expired == segments_.size()) roll_to(end_offset_.value(), now_ms);
+  Status flushed;
   // The segment that stays has to be there before the others go: its name keeps the end of the log.
   if (!std::ranges::all_of(segments_, [](const SegmentPtr& segment) { return segment->settled(); })) {
-    if (Status status = co_await flush_locked(false); !status) co_return fail(std::move(status).error());
+    // On a full disk those that can go nevertheless are what makes room.
+    flushed = co_await flush_locked(false);
+    if (!flushed && flushed.error().code != Errc::no_space) co_return fail(std::move(flushed).error());
   }
   std::size_t count = 0;
   while (count < *expired && segments_[count]->settled() && segments_[count + 1]->in_directory) ++count;
+  if (count == 0 && !flushed) co_return fail(std::move(flushed).error());
   if (count == 0) co_return count;
   const auto end = segments_.begin() + static_cast<std::ptrdiff_t>(count);
   std::vector<SegmentPtr> dropped(segments_.begin(), end);

@@ -315,6 +315,31 @@ TEST_F(StorageRows, ST_07_AFullDiskBehindTheCommitLog) {
   EXPECT_EQ(node.numbers(), sequence(0, 12));
 }
 
+TEST_F(StorageRows, ST_07_RetentionMakesRoomOnAFullDisk) {
+  node.config.segment_bytes = 500;
+  ASSERT_TRUE(node.open());
+  append(0, 40);
+  flush();
+  append(40, 60);
+  world.drive().set_capacity(world.drive().used_bytes());
+  EXPECT_FALSE(world.run(node.log->flush())) << "what is in memory finds no room";
+  LogConfig config = node.config;
+  config.retention_bytes = 2000;
+  config.file_delete_delay_ms = 0;
+  node.log->configure(config);
+  const std::uint64_t used = world.drive().used_bytes();
+  const auto dropped = world.run(node.log->run_retention(node.now, node.log->durable_end_offset().value()));
+  ASSERT_TRUE(dropped.has_value()) << dropped.error().message;
+  EXPECT_GT(*dropped, 0u);
+  world.run_for(std::chrono::seconds(1));
+  EXPECT_LT(world.drive().used_bytes(), used);
+  EXPECT_TRUE(world.run(node.log->flush()));
+  EXPECT_EQ(node.numbers(node.log->log_start_offset()),
+            sequence(static_cast<int>(node.log->log_start_offset()), 60));
+  reopen(false);
+  EXPECT_EQ(node.log->end_offset().value(), 60);
+}
+
 TEST_F(StorageRows, ST_08_AFailedAppendLeavesNoTrace) {
   page_cache();
   ASSERT_TRUE(node.open());
