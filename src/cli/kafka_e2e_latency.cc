@@ -6,6 +6,7 @@
 
 #include "cli/connection.h"
 #include "cli/handlers.h"
+#include "cli/other_cluster.h"
 #include "cli/reading.h"
 
 namespace moldau::cli {
@@ -87,11 +88,12 @@ Task<Answer<void>> ensure_topic(ClusterSession& session, const std::string& topi
 
 class Travelling {
  public:
-  Travelling(ClusterSession& session, const Trips& trips, client::ProducerCore& producer)
+  Travelling(ClusterSession& session, ClusterSession& reading, const Trips& trips,
+             client::ProducerCore& producer)
       : session_(session),
         trips_(trips),
         producer_(producer),
-        consumer_(session.cluster, trips.consuming),
+        consumer_(reading.cluster, trips.consuming),
         random_(session.world.entropy()) {
     for (const auto& [key, value] : trips.headers) headers_.push_back({key, as_bytes(value)});
   }
@@ -161,20 +163,25 @@ class Travelling {
   std::vector<std::int64_t> latencies_ms_;
 };
 
+Task<Answer<Exit>> travel(ClusterSession& session, ClusterSession& reading, const Trips& trips) {
+  auto producer = client::ProducerCore::create(session.cluster, trips.producing);
+  if (!producer) co_return usage_trouble(producer.error().cause, producer.error().hint);
+  Travelling travelling(session, reading, trips, **producer);
+  auto ran = co_await travelling.run();
+  co_await (*producer)->close(session.executor().now() + std::chrono::seconds(5));
+  if (!ran) co_return trouble(std::move(ran).error());
+  travelling.print();
+  co_return session.interrupt.raised() ? exit_of(session.interrupt) : Exit::done;
+}
+
 ClusterAnswer measure(ClusterSession& session) {
   session.session.handles_interrupt = true;
   const auto trips = trips_of(session.session);
   if (!trips) co_return trouble(trips.error());
   if (auto there = co_await ensure_topic(session, trips->topic); !there)
     co_return trouble(std::move(there).error());
-  auto producer = client::ProducerCore::create(session.cluster, trips->producing);
-  if (!producer) co_return usage_trouble(producer.error().cause, producer.error().hint);
-  Travelling travelling(session, *trips, **producer);
-  auto ran = co_await travelling.run();
-  co_await (*producer)->close(session.executor().now() + std::chrono::seconds(5));
-  if (!ran) co_return trouble(std::move(ran).error());
-  travelling.print();
-  co_return session.interrupt.raised() ? exit_of(session.interrupt) : Exit::done;
+  co_return co_await with_own_connections(
+      session, [&](ClusterSession& reading) { return travel(session, reading, *trips); });
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ std::vector<Command> perf_commands() {
         kSize,
         {"--rate", "N", "records a second (default 100)"},
         kDuration,
-        kWarmup,
+        {"--warmup", "N", "records that are sent but not counted (default: a tenth, 100 at most)"},
         kKeyRange,
         {"--producers", "N", "so many producers share the load (default 1)"},
         {"--consumers", "N", "so many consumers read every record (default 1)"},

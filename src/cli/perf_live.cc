@@ -1,5 +1,7 @@
 #include "cli/perf_live.h"
 
+#include "cli/other_cluster.h"
+
 namespace moldau::cli {
 namespace {
 
@@ -14,23 +16,27 @@ struct Shared {
   std::optional<std::int64_t> expected;  // so many of the load's records are there; set when it has ended
   MonotonicTime ended{};
   bool failed = false;
+  std::int64_t ready = 0;  // consumers that are connected
 };
+
+// A fetch of every consumer is on its way when the load begins, so that the first records find it waiting.
+Task<void> until_ready(ClusterSession& session, const Shared& shared, std::int64_t consumers) {
+  while (shared.ready < consumers && !shared.failed && !session.interrupt.raised())
+    co_await runtime::sleep_for(session.executor(), std::chrono::milliseconds(5));
+  co_await runtime::sleep_for(session.executor(), std::chrono::milliseconds(50));
+}
 
 class LiveConsumer {
  public:
   LiveConsumer(ClusterSession& session, const LivePlan& plan, const LoadRun& load, Shared& shared)
       : session_(session), plan_(plan), load_(load), shared_(shared) {}
 
-  Task<Answer<void>> run(client::ConsumerOptions options, std::vector<ReadSpan> spans) {
-    first_ = last_ = last_own_ = now();
-    ReadLimits limits{.enough = [this] { return enough(); },
-                      .until_ready = [this] { return runtime::sleep_until(session_.executor(), due()); }};
-    const auto end = co_await read_records(
-        session_, std::move(options), std::move(spans), std::move(limits),
-        [this](const PrintedRecord& record) { return visit(record); }, [] {});
-    if (!end) shared_.failed = true;
-    if (!end) co_return trouble(end.error());
-    co_return Answer<void>{};
+  // On connections of its own, as a process of its own would have them.
+  Task<Answer<Exit>> run(client::ConsumerOptions options, std::vector<ReadSpan> spans) {
+    auto answer = co_await with_own_connections(
+        session_, [&](ClusterSession& own) { return read(own, std::move(options), std::move(spans)); });
+    if (!answer) shared_.failed = true;
+    co_return answer;
   }
 
   void add_to(LiveSide& side) const {
@@ -44,8 +50,21 @@ class LiveConsumer {
  private:
   MonotonicTime now() const { return session_.executor().now(); }
 
+  Task<Answer<Exit>> read(ClusterSession& own, client::ConsumerOptions options, std::vector<ReadSpan> spans) {
+    first_ = last_ = last_own_ = now();
+    ++shared_.ready;
+    ReadLimits limits{.enough = [this] { return enough(); },
+                      .until_ready = [this] { return runtime::sleep_until(session_.executor(), due()); }};
+    const auto end = co_await read_records(
+        own, std::move(options), std::move(spans), std::move(limits),
+        [this](const PrintedRecord& record) { return visit(record); }, [] {});
+    if (!end) co_return trouble(end.error());
+    co_return Exit::done;
+  }
+
   Visit visit(const PrintedRecord& printed) {
     const record::RecordView& record = printed.record;
+    if (std::exchange(counted_from_, load_.started()) != load_.started()) begin();
     last_ = now();
     ++read_.records;
     read_.bytes += static_cast<std::int64_t>((record.key ? record.key->size() : 0) +
@@ -56,6 +75,13 @@ class LiveConsumer {
       if (stamp->due >= load_.started()) latencies_.add(last_ - stamp->due);
     }
     return plan_.rate && due() > last_ ? Visit::wait : Visit::go_on;
+  }
+
+  // Counting begins when the load's does: after its warm-up.
+  void begin() {
+    first_ = now();
+    read_ = {};
+    latencies_.clear();
   }
 
   // Of the next record, when there is a rate.
@@ -75,6 +101,7 @@ class LiveConsumer {
   const LivePlan& plan_;
   const LoadRun& load_;
   Shared& shared_;
+  MonotonicTime counted_from_{};
   MonotonicTime first_{}, last_{}, last_own_{};
   Throughput read_;
   LatencyStats latencies_;
@@ -108,18 +135,19 @@ Task<Answer<LiveResult>> run_live(ClusterSession& session, Load load, LivePlan p
   load.enough = [&] { return shared.failed; };
   LoadRun run(session, std::move(load), producers, std::move(on_interval));
   std::vector<std::unique_ptr<LiveConsumer>> consumers;
-  std::vector<Task<Answer<void>>> reading;
+  std::vector<Task<Answer<Exit>>> reading;
   for (std::int64_t i = 0; i < plan.consumers; ++i) {
     consumers.push_back(std::make_unique<LiveConsumer>(session, plan, run, shared));
     reading.push_back(consumers.back()->run(options, *spans));
   }
+  co_await until_ready(session, shared, plan.consumers);
   Answer<void> answer = co_await run.run();
   if (!answer) shared.failed = true;
   shared.ended = session.executor().now();
   shared.expected = run.acknowledged();
-  for (Task<Answer<void>>& task : reading) {
+  for (Task<Answer<Exit>>& task : reading) {
     auto read = co_await std::move(task);
-    if (!read && answer) answer = std::move(read);
+    if (!read && answer) answer = trouble(std::move(read).error());
   }
   if (!answer) co_return trouble(std::move(answer).error());
 

@@ -81,6 +81,9 @@ ClusterAnswer perf_e2e(ClusterSession& session) {
   auto mix =
       mix_of_flags(session.session, {.records = 1000, .rate = 100, .interval = std::chrono::seconds(1)});
   if (!mix) co_return trouble(std::move(mix).error());
+  // The first records wait for connections and a producer id.
+  if (!session.arguments().has("warmup"))
+    mix->load.warmup = std::min<std::int64_t>(100, mix->load.records / 10);
   // A record does not wait for others, unless it was asked for.
   if (!session.session.properties.contains("linger.ms")) mix->producing.linger = runtime::Duration(0);
   const auto result = co_await measure(session, std::move(*mix));

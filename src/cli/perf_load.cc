@@ -51,7 +51,7 @@ Answer<Load> load_of_flags(const Session& session, Load defaults) {
       !take(arguments.number_or("num-records", load.records, 1), load.records, why) ||
       !take(arguments.number_or("record-size", load.record_size, least_size, 1 << 30), load.record_size,
             why) ||
-      !take(arguments.number_or("warmup", 0, 0), load.warmup, why) ||
+      !take(arguments.number_or("warmup", load.warmup, 0), load.warmup, why) ||
       !take(arguments.number_or("key-range", 0, 0), load.key_range, why) ||
       !take(arguments.number("rate", 1, INT64_MAX), rate, why) ||
       !take(payloads_of(session, "\n"), load.payloads, why))
