@@ -164,11 +164,11 @@ class KafkaPythonProducer:
     def _send(self, producer, partition):
         from kafka.errors import KafkaTimeoutError
         sequence = self.ledger.sent[partition]
+        self.ledger.sent[partition] += 1
         try:
             sent = producer.send(TOPIC, f"{self.ledger.name}:{partition}:{sequence}:0".encode(), partition=partition)
-        except KafkaTimeoutError:  # it does not know the topic yet
+        except KafkaTimeoutError:  # it does not know the topic, or has the record but could not wake its sender
             return
-        self.ledger.sent[partition] += 1
         sent.add_callback(lambda answer: self.ledger.acked[partition].__setitem__(sequence, answer.offset))
         sent.add_errback(lambda _: None)
 
