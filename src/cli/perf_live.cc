@@ -66,14 +66,15 @@ class LiveConsumer {
     const record::RecordView& record = printed.record;
     if (std::exchange(counted_from_, load_.started()) != load_.started()) begin();
     last_ = now();
-    ++read_.records;
-    read_.bytes += static_cast<std::int64_t>((record.key ? record.key->size() : 0) +
-                                             (record.value ? record.value->size() : 0));
     if (const auto stamp = Stamp::read(record.value); stamp && stamp->run == shared_.run) {
       ++own_;
       last_own_ = last_;
-      if (stamp->due >= load_.started()) latencies_.add(last_ - stamp->due);
+      if (stamp->due < load_.started()) return Visit::go_on;  // late from the warm-up
+      latencies_.add(last_ - stamp->due);
     }
+    ++read_.records;
+    read_.bytes += static_cast<std::int64_t>((record.key ? record.key->size() : 0) +
+                                             (record.value ? record.value->size() : 0));
     return plan_.rate && due() > last_ ? Visit::wait : Visit::go_on;
   }
 
