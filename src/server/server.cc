@@ -1,7 +1,11 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 #include <utility>
+
+#include "config/catalogue.h"
 
 namespace moldau::server {
 namespace {
@@ -9,6 +13,18 @@ namespace {
 constexpr runtime::Duration kAcceptBackOff = std::chrono::milliseconds(100);
 constexpr runtime::Duration kIdleCheck = std::chrono::seconds(5);
 constexpr runtime::Duration kFrameStall = std::chrono::seconds(30);
+
+// What max.connections.per.ip.overrides (host:count, …) says of this host.
+std::optional<std::int64_t> limit_of_host(std::string_view overrides, std::string_view host) {
+  for (const std::string& item : config::split_list(overrides)) {
+    const std::size_t colon = item.rfind(':');
+    if (colon == std::string::npos || std::string_view(item).substr(0, colon) != host) continue;
+    std::int64_t limit = 0;
+    const char* const end = item.data() + item.size();
+    if (std::from_chars(item.data() + colon + 1, end, limit).ptr == end) return limit;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -48,7 +64,8 @@ bool Server::over_limit(const std::string& host) {
   constexpr std::int64_t kUnlimited = 0x7fffffff;
   const auto shards = static_cast<std::int64_t>(broker_.shards.size());
   const std::int64_t total = config.int_of("max.connections", kUnlimited);
-  const std::int64_t per_host = config.int_of("max.connections.per.ip", kUnlimited);
+  const std::int64_t per_host = limit_of_host(config.string_of("max.connections.per.ip.overrides"), host)
+                                    .value_or(config.int_of("max.connections.per.ip", kUnlimited));
   const auto counted = per_host_.find(host);
   const std::int64_t of_host = counted == per_host_.end() ? 0 : counted->second;
   return static_cast<std::int64_t>(connections_.size()) * shards >= total || of_host * shards >= per_host;

@@ -68,6 +68,26 @@ class AdminPort(LiveTest):
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
 
 
+class ConnectionLimits(LiveTest):
+    settings = ("max.connections.per.ip=0", "max.connections.per.ip.overrides=127.0.0.9:5,127.0.0.1:1000")
+
+    def is_served(self, source):
+        """Whether a connection from this address outlives its first request."""
+        api_versions_v0 = bytes.fromhex("0000000a 0012 0000 00000001 ffff".replace(" ", ""))
+        with socket.create_connection((HOST, self.broker.port), 10, (source, 0)) as connection:
+            try:
+                connection.sendall(api_versions_v0)
+                return len(connection.recv(100)) > 0
+            except ConnectionError:
+                return False
+
+    def test_hosts_named_in_the_overrides_have_limits_of_their_own(self):
+        self.assertTrue(self.is_served("127.0.0.1"))
+        self.assertTrue(self.is_served("127.0.0.9"))
+        self.assertFalse(self.is_served("127.0.0.2"))
+        self.assertFalse(self.is_served("127.0.0.90"))
+
+
 class Starts(unittest.TestCase):
     def start_fails(self, broker, code, *words):
         ended = subprocess.run(broker.command(), stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
