@@ -64,9 +64,10 @@ void use(ProducerStateTable table, const Slice& batch, Offset high_watermark) {
                                                 .offset = high_watermark,
                                                 .timestamp = 5});
   MOLDAU_ASSERT(!table.producers().at(view.producer_id()).in_transaction());
-  table.expire(1'000'000, 1000);
+  table.expire(1'000'000, 1000);  // counts as idle from here on who has appended since the last call
+  table.expire(1'002'000, 1000);
   for (const auto& [id, state] : table.producers())
-    MOLDAU_ASSERT(state.in_transaction() || state.last_timestamp > 999'000, "an idle producer is kept");
+    MOLDAU_ASSERT(state.in_transaction() || state.idle_since_ms > 1'001'000, "an idle producer is kept");
 }
 
 void check(ByteView file, const Slice& batch, Offset high_watermark) {
