@@ -116,6 +116,12 @@ def python_client(name):
     return prepare
 
 
+def headers_of(node):
+    """Where a module that is built from source finds node's headers without fetching them."""
+    prefix = Path(node).resolve().parents[1]
+    return {"npm_config_nodedir": str(prefix)} if (prefix / "include/node/node.h").exists() else {}
+
+
 def node_client(name, **environment):
     def prepare(scratch):
         node, npm = need_program("node"), need_program("npm")
@@ -124,7 +130,7 @@ def node_client(name, **environment):
             for pin in pins:
                 shutil.copy(pin, folder)
             fetch([npm, "ci", "--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-timeout=60000"],
-                  cwd=folder, env={**os.environ, **environment})
+                  cwd=folder, env={**os.environ, **headers_of(node), **environment})
         packages = cached(name, pins, fill)
         return ["env", f"NODE_PATH={packages / 'node_modules'}", node, HERE / name / "main.js"]
     return prepare
