@@ -108,7 +108,7 @@ class FakeProcess : public testing::Test {
   TextOutput out, err;
   FakeEnvironment environment;
   std::map<std::string, std::string> files, variables;
-  std::string directory = "/work";
+  std::string directory = "/project";
   bool at_terminal = false;
 };
 

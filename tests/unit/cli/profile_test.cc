@@ -42,16 +42,16 @@ TEST_F(ProfileTest, EverySourceHasItsRank) {
   files[kFile] =
       "current: local\nprofiles:\n  local: {brokers: [current:1]}\n  other: {brokers: [other:1, other:2]}\n";
   EXPECT_EQ(brokers(), "current:1");
-  files["/work/.moldau.yaml"] = "profile: other\n";
+  files["/project/.moldau.yaml"] = "profile: other\n";
   EXPECT_EQ(brokers(), "other:1,other:2");
-  files["/work/.moldau.yaml"] = "profile: other\nbrokers: [project:1]\n";
+  files["/project/.moldau.yaml"] = "profile: other\nbrokers: [project:1]\n";
   EXPECT_EQ(brokers(), "project:1");
   variables["MOLDAU_PROFILE"] = "local";
   EXPECT_EQ(brokers(), "current:1");
   variables["MOLDAU_BROKERS"] = "variable:1";
   EXPECT_EQ(brokers(), "variable:1");
   EXPECT_EQ(brokers({"profile", "other"}), "other:1,other:2");
-  files["/work/client.properties"] = "bootstrap.servers=java:1\n";
+  files["/project/client.properties"] = "bootstrap.servers=java:1\n";
   EXPECT_EQ(brokers({"profile", "other", "command-config", "client.properties"}), "java:1");
   EXPECT_EQ(brokers({"command-config", "client.properties", "X", "brokers=x:1"}), "x:1");
   EXPECT_EQ(brokers({"command-config", "client.properties", "X", "bootstrap.servers=x:2"}), "x:2");
@@ -74,7 +74,7 @@ TEST_F(ProfileTest, WhoNamesTheBrokersSaysHowTheyAreTrusted) {
   EXPECT_EQ(named.values.at("tls.ca"), "/ca.pem");
   EXPECT_EQ(named.values.at("confirm"), "always");
   EXPECT_EQ(named.values.at("brokers"), "l:1");
-  files["/work/.moldau.yaml"] = "tls: {insecure_skip_verify: true}\nproperties: {acks: 1}\n";
+  files["/project/.moldau.yaml"] = "tls: {insecure_skip_verify: true}\nproperties: {acks: 1}\n";
   EXPECT_FALSE(choice({}).values.contains("tls.insecure_skip_verify")) << "a folder from elsewhere";
   EXPECT_EQ(choice({}).values.at("properties.acks"), "1");
 }
@@ -135,10 +135,10 @@ TEST_F(ProfileTest, BrokenFilesAreTold) {
   EXPECT_EQ(run({"moldau", "profile", "validate"}), 7);
   EXPECT_EQ(std::ranges::count(out.text, '\n'), 2) << out.text;
   files.clear();
-  files["/work/.moldau.yaml"] = "profile: prod\n";
+  files["/project/.moldau.yaml"] = "profile: prod\n";
   EXPECT_EQ(run({"moldau", "topic", "list"}), 2);
   EXPECT_EQ(run({"moldau", "profile", "validate"}), 7);
-  files["/work/.moldau.yaml"] = "brokers: 'nowhere:port'\n";
+  files["/project/.moldau.yaml"] = "brokers: 'nowhere:port'\n";
   EXPECT_EQ(run({"moldau", "topic", "list"}), 7);
 }
 
@@ -166,7 +166,7 @@ TEST_F(ProfileTest, PlacesAndPlaceholders) {
   variables.erase("HERE");
   EXPECT_EQ(run({"moldau", "topic", "list"}), 7);
   EXPECT_TRUE(told("the environment has no HERE"));
-  files["/work/.moldau.yaml"] = "brokers: ['${env:HOME}:1']\n";
+  files["/project/.moldau.yaml"] = "brokers: ['${env:HOME}:1']\n";
   EXPECT_EQ(run({"moldau", "topic", "list", "--profile", "a"}), 7);
   variables["XDG_CONFIG_HOME"] = "/nothing";
   variables["HOME"] = "/home/me";
@@ -390,7 +390,7 @@ TEST_F(ProfileTest, ImportFromRpk) {
 }
 
 TEST_F(ProfileTest, ImportFromJavaAndKafkactl) {
-  files["/work/client.properties"] =
+  files["/project/client.properties"] =
       "bootstrap.servers=j:1\nlinger.ms=5\nkey.serializer=x.Y\nsecurity.protocol=SASL_SSL\nsasl.mechanism="
       "PLAIN\n"
       "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=\"al\" "
@@ -406,10 +406,10 @@ TEST_F(ProfileTest, ImportFromJavaAndKafkactl) {
                      {"sasl.mechanism", "PLAIN"},
                      {"sasl.user", "al"},
                      {"tls.ca", "/t.pem"}}));
-  files["/work/plain.properties"] = "bootstrap.servers=j:1\nsasl.mechanism=PLAIN\n";
+  files["/project/plain.properties"] = "bootstrap.servers=j:1\nsasl.mechanism=PLAIN\n";
   EXPECT_EQ(run({"moldau", "profile", "import", "plain.properties", "--name", "p"}), 0);
   EXPECT_EQ(parse_profiles(written(), "").value.profiles.at("p"), (Profile{{"brokers", "j:1"}}));
-  files["/work/config.yml"] =
+  files["/project/config.yml"] =
       "contexts:\n  default:\n    brokers: [d:9092]\n  prod:\n    brokers: [p:9092]\n"
       "    tls: {enabled: true, ca: ca.pem, certKey: k.pem}\n    sasl: {enabled: false, username: me}\n"
       "current-context: prod\n";
@@ -417,7 +417,7 @@ TEST_F(ProfileTest, ImportFromJavaAndKafkactl) {
   EXPECT_EQ(
       parse_profiles(written(), "").value.profiles.at("prod"),
       (Profile{{"brokers", "p:9092"}, {"tls.ca", "ca.pem"}, {"tls.enabled", "true"}, {"tls.key", "k.pem"}}));
-  files["/work/other.yaml"] = "a: 1\n";
+  files["/project/other.yaml"] = "a: 1\n";
   EXPECT_EQ(run({"moldau", "profile", "import", "other.yaml"}), 7);
   EXPECT_EQ(run({"moldau", "profile", "import", "missing.yaml"}), 7);
 }

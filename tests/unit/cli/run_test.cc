@@ -95,7 +95,7 @@ TEST_F(RunTest, CompletionComesFromTheTables) {
 }
 
 TEST_F(RunTest, StartReadsFilesFlagsAndVariables) {
-  files["/work/node.yaml"] = "node: {data_dir: /data}\n";
+  files["/project/node.yaml"] = "node: {data_dir: /data}\n";
   EXPECT_EQ(run({"moldau", "start", "-c", "node.yaml", "--set", "num.partitions=3", "--node-id", "7",
                  "--kafka-addr", "127.0.0.1:1234"}),
             0);
@@ -109,7 +109,7 @@ TEST_F(RunTest, StartReadsFilesFlagsAndVariables) {
 }
 
 TEST_F(RunTest, BadConfigurationHasItsOwnExitCode) {
-  files["/work/node.yaml"] = "node: {data_dri: /data}\n";
+  files["/project/node.yaml"] = "node: {data_dri: /data}\n";
   EXPECT_EQ(run({"moldau", "start", "-c", "node.yaml"}), 3);
   EXPECT_TRUE(told("data_dir"));
   EXPECT_FALSE(environment.started);
@@ -120,7 +120,7 @@ TEST_F(RunTest, BadConfigurationHasItsOwnExitCode) {
 }
 
 TEST_F(RunTest, KafkaServerStartTakesOverrides) {
-  files["/work/server.properties"] = "node.id=5\nlog.dirs=/data\nlisteners=PLAINTEXT://127.0.0.1:9999\n";
+  files["/project/server.properties"] = "node.id=5\nlog.dirs=/data\nlisteners=PLAINTEXT://127.0.0.1:9999\n";
   EXPECT_EQ(run({"/opt/kafka/bin/kafka-server-start.sh", "-daemon", "server.properties", "--override",
                  "num.partitions=3"}),
             0);
@@ -187,7 +187,7 @@ TEST_F(RunTest, MissingToolsNameTheMissingFeature) {
 }
 
 TEST_F(RunTest, SecurityThatIsNotThereIsRefusedBeforeAnythingIsSent) {
-  files["/work/client-ssl.properties"] = "security.protocol=SSL\n";
+  files["/project/client-ssl.properties"] = "security.protocol=SSL\n";
   EXPECT_EQ(run({"kafka-console-producer.sh", "--bootstrap-server", "localhost:9093", "--topic", "test",
                  "--producer.config", "client-ssl.properties"}),
             1);
@@ -198,13 +198,13 @@ TEST_F(RunTest, SecurityThatIsNotThereIsRefusedBeforeAnythingIsSent) {
 
 TEST_F(RunTest, InstallLinks) {
   EXPECT_EQ(run({"moldau", "install-links", "--dir", "bin", "--sh"}), 0);
-  EXPECT_TRUE(printed("/work/bin/kafka-topics.sh\n"));
-  EXPECT_TRUE(printed("/work/bin/kafka-storage\n"));
+  EXPECT_TRUE(printed("/project/bin/kafka-topics.sh\n"));
+  EXPECT_TRUE(printed("/project/bin/kafka-storage\n"));
   for (const auto& [target, link] : environment.links) EXPECT_EQ(target, "/opt/moldau/bin/moldau");
 }
 
 TEST_F(RunTest, ConfigCommands) {
-  files["/work/server.properties"] = "node.id=5\nnum.partitons=3\n";
+  files["/project/server.properties"] = "node.id=5\nnum.partitons=3\n";
   EXPECT_EQ(run({"moldau", "config", "convert", "server.properties"}), 0);
   EXPECT_TRUE(printed("id: 5"));
   EXPECT_TRUE(told("num.partitions"));

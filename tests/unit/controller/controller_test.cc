@@ -294,10 +294,9 @@ TEST(DeleteTopics, RefusesWithKafkasCodes) {
   const auto out = cluster.commit(cluster.controller_.delete_topics(cluster.image_, request));
   std::vector<ErrorCode> codes;
   for (const auto& response : out.responses) codes.push_back(response.error_code);
-  EXPECT_EQ(codes,
-            (std::vector{ErrorCode::unknown_topic_or_partition, ErrorCode::unknown_topic_id,
-                         ErrorCode::invalid_request, ErrorCode::invalid_request, ErrorCode::invalid_request,
-                         ErrorCode::invalid_request}));
+  EXPECT_EQ(codes, (std::vector{ErrorCode::unknown_topic_or_partition, ErrorCode::unknown_topic_id,
+                                ErrorCode::invalid_request, ErrorCode::invalid_request,
+                                ErrorCode::invalid_request, ErrorCode::invalid_request}));
   // One answer for what is given twice, by name or by name and id; it stays.
   EXPECT_EQ(out.responses[4].name, "twice");
   EXPECT_EQ(out.responses[5].topic_id, a);
