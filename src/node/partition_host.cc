@@ -32,10 +32,11 @@ void report(const storage::LogManager& logs) {
 }  // namespace
 
 PartitionHost::PartitionHost(runtime::World& world, const config::Settings& settings,
-                             storage::DataDirectory& directory)
+                             storage::DataDirectory& directory, ReplicationLinks links)
     : world_(world),
       settings_(settings),
       directory_(directory),
+      links_(std::move(links)),
       node_id_(directory.properties().node_id),
       gate_(world.shard(0)) {}
 

@@ -2,6 +2,7 @@
 // One per node, on shard 0; what belongs to another shard is done there.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "config/settings.h"
 #include "metadata/image.h"
 #include "record/codec.h"
+#include "replication/channels.h"
 #include "replication/partition_set.h"
 #include "runtime/world.h"
 #include "server/broker.h"
@@ -30,9 +32,19 @@ struct HostedLogs {
   replication::PartitionSet partitions;
 };
 
+// What ties this node's partitions to those of other nodes. Without it nothing replicates: a partition is led
+// here whoever else the metadata names. Both outlive the host.
+struct ReplicationLinks {
+  // This broker among others.
+  replication::BrokerRegistration* registration = nullptr;
+  // The channels of a shard; asked for once for each commit log whose partitions live there.
+  std::function<replication::ReplicationChannels(unsigned shard)> channels;
+};
+
 class PartitionHost {
  public:
-  PartitionHost(runtime::World& world, const config::Settings& settings, storage::DataDirectory& directory);
+  PartitionHost(runtime::World& world, const config::Settings& settings, storage::DataDirectory& directory,
+                ReplicationLinks links = {});
 
   // Loads and recovers what the data folder holds. Errors: as LogManager::open.
   runtime::Task<Status> open();
@@ -43,7 +55,8 @@ class PartitionHost {
   runtime::Task<void> remove(metadata::Delta delta);
   // Once, after the first apply(): puts aside what the metadata does not know.
   runtime::Task<Status> reconcile(std::shared_ptr<const metadata::Image> image);
-  // Ends every wait on the partitions. Call when no request can come any more, before close().
+  // Ends every wait on the partitions, and all fetching. Call when no request can come any more and the
+  // channels' calls end, before close().
   runtime::Task<void> close_partitions();
   // Flushes and closes the logs; success means that the folder may be marked clean.
   runtime::Task<Status> close();
@@ -69,6 +82,7 @@ class PartitionHost {
   runtime::World& world_;
   const config::Settings& settings_;
   storage::DataDirectory& directory_;
+  const ReplicationLinks links_;
   NodeId node_id_;
   std::unique_ptr<storage::SharedCheckpoint> recovery_points_;
   std::unique_ptr<storage::SharedCheckpoint> log_starts_;
