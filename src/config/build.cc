@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "config/cluster_settings.h"
 #include "config/entries.h"
 #include "config/listeners.h"
 #include "config/resolve.h"
@@ -46,10 +47,13 @@ class SettingsBuilder {
     build_metrics();
     build_bootstrap();
     build_broker_layer();
+    report_contradictions();
     return {std::move(settings_), std::move(resolved_).take_problems()};
   }
 
  private:
+  const Entry* kafka(const std::string& property) const { return resolved_.find("kafka." + property); }
+
   void build_node() {
     if (const Entry* entry = resolved_.find("node.id")) settings_.node_id = node_id_of(*entry);
     if (const Entry* entry = resolved_.find("node.rack"); entry && !entry->value.empty())
@@ -97,7 +101,7 @@ class SettingsBuilder {
     if (const Entry* entry = resolved_.find("cluster.seeds"))
       for (const std::string& text : split_list(entry->value))
         if (const auto address = address_of(*entry, text)) settings_.seeds.push_back(*address);
-    if (const Entry* entry = resolved_.find("kafka.controller.quorum.voters"))
+    if (const Entry* entry = kafka("controller.quorum.voters"))
       for (const std::string& text : split_list(entry->value)) add_voter(*entry, text);
     settings_.initial_size = static_cast<std::int32_t>(integer("cluster.initial_size"));
   }
@@ -249,6 +253,14 @@ class SettingsBuilder {
     settings_.broker["advertised.listeners"] = join_list(advertised);
     settings_.broker["listener.security.protocol.map"] = join_list(protocols);
     if (!controllers.empty()) settings_.broker["controller.listener.names"] = join_list(controllers);
+  }
+
+  void report_contradictions() {
+    const Entry whole;
+    for (Contradiction& found : contradictions(settings_.broker)) {
+      const Entry* entry = kafka(found.key);
+      resolved_.error(entry != nullptr ? *entry : whole, std::move(found.text));
+    }
   }
 
   // REQUIRES: a key whose values the catalogue has checked.

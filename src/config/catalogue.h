@@ -1,6 +1,8 @@
 // The key catalogue: every configuration key that Moldau knows, once. Topic configs and broker properties
 // under Kafka's names, and our own keys (the YAML tree, written with dots). What is parsed, validated,
-// described and documented is read from here. Names, types, defaults and ranges are Apache Kafka 4.3's.
+// described and documented is read from here. Names, types, defaults and ranges are Apache Kafka 4.3's, but
+// for the clocks of sessions and elections, whose words name Kafka's default: a node starts in milliseconds
+// here, and nothing pauses it for a second.
 #pragma once
 
 #include <cstdint>
