@@ -30,11 +30,14 @@ Log::Log(LogContext& context, LogIdentity identity, LogConfig config, LoadedLog 
       ends_below_recovery_point_(loaded.ends_below_recovery_point),
       missing_(std::move(loaded.missing)),
       changes_(context.executor, 1),
-      gate_(context.executor) {}
+      gate_(context.executor) {
+  if (context_.producer_budget) context_.producer_budget->join(*this);
+}
 
 Log::~Log() {
   MOLDAU_ASSERT(gate_.entered() == 0, "a log was destroyed while it was in use");
   if (context_.commit_log) context_.commit_log->leave(*this);
+  if (context_.producer_budget) context_.producer_budget->leave(*this);
 }
 
 Task<Result<std::unique_ptr<Log>>> Log::open(LogContext& context, LogIdentity identity, LogConfig config,

@@ -34,6 +34,7 @@
 #include "storage/log_config.h"
 #include "storage/log_error.h"
 #include "storage/log_loader.h"
+#include "storage/producer_budget.h"
 #include "storage/producer_state.h"
 #include "storage/replay_queue.h"
 #include "storage/segment.h"
@@ -49,6 +50,7 @@ struct LogContext {
   CommitLog* commit_log = nullptr;  // null: every log behaves as with Durability::page_cache
   record::Codecs& codecs;
   Random& random;
+  ProducerBudget* producer_budget = nullptr;  // null: each log knows as many producers as come
   // A log starts flush() by itself when so much waits in memory. In between its owner calls flush().
   std::int64_t tail_flush_bytes = 4 << 20;
   // Writes recovery-point-offset-checkpoint, with recovery_point() of every log of the folder, before a flush
@@ -123,7 +125,7 @@ struct AbortedProducer {
   friend bool operator==(const AbortedProducer&, const AbortedProducer&) = default;
 };
 
-class Log final : public CommitLog::Participant {
+class Log final : public CommitLog::Participant, public ProducerBudget::Holder {
  public:
   // Opens what is there, or an empty log without files. Recovers first unless the shutdown was clean: checks
   // every batch from the recovery point on, cuts a torn tail, rebuilds what is missing beside the segments.
@@ -230,6 +232,7 @@ class Log final : public CommitLog::Participant {
   runtime::Task<Status> remove();
 
  private:
+  static constexpr std::size_t kForgottenShare = 4;
   using Pass = runtime::Gate::Pass;
   // A place in a file where reading may go on.
   struct Cursor {
@@ -290,6 +293,8 @@ class Log final : public CommitLog::Participant {
   Status ensure_file(Segment& segment);
   void note(const Batch& batch);
   void note_unflushed(const Batch& batch, TimestampMs now_ms);
+  std::size_t producer_count() const override { return producers_.producers().size(); }
+  void forget_silent_producers() override { producers_.forget_silent(kForgottenShare); }
   void on_durable(CommitLog::Position up_to) override;
   void on_poisoned(const Error& error) override;
 

@@ -287,6 +287,7 @@ void Log::note(const Batch& batch) {
   if (view.has_producer_id()) {
     if (auto aborted = note_producer(producers_, view, record::BatchView::trusted(batch.bytes)))
       segment.indexes.aborted.push_back(*aborted);
+    if (context_.producer_budget) context_.producer_budget->note(*this);
   }
   end_offset_.advance(view.next_offset());
 }

@@ -29,11 +29,13 @@ Result<unsigned> commit_log_count(runtime::Disk& disk, const std::string& data_f
 LogManager::LogManager(LogManagerContext context, LogManagerOptions options)
     : context_(context),
       options_(std::move(options)),
+      producer_budget_(options_.producers),
       log_context_{.executor = context.executor,
                    .pool = context.pool,
                    .disk = context.disk,
                    .codecs = context.codecs,
                    .random = context.random,
+                   .producer_budget = &producer_budget_,
                    .tail_flush_bytes = options_.tail_flush_bytes},
       watch_(context.executor),
       gate_(context.executor),

@@ -67,6 +67,7 @@ struct LogManagerOptions {
   std::int64_t tail_flush_bytes = 4 << 20;  // LogContext's
   // From so many logs on close() syncs the file system as a whole, where that can be done.
   std::size_t logs_closed_together = 64;
+  std::size_t producers = ProducerBudget::kDefaultLimit;  // that all logs together know at most
 };
 
 // How many commit logs the folder has; 0: none yet. Blocks.
@@ -259,6 +260,7 @@ class LogManager {
   LogManagerOptions options_;
   std::unique_ptr<runtime::FileSystem> file_system_;  // null: it can only be synced file by file
   std::unique_ptr<CommitLog> commit_log_;
+  ProducerBudget producer_budget_;
   LogContext log_context_;
   Logs logs_;
   std::map<TopicPartition, TopicIdPartition> names_;  // of logs_ and of failures_

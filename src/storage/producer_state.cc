@@ -1,6 +1,7 @@
 #include "storage/producer_state.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
 
 namespace moldau::storage {
@@ -163,6 +164,16 @@ void ProducerStateTable::expire(TimestampMs now_ms, std::int64_t expiration_ms) 
     const bool expired = !state.in_transaction() && state.idle_since_ms <= now_ms - expiration_ms;
     at = expired ? producers_.erase(at) : std::next(at);
   }
+}
+
+void ProducerStateTable::forget_silent(std::size_t share) {
+  std::vector<std::pair<Offset, ProducerId>> silent;
+  for (const auto& [id, state] : producers_)
+    if (!state.in_transaction()) silent.emplace_back(state.last_offset(), id);
+  if (silent.size() < 2) return;  // who has just appended is not silent
+  const auto count = std::min(silent.size() - 1, std::max<std::size_t>(1, producers_.size() / share));
+  std::ranges::nth_element(silent, silent.begin() + static_cast<std::ptrdiff_t>(count));
+  for (const auto& [offset, id] : std::span(silent).first(count)) producers_.erase(id);
 }
 
 void ProducerStateTable::clear() { *this = ProducerStateTable(); }

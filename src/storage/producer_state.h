@@ -82,6 +82,9 @@ class ProducerStateTable {
   // count only for what comes from a snapshot (in Kafka always, so that a producer of old records is
   // forgotten under its retries).
   void expire(TimestampMs now_ms, std::int64_t expiration_ms);
+  // Drops the `share`th part of the producers (at least one, never the last to append), those whose last
+  // batch lies farthest back in the log first, never one with an open transaction.
+  void forget_silent(std::size_t share);
 
   const std::unordered_map<ProducerId, ProducerState>& producers() const { return producers_; }
   bool empty() const { return producers_.empty(); }

@@ -15,6 +15,7 @@ Task<Result<std::size_t>> Log::run_retention(TimestampMs now_ms, Offset high_wat
   const Pass pass(gate_);
   if (!pass) co_return fail(Errc::cancelled, identity_.directory + " is closed");
   producers_.expire(now_ms, config_.producer_id_expiration_ms);
+  if (context_.producer_budget) context_.producer_budget->note(*this);
   co_await changes_.acquire(1);
   Result<std::size_t> dropped = co_await drop_expired(now_ms, high_watermark);
   close_idle_files();
