@@ -4,6 +4,7 @@
 #include "config/cluster_settings.h"
 #include "config/entries.h"
 #include "config/listeners.h"
+#include "config/quorum_members.h"
 #include "config/resolve.h"
 #include "config/text.h"
 
@@ -39,8 +40,7 @@ class SettingsBuilder {
   Loaded build() && {
     build_node();
     build_cluster();
-    settings_.listeners =
-        build_listeners(resolved_, sources_, settings_.broker_role, settings_.controller_role);
+    build_listeners_and_quorum();
     build_admin();
     build_storage();
     build_log();
@@ -98,20 +98,21 @@ class SettingsBuilder {
       if (!is_cluster_id(entry->value))
         resolved_.error(*entry, "Invalid value " + entry->value + ": up to 64 letters, digits, '-' and '_'");
     }
-    if (const Entry* entry = resolved_.find("cluster.seeds"))
-      for (const std::string& text : split_list(entry->value))
-        if (const auto address = address_of(*entry, text)) settings_.seeds.push_back(*address);
-    if (const Entry* entry = kafka("controller.quorum.voters"))
-      for (const std::string& text : split_list(entry->value)) add_voter(*entry, text);
     settings_.initial_size = static_cast<std::int32_t>(integer("cluster.initial_size"));
   }
-  void add_voter(const Entry& entry, const std::string& text) {
-    const std::size_t at = text.find('@');
-    const auto id = parse_integer(std::string_view(text).substr(0, at));
-    if (at == std::string::npos || !id || *id < 0 || *id > 2147483647)
-      return resolved_.error(entry, "\"" + text + "\" is not of the form id@host:port");
-    if (const auto address = address_of(entry, std::string_view(text).substr(at + 1)))
-      settings_.voters.push_back({static_cast<NodeId>(*id), *address});
+  void build_listeners_and_quorum() {
+    const QuorumLists lists = read_quorum_lists(resolved_);
+    ListenerContext context{settings_.broker_role, settings_.controller_role, {}};
+    if (settings_.controller_role && !lists.names_nobody()) context.controller = own_address(lists);
+    settings_.listeners = config::build_listeners(resolved_, sources_, context);
+    settle_quorum(lists, sources_, settings_, resolved_);
+  }
+  // Where the lists say that this node's controller is, as far as that is known before its listeners are.
+  runtime::Endpoint own_address(const QuorumLists& lists) const {
+    if (settings_.node_id)
+      if (const auto named = lists.address_of(*settings_.node_id)) return *named;
+    const Voter& first = lists.voters.empty() ? lists.seeds.front() : lists.voters.front();
+    return {sources_.hostname, first.address.port};
   }
   std::optional<runtime::Endpoint> address_of(const Entry& entry, std::string_view text) {
     auto address = parse_address(text);
@@ -125,7 +126,7 @@ class SettingsBuilder {
     if (const Entry* entry = resolved_.find("admin.bind"))
       if (const auto address = address_of(*entry, entry->value)) settings_.admin_bind = *address;
     for (const Listener& listener : settings_.listeners)
-      if (settings_.admin_enabled && listener.bind == settings_.admin_bind && listener.bind.port != 0)
+      if (settings_.admin_enabled && overlap(listener.bind, settings_.admin_bind))
         resolved_.problem(Severity::error, "listener " + listener.name + " and admin are both bound to " +
                                                listener.bind.to_string());
   }
@@ -235,7 +236,7 @@ class SettingsBuilder {
     broker["process.roles"] = resolved_.text("node.roles");
     broker["log.dirs"] = settings_.data_dir;
     if (resolved_.find("storage.durability")) broker["moldau.durability"] = name_of(settings_.durability);
-    if (const Entry* seeds = resolved_.find("cluster.seeds"); seeds && !settings_.seeds.empty())
+    if (const Entry* seeds = resolved_.find("cluster.seeds"); seeds && !seeds->value.empty())
       broker["controller.quorum.bootstrap.servers"] = seeds->value;
   }
   void add_listener_properties() {

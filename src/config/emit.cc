@@ -59,10 +59,10 @@ std::string share_text(std::uint64_t bytes, std::uint32_t percent) {
   return bytes != 0 ? size_text(bytes) : std::to_string(percent) + "%";
 }
 
-std::string seeds_text(const Settings& settings) {
-  std::string text;
-  for (const auto& seed : settings.seeds) text += (text.empty() ? "" : ",") + seed.to_string();
-  return text;
+// As they were written: with ids, and also where they name this node alone.
+std::string_view seeds_text(const Settings& settings) {
+  const auto at = settings.broker.find("controller.quorum.bootstrap.servers");
+  return at == settings.broker.end() ? std::string_view() : std::string_view(at->second);
 }
 
 void emit_identity(YamlText& out, const Settings& settings) {
@@ -77,7 +77,7 @@ void emit_identity(YamlText& out, const Settings& settings) {
   out.group("cluster");
   out.key(1, "name", std::string_view(settings.cluster_name));
   out.key(1, "id", std::string_view(settings.cluster_id.value_or("auto")));
-  if (!settings.seeds.empty()) out.key(1, "seeds", std::string_view(seeds_text(settings)));
+  if (!seeds_text(settings).empty()) out.key(1, "seeds", seeds_text(settings));
   out.key(1, "initial_size", settings.initial_size);
 }
 

@@ -29,18 +29,22 @@ struct Draft {
 
 class ListenerBuilder {
  public:
-  ListenerBuilder(Resolved& resolved, const Sources& sources) : resolved_(resolved), sources_(sources) {}
+  ListenerBuilder(Resolved& resolved, const Sources& sources, const ListenerContext& context)
+      : resolved_(resolved), sources_(sources), context_(context) {}
 
-  std::vector<Listener> build(bool broker_role, bool controller_role) {
+  std::vector<Listener> build() {
     read_kafka_listeners();
     read_own_listeners();
     add_default();
+    add_default_controller();
     read_kafka_advertised();
     read_security_map();
-    read_controller_names(controller_role);
+    read_controller_names();
     std::vector<Listener> listeners = finish();
     choose_inter_broker(listeners);
-    check(listeners, broker_role);
+    check_roles(listeners);
+    check_ports(listeners);
+    for (const Listener& listener : listeners) warn_of_advertised(listener);
     return listeners;
   }
 
@@ -61,14 +65,14 @@ class ListenerBuilder {
     return names.empty() ? "none" : names;
   }
 
-  // NAME://host:port, separated by commas.
+  // NAME://host:port, separated by commas. An empty host is `empty_host`.
   template <class Visit>
-  void read_urls(const Entry& entry, Visit visit) {
+  void read_urls(const Entry& entry, std::string_view empty_host, Visit visit) {
     for (const std::string& url : split_list(entry.value)) {
       const std::size_t mark = url.find("://");
-      const auto address = mark == std::string::npos || mark == 0
-                               ? Result<Endpoint>(fail(Errc::invalid_argument, ""))
-                               : parse_address(std::string_view(url).substr(mark + 3));
+      std::string text = mark == std::string::npos || mark == 0 ? "" : url.substr(mark + 3);
+      if (text.starts_with(':')) text.insert(0, empty_host);
+      const auto address = parse_address(text);
       if (address)
         visit(url.substr(0, mark), *address);
       else
@@ -79,7 +83,7 @@ class ListenerBuilder {
   void read_kafka_listeners() {
     const Entry* entry = kafka("listeners");
     if (entry == nullptr) return;
-    read_urls(*entry, [&](const std::string& name, const Endpoint& address) {
+    read_urls(*entry, "0.0.0.0", [&](const std::string& name, const Endpoint& address) {
       if (find(name)) return resolved_.error(*entry, "listener " + upper(name) + " is there twice");
       find_or_add(name, *entry).bind = address;
     });
@@ -88,15 +92,29 @@ class ListenerBuilder {
   void read_kafka_advertised() {
     const Entry* entry = kafka("advertised.listeners");
     if (entry == nullptr) return;
-    read_urls(*entry, [&](const std::string& name, const Endpoint& address) {
+    read_urls(*entry, sources_.hostname, [&](const std::string& name, const Endpoint& address) {
       Draft* draft = find(name);
-      if (draft == nullptr)
-        return resolved_.error(*entry,
-                               "there is no listener " + upper(name) + "; listeners: " + known_names());
-      if (is_wildcard(address))
-        return resolved_.error(*entry, "clients cannot connect to " + address.to_string());
+      if (draft == nullptr) return resolved_.error(*entry, no_listener(name));
+      if (is_wildcard(address)) return resolved_.error(*entry, not_routable(*draft, address));
       if (!draft->advertise) draft->advertise = address;
     });
+  }
+
+  std::string not_routable(const Draft& draft, const Endpoint& address) const {
+    return "clients cannot connect to " + address.to_string() +
+           ": advertise the name or address by which they reach this machine, for example " + draft.name +
+           "://" + sources_.hostname + ":" + std::to_string(address.port);
+  }
+  std::string no_listener(std::string_view name) const {
+    std::string text = "there is no listener " + upper(name) + "; listeners: " + known_names();
+    if (const auto near = nearest_name(name)) text += "; did you mean " + *near + "?";
+    return text;
+  }
+  std::optional<std::string> nearest_name(std::string_view name) const {
+    std::vector<Key> known;
+    for (const Draft& draft : drafts_) known.push_back({.name = draft.name, .doc = "", .unit = Unit::none});
+    const auto near = nearest(upper(name), known);
+    return near ? std::optional(std::string(*near)) : std::nullopt;
   }
 
   void read_own_listeners() {
@@ -132,6 +150,18 @@ class ListenerBuilder {
     plaintext->bind = Endpoint{"127.0.0.1", 9092};
   }
 
+  // A member of a quorum listens where the others look for it.
+  void add_default_controller() {
+    if (!context_.controller || !context_.controller_role || kafka("listeners") != nullptr) return;
+    if (kafka("controller.listener.names") != nullptr) return;
+    const auto is_controller = [](const Draft& d) { return d.controller.value_or(d.name == "CONTROLLER"); };
+    if (std::ranges::any_of(drafts_, is_controller)) return;
+    Draft& draft = drafts_.emplace_back(Draft{"CONTROLLER"});
+    const bool here = context_.controller->host == "localhost" || context_.controller->host == "127.0.0.1";
+    draft.bind = Endpoint{here ? "127.0.0.1" : "0.0.0.0", context_.controller->port};
+    draft.advertise = context_.controller;
+  }
+
   void read_security_map() {
     const Entry* entry = kafka("listener.security.protocol.map");
     for (const std::string& pair : split_list(entry ? entry->value : "")) {
@@ -157,14 +187,14 @@ class ListenerBuilder {
     }
   }
 
-  void read_controller_names(bool controller_role) {
+  void read_controller_names() {
     const Entry* entry = kafka("controller.listener.names");
     const auto names = split_list(entry ? entry->value : "");
     for (const std::string& name : names) {
       if (Draft* draft = find(name))
         draft->controller = true;
-      else if (controller_role)
-        resolved_.error(*entry, "there is no listener " + upper(name) + "; listeners: " + known_names());
+      else if (context_.controller_role)
+        resolved_.error(*entry, no_listener(name));
     }
   }
 
@@ -194,8 +224,7 @@ class ListenerBuilder {
   Endpoint advertised(const Draft& draft) {
     if (draft.advertise) {
       Endpoint address = *draft.advertise;
-      if (is_wildcard(address))
-        resolved_.error(*draft.entry, "clients cannot connect to " + address.to_string());
+      if (is_wildcard(address)) resolved_.error(*draft.entry, not_routable(draft, address));
       return address;
     }
     if (!is_wildcard(*draft.bind)) return *draft.bind;
@@ -213,9 +242,15 @@ class ListenerBuilder {
     Listener* chosen = nullptr;
     if (const Entry* entry = kafka("inter.broker.listener.name")) {
       chosen = named(listeners, entry->value);
-      if (chosen == nullptr || chosen->controller)
-        resolved_.error(*entry, "there is no listener " + upper(entry->value) +
-                                    " for brokers; listeners: " + known_names());
+      if (chosen == nullptr)
+        resolved_.error(*entry, no_listener(entry->value));
+      else if (chosen->controller)
+        resolved_.error(*entry, "listener " + chosen->name + " is the controller's (controller.listener." +
+                                    "names); brokers need another one");
+      if (const Entry* protocol = kafka("security.inter.broker.protocol"))
+        resolved_.error(*protocol,
+                        "Only one of inter.broker.listener.name and "
+                        "security.inter.broker.protocol should be set.");
     }
     if (chosen == nullptr) chosen = first_that(listeners, [](const Listener& l) { return l.inter_broker; });
     if (chosen == nullptr) chosen = with_security(listeners);
@@ -242,18 +277,48 @@ class ListenerBuilder {
         listeners, [&](const Listener& l) { return !l.controller && name_of(l.security) == entry->value; });
   }
 
-  void check(const std::vector<Listener>& listeners, bool broker_role) {
+  void check_roles(const std::vector<Listener>& listeners) {
     const bool serves = std::ranges::any_of(listeners, [](const Listener& l) { return !l.controller; });
-    if (broker_role && !serves) resolved_.problem(Severity::error, "a broker needs a listener for clients");
+    if (context_.broker_role && !serves)
+      resolved_.problem(Severity::error, "a broker needs a listener for clients");
+    const bool rules = std::ranges::any_of(listeners, &Listener::controller);
+    if (rules || !context_.controller_role) return;
+    constexpr std::string_view kKafkasWords =
+        "controller.listener.names must contain at least one value appearing in the 'listeners' "
+        "configuration "
+        "when running the KRaft controller role";
+    if (context_.controller)
+      resolved_.problem(Severity::error, std::string(kKafkasWords) +
+                                             ": the other controllers look for this " + "node at " +
+                                             context_.controller->to_string());
+    else if (!context_.broker_role)
+      resolved_.problem(Severity::error, std::string(kKafkasWords));
+  }
+
+  void check_ports(const std::vector<Listener>& listeners) {
     for (std::size_t i = 0; i < listeners.size(); ++i)
       for (std::size_t j = 0; j < i; ++j)
-        if (listeners[i].bind == listeners[j].bind && listeners[i].bind.port != 0)
+        if (overlap(listeners[i].bind, listeners[j].bind))
           resolved_.problem(Severity::error, "listeners " + listeners[j].name + " and " + listeners[i].name +
                                                  " are both bound to " + listeners[i].bind.to_string());
   }
 
+  // A container whose host name nobody has set: it is another one after each start.
+  void warn_of_advertised(const Listener& listener) {
+    const std::string& host = listener.advertise.host;
+    const bool hex = host.find_first_not_of("0123456789abcdef") == std::string::npos;
+    constexpr std::size_t kContainerIdSize = 12;
+    if (listener.controller || host.size() != kContainerIdSize || !hex) return;
+    resolved_.problem(Severity::warning,
+                      "listener " + listener.name + " tells clients to connect to " +
+                          listener.advertise.to_string() + ", which looks like the id of a container: only " +
+                          "containers of its network can resolve it; set advertised.listeners, or the " +
+                          "container's hostname");
+  }
+
   Resolved& resolved_;
   const Sources& sources_;
+  const ListenerContext& context_;
   std::vector<Draft> drafts_;
 };
 
@@ -272,9 +337,13 @@ Result<Endpoint> parse_address(std::string_view text) {
   return address;
 }
 
-std::vector<Listener> build_listeners(Resolved& resolved, const Sources& sources, bool broker_role,
-                                      bool controller_role) {
-  return ListenerBuilder(resolved, sources).build(broker_role, controller_role);
+bool overlap(const Endpoint& a, const Endpoint& b) {
+  return a.port != 0 && a.port == b.port && (a.host == b.host || is_wildcard(a) || is_wildcard(b));
+}
+
+std::vector<Listener> build_listeners(Resolved& resolved, const Sources& sources,
+                                      const ListenerContext& context) {
+  return ListenerBuilder(resolved, sources, context).build();
 }
 
 }  // namespace moldau::config

@@ -49,13 +49,17 @@ constexpr auto kOwnKeys = std::to_array<Key>({
     {.name = "cluster.seeds",
      .type = Type::list,
      .default_value = "",
-     .doc = "host:port of controllers to find the quorum by.",
+     .doc = "host:port of controllers to find the quorum by. Where they form a new cluster they are nodes 1, "
+            "2, … in "
+            "this order, the same on every node; id@host:port gives another id.",
      .unit = Unit::address,
      .synonyms = "controller.quorum.bootstrap.servers"},
     {.name = "cluster.initial_size",
      .type = Type::int32,
      .default_value = "1",
-     .doc = "Controllers that form a new cluster.",
+     .doc = "How many controllers form a new cluster: the first so many of seeds. 1: this node alone, or "
+            "none, when "
+            "seeds name others that have a cluster.",
      .range = {1, 9}},
 
     {.name = "listeners.*.bind",

@@ -56,8 +56,12 @@ struct Settings {
   std::string cluster_name = "dev";
   std::optional<std::string>
       cluster_id;  // nothing: chosen at the first start; else must match the data folder
+  // The quorum. With voters: they form it, each node names the same ones, and a controller that is not among
+  // them is none yet. With seeds alone: it is there already and found by them, unless the data folder was
+  // formatted with its first voters. With neither: this node alone forms it; seeds that name no other node
+  // say so, too.
+  std::vector<Voter> voters;  // of controller.quorum.voters, or the first initial_size seeds
   std::vector<runtime::Endpoint> seeds;
-  std::vector<Voter> voters;
   std::int32_t initial_size = 1;
 
   std::vector<Listener> listeners;  // by name; never empty
