@@ -1,0 +1,62 @@
+// QuorumTransport: carries the requests of this node's Raft replica to the others, over PeerClient, and knows
+// where each node takes them. Lives on the shard of the metadata quorum.
+//
+// An address comes from the voters (controller.quorum.voters, or the voters of the log), else from what
+// leaders say of themselves (KIP-853). Before anybody is known there are the bootstrap servers: node -2 is
+// the first of them, -3 the second, as in Kafka.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "peer/peer_client.h"
+#include "quorum/messages.h"
+
+namespace moldau::peer {
+
+struct QuorumTransportOptions {
+  std::string cluster_id;
+  NodeId node_id = kNoNode;
+  std::vector<quorum::NamedEndpoint> own;    // this node's controller listeners, as others reach them
+  quorum::NodeEndpoints voters;              // known from the start
+  std::vector<runtime::Endpoint> bootstrap;  // controller.quorum.bootstrap.servers
+  // How long a leader may hold a fetch for which there is nothing; half the time to the deadline at most.
+  runtime::Duration fetch_max_wait = std::chrono::milliseconds(500);
+};
+
+class QuorumTransport final : public quorum::Transport {
+ public:
+  // `peers` outlives this object.
+  QuorumTransport(PeerClient& peers, QuorumTransportOptions options);
+
+  // Errors: those of PeerClient::call; Errc::mismatch (another cluster's node); Errc::unavailable (no address
+  // known, or an error that raft has no word for).
+  runtime::Task<Result<raft::Response>> call(NodeId to, raft::Request request,
+                                             runtime::MonotonicTime deadline) override;
+
+  // The voters have changed, or moved.
+  void set_voters(quorum::NodeEndpoints voters);
+  // What a leader said.
+  void learn(const quorum::NodeEndpoints& nodes);
+  // Every node of which an address is known, this one included.
+  const quorum::NodeEndpoints& nodes() const { return nodes_; }
+  // The name of the listeners that the quorum uses; empty without any.
+  std::string_view listener() const;
+  static NodeId bootstrap_id(std::size_t index) { return -2 - static_cast<NodeId>(index); }
+
+ private:
+  Result<runtime::Endpoint> endpoint_of(NodeId node) const;
+  void gather();
+  template <class WireResponse, class WireRequest>
+  runtime::Task<Result<raft::Response>> exchange(runtime::Endpoint to, WireRequest request,
+                                                 runtime::MonotonicTime deadline, Purpose purpose);
+  runtime::Duration max_wait(runtime::MonotonicTime deadline) const;
+
+  PeerClient& peers_;
+  const QuorumTransportOptions options_;
+  quorum::NodeEndpoints voters_;
+  quorum::NodeEndpoints learned_;
+  quorum::NodeEndpoints nodes_;
+};
+
+}  // namespace moldau::peer
