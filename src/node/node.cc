@@ -100,7 +100,7 @@ void Node::make_shards() {
   for (unsigned index = 0; index < world_.shard_count(); ++index) {
     channels_.push_back(std::make_unique<LocalChannel>(world_.shard(index), *controller_));
     shards_.push_back(std::make_unique<Shard>(Shard::Parts{world_, index, settings_, node_id(), cluster_id(),
-                                                           shard_data_, *channels_.back(),
+                                                           shard_data_, *channels_.back(), nullptr, nullptr,
                                                            memory / kRequestShare / world_.shard_count()}));
   }
   controller_->set_applied(shards_.front()->images());

@@ -20,6 +20,8 @@ class Shard {
     std::string cluster_id;
     std::span<const server::ShardData> data;
     server::ControllerChannel& controller;
+    server::ControllerChannel* own_controller;  // null without the controller's role, as `quorum`
+    server::QuorumChannel* quorum;
     std::uint64_t request_memory_bytes;
   };
   explicit Shard(Parts parts);

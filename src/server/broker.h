@@ -15,6 +15,7 @@
 #include "server/fetch_session.h"
 #include "server/frame_reader.h"
 #include "server/metrics.h"
+#include "server/quorum_channel.h"
 
 namespace moldau::server {
 
@@ -32,12 +33,16 @@ struct Broker {
   NodeId node_id;
   std::string cluster_id;
   std::span<const ShardData> shards;
-  ControllerChannel& controller;
+  ControllerChannel& controller;     // the active one, wherever it is
   replication::ImageHolder& images;  // of this shard
   FetchSessionCache& fetch_sessions;
   MemoryBudget& request_memory;
   ServerMetrics& metrics;
   telemetry::LineLimiter& peer_lines;  // log lines that peers can cause
+  // Of a node with a controller listener, else null: what requests by that listener are answered by.
+  ControllerChannel* own_controller =
+      nullptr;  // this node's, which says NOT_CONTROLLER when it is not active
+  QuorumChannel* quorum = nullptr;
 
   std::shared_ptr<const metadata::Image> image() const { return images.current(); }
   const ShardData& shard_of(const TopicIdPartition& key) const {

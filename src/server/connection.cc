@@ -25,10 +25,11 @@ FrameLimits frame_limits(const Broker& broker) {
 
 }  // namespace
 
-Connection::Connection(Broker& broker, std::unique_ptr<runtime::Stream> stream, std::string listener)
+Connection::Connection(Broker& broker, std::unique_ptr<runtime::Stream> stream, std::string listener,
+                       bool controller)
     : broker_(broker),
       stream_(std::move(stream)),
-      peer_{std::move(listener), stream_->peer(), {}, {}},
+      peer_{std::move(listener), stream_->peer(), {}, {}, controller},
       reader_(broker.executor, *stream_, broker.request_memory, closing_, frame_limits(broker)),
       responses_(broker.executor, *stream_, broker.request_memory),
       gate_(broker.executor),
@@ -88,7 +89,7 @@ runtime::Task<bool> Connection::serve_frame(Frame frame) {
   }
   const wire::RequestHeader& header = decoded->header;
   const wire::ApiInfo& api = wire::api(header.api_key);
-  const Handler handler = find_handler(header.api_key);
+  const Handler handler = find_handler(header.api_key, peer_.controller);
   // ApiVersions answers versions that it does not know, so that client and broker can find a common one.
   const bool served =
       handler && (serves(api, header.api_version) || header.api_key == wire::ApiKey::api_versions);

@@ -16,7 +16,8 @@ namespace moldau::server {
 
 class Connection {
  public:
-  Connection(Broker& broker, std::unique_ptr<runtime::Stream> stream, std::string listener);
+  // `controller`: it came in by a listener of the controller's.
+  Connection(Broker& broker, std::unique_ptr<runtime::Stream> stream, std::string listener, bool controller);
 
   // Serves until the peer leaves, errs, or close() is called; afterwards nothing of it runs any more. close()
   // takes no more requests, but lets the answers to those that were taken leave, so that no client is left to

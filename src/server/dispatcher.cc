@@ -19,6 +19,26 @@ struct HandlerTraits<Task<Response_> (*)(Broker&, const Request&, Request_)> {
   using Response = Response_;
 };
 
+// Of the whole, or of an item.
+template <class Response>
+bool says_not_controller(const Response& response) {
+  [[maybe_unused]] const auto any = [](const auto& items) {
+    return std::ranges::any_of(items, [](const auto& item) {
+      if constexpr (requires { item.error_code == wire::ErrorCode::none; }) {
+        return item.error_code == wire::ErrorCode::not_controller;
+      }
+      return false;
+    });
+  };
+  if constexpr (requires { response.error_code == wire::ErrorCode::none; }) {
+    if (response.error_code == wire::ErrorCode::not_controller) return true;
+  }
+  if constexpr (requires { response.topics.begin(); }) return any(response.topics);
+  if constexpr (requires { response.responses.begin(); }) return any(response.responses);
+  if constexpr (requires { response.results.begin(); }) return any(response.results);
+  return false;
+}
+
 // Decodes the body, lets `handle` answer, encodes the answer.
 template <auto handle>
 Task<void> serve(Broker& broker, Request request, ResponseQueue::Slot slot) {
@@ -30,6 +50,8 @@ Task<void> serve(Broker& broker, Request request, ResponseQueue::Slot slot) {
     co_return;
   }
   auto response = co_await handle(broker, request, std::move(*message));
+  if (request.envelope_error && says_not_controller(response))
+    *request.envelope_error = wire::ErrorCode::not_controller;
   std::move(slot).complete(wire::encode_response(request.header.correlation_id, version, response));
   broker.metrics.request_done(request.header.api_key,
                               static_cast<std::uint64_t>((broker.executor.now() - request.arrived).count()));
@@ -37,34 +59,62 @@ Task<void> serve(Broker& broker, Request request, ResponseQueue::Slot slot) {
 
 struct Served {
   wire::ApiKey key;
-  Handler handler;
+  Handler on_broker;      // null: not served on broker listeners
+  Handler on_controller;  // null: not served on controller listeners
 };
 
+constexpr Served brokers(wire::ApiKey key, Handler handler) { return {key, handler, nullptr}; }
+constexpr Served controllers(wire::ApiKey key, Handler handler) { return {key, nullptr, handler}; }
+constexpr Served everywhere(wire::ApiKey key, Handler handler) { return {key, handler, handler}; }
+
 constexpr Served kServed[] = {
-    {wire::ApiKey::produce, handlers::produce},
-    {wire::ApiKey::fetch, serve<handlers::fetch>},
-    {wire::ApiKey::list_offsets, serve<handlers::list_offsets>},
-    {wire::ApiKey::metadata, serve<handlers::metadata>},
-    {wire::ApiKey::find_coordinator, serve<handlers::find_coordinator>},
-    {wire::ApiKey::api_versions, handlers::api_versions},
-    {wire::ApiKey::create_topics, serve<handlers::ask_controller<wire::CreateTopicsRequest>>},
-    {wire::ApiKey::delete_topics, serve<handlers::ask_controller<wire::DeleteTopicsRequest>>},
-    {wire::ApiKey::delete_records, serve<handlers::delete_records>},
-    {wire::ApiKey::init_producer_id, serve<handlers::init_producer_id>},
-    {wire::ApiKey::offset_for_leader_epoch, serve<handlers::offset_for_leader_epoch>},
-    {wire::ApiKey::describe_configs, serve<handlers::describe_configs>},
-    {wire::ApiKey::alter_configs, serve<handlers::ask_controller<wire::AlterConfigsRequest>>},
-    {wire::ApiKey::describe_log_dirs, serve<handlers::describe_log_dirs>},
-    {wire::ApiKey::create_partitions, serve<handlers::ask_controller<wire::CreatePartitionsRequest>>},
-    {wire::ApiKey::incremental_alter_configs,
-     serve<handlers::ask_controller<wire::IncrementalAlterConfigsRequest>>},
-    {wire::ApiKey::describe_quorum, serve<handlers::ask_controller<wire::DescribeQuorumRequest>>},
-    {wire::ApiKey::update_features, serve<handlers::ask_controller<wire::UpdateFeaturesRequest>>},
-    {wire::ApiKey::describe_cluster, serve<handlers::describe_cluster>},
-    {wire::ApiKey::describe_producers, serve<handlers::describe_producers>},
-    {wire::ApiKey::list_config_resources, serve<handlers::list_config_resources>},
-    {wire::ApiKey::describe_topic_partitions, serve<handlers::describe_topic_partitions>},
+    brokers(wire::ApiKey::produce, handlers::produce),
+    {wire::ApiKey::fetch, serve<handlers::fetch>, serve<handlers::ask_quorum<wire::FetchRequest>>},
+    brokers(wire::ApiKey::list_offsets, serve<handlers::list_offsets>),
+    brokers(wire::ApiKey::metadata, serve<handlers::metadata>),
+    brokers(wire::ApiKey::find_coordinator, serve<handlers::find_coordinator>),
+    everywhere(wire::ApiKey::api_versions, handlers::api_versions),
+    everywhere(wire::ApiKey::create_topics, serve<handlers::ask_controller<wire::CreateTopicsRequest>>),
+    everywhere(wire::ApiKey::delete_topics, serve<handlers::ask_controller<wire::DeleteTopicsRequest>>),
+    brokers(wire::ApiKey::delete_records, serve<handlers::delete_records>),
+    brokers(wire::ApiKey::init_producer_id, serve<handlers::init_producer_id>),
+    brokers(wire::ApiKey::offset_for_leader_epoch, serve<handlers::offset_for_leader_epoch>),
+    everywhere(wire::ApiKey::describe_configs, serve<handlers::describe_configs>),
+    everywhere(wire::ApiKey::alter_configs, serve<handlers::ask_controller<wire::AlterConfigsRequest>>),
+    brokers(wire::ApiKey::describe_log_dirs, serve<handlers::describe_log_dirs>),
+    everywhere(wire::ApiKey::create_partitions,
+               serve<handlers::ask_controller<wire::CreatePartitionsRequest>>),
+    everywhere(wire::ApiKey::incremental_alter_configs,
+               serve<handlers::ask_controller<wire::IncrementalAlterConfigsRequest>>),
+    controllers(wire::ApiKey::vote, serve<handlers::ask_quorum<wire::VoteRequest>>),
+    controllers(wire::ApiKey::begin_quorum_epoch, serve<handlers::ask_quorum<wire::BeginQuorumEpochRequest>>),
+    controllers(wire::ApiKey::end_quorum_epoch, serve<handlers::ask_quorum<wire::EndQuorumEpochRequest>>),
+    {wire::ApiKey::describe_quorum, serve<handlers::ask_controller<wire::DescribeQuorumRequest>>,
+     serve<handlers::ask_quorum<wire::DescribeQuorumRequest>>},
+    everywhere(wire::ApiKey::update_features, serve<handlers::ask_controller<wire::UpdateFeaturesRequest>>),
+    controllers(wire::ApiKey::envelope, serve<handlers::envelope>),
+    controllers(wire::ApiKey::fetch_snapshot, serve<handlers::ask_quorum<wire::FetchSnapshotRequest>>),
+    {wire::ApiKey::describe_cluster, serve<handlers::describe_cluster>,
+     serve<handlers::describe_controllers>},
+    brokers(wire::ApiKey::describe_producers, serve<handlers::describe_producers>),
+    brokers(wire::ApiKey::list_config_resources, serve<handlers::list_config_resources>),
+    brokers(wire::ApiKey::describe_topic_partitions, serve<handlers::describe_topic_partitions>),
+    controllers(wire::ApiKey::add_raft_voter, serve<handlers::ask_quorum<wire::AddRaftVoterRequest>>),
+    controllers(wire::ApiKey::remove_raft_voter, serve<handlers::ask_quorum<wire::RemoveRaftVoterRequest>>),
+    controllers(wire::ApiKey::update_raft_voter, serve<handlers::ask_quorum<wire::UpdateRaftVoterRequest>>),
 };
+
+Handler handler_of(const Served& served, bool controller_listener) {
+  return controller_listener ? served.on_controller : served.on_broker;
+}
+
+std::vector<const wire::ApiInfo*> apis_of(bool controller_listener) {
+  std::vector<const wire::ApiInfo*> list;
+  for (const Served& served : kServed)
+    if (handler_of(served, controller_listener)) list.push_back(&wire::api(served.key));
+  std::ranges::sort(list, {}, &wire::ApiInfo::key);
+  return list;
+}
 
 }  // namespace
 
@@ -78,18 +128,15 @@ void handlers::report_undecodable(Broker& broker, const Request& request, const 
                           {"error", error}});
 }
 
-Handler find_handler(wire::ApiKey key) {
+Handler find_handler(wire::ApiKey key, bool controller_listener) {
   const auto* found = std::ranges::find(kServed, key, &Served::key);
-  return found == std::end(kServed) ? nullptr : found->handler;
+  return found == std::end(kServed) ? nullptr : handler_of(*found, controller_listener);
 }
 
-std::span<const wire::ApiInfo* const> served_apis() {
-  static const std::vector<const wire::ApiInfo*> apis = [] {
-    std::vector<const wire::ApiInfo*> list;
-    for (const Served& served : kServed) list.push_back(&wire::api(served.key));
-    return list;
-  }();
-  return apis;
+std::span<const wire::ApiInfo* const> served_apis(bool controller_listener) {
+  static const std::vector<const wire::ApiInfo*> of_brokers = apis_of(false);
+  static const std::vector<const wire::ApiInfo*> of_controllers = apis_of(true);
+  return controller_listener ? of_controllers : of_brokers;
 }
 
 bool serves(const wire::ApiInfo& api, wire::ApiVersion version) {

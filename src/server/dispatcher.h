@@ -1,5 +1,5 @@
-// Dispatcher: from a request's API key to its handler. The table of handlers is what ApiVersions advertises,
-// so an API is told to clients exactly when it is served.
+// Dispatcher: from a request's API key to its handler, of the kind of listener that it came in by. The table
+// of handlers is what ApiVersions advertises there, so an API is told to clients exactly when it is served.
 #pragma once
 
 #include <span>
@@ -16,10 +16,10 @@ namespace moldau::server {
 // with an error.
 using Handler = runtime::Task<void> (*)(Broker& broker, Request request, ResponseQueue::Slot slot);
 
-// Null when the API is not served.
-Handler find_handler(wire::ApiKey key);
-// The APIs served, ascending by key.
-std::span<const wire::ApiInfo* const> served_apis();
+// Null when the API is not served on listeners of that kind.
+Handler find_handler(wire::ApiKey key, bool controller_listener);
+// The APIs served there, ascending by key.
+std::span<const wire::ApiInfo* const> served_apis(bool controller_listener);
 
 // Whether a request of this version is served; Produce is advertised lower than it is served (KAFKA-18659).
 bool serves(const wire::ApiInfo& api, wire::ApiVersion version);

@@ -8,12 +8,12 @@ constexpr std::size_t kPartBytes = 4 << 20;
 }  // namespace
 
 ResponseQueue::Slot::~Slot() {
-  if (queue_ != nullptr) queue_->drop(sequence_);
+  if (sink_ != nullptr) sink_->drop(sequence_);
 }
 
 void ResponseQueue::Slot::complete(SliceList frame) && {
-  MOLDAU_ASSERT(queue_ != nullptr, "an answer is given once");
-  std::exchange(queue_, nullptr)->finish(sequence_, std::move(frame));
+  MOLDAU_ASSERT(sink_ != nullptr, "an answer is given once");
+  std::exchange(sink_, nullptr)->finish(sequence_, std::move(frame));
 }
 
 ResponseQueue::ResponseQueue(runtime::Executor& executor, runtime::Stream& stream, MemoryBudget& budget)

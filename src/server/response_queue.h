@@ -12,22 +12,32 @@
 
 namespace moldau::server {
 
-class ResponseQueue {
+// Who takes an answer: a connection's queue, or the envelope that its request came in.
+class AnswerSink {
+ public:
+  // Each sequence once.
+  virtual void finish(std::uint64_t sequence, SliceList frame) = 0;
+  virtual void drop(std::uint64_t sequence) = 0;
+
+ protected:
+  ~AnswerSink() = default;
+};
+
+class ResponseQueue final : private AnswerSink {
  public:
   // The place of one answer. Completed once; dropping it uncompleted ends the connection once the answers
   // before it have left, because those behind it never could.
   class Slot {
    public:
-    Slot(Slot&& other) noexcept : queue_(std::exchange(other.queue_, nullptr)), sequence_(other.sequence_) {}
+    Slot(AnswerSink& sink, std::uint64_t sequence) : sink_(&sink), sequence_(sequence) {}
+    Slot(Slot&& other) noexcept : sink_(std::exchange(other.sink_, nullptr)), sequence_(other.sequence_) {}
     Slot& operator=(Slot&&) = delete;
     ~Slot();
     // A whole frame; empty for a request that has no answer (acks=0).
     void complete(SliceList frame) &&;
 
    private:
-    friend class ResponseQueue;
-    Slot(ResponseQueue& queue, std::uint64_t sequence) : queue_(&queue), sequence_(sequence) {}
-    ResponseQueue* queue_;
+    AnswerSink* sink_;
     std::uint64_t sequence_;
   };
 
@@ -66,8 +76,8 @@ class ResponseQueue {
     MemoryBudget::Hold hold = {};
   };
   Entry& entry(std::uint64_t sequence) { return entries_[sequence - first_]; }
-  void finish(std::uint64_t sequence, SliceList frame);
-  void drop(std::uint64_t sequence);
+  void finish(std::uint64_t sequence, SliceList frame) override;
+  void drop(std::uint64_t sequence) override;
   void schedule();
   void break_off();
   bool front_ready() const { return !entries_.empty() && entries_.front().ready; }

@@ -32,20 +32,21 @@ Server::Server(Broker& broker) : broker_(broker), gate_(broker.executor), stoppi
 
 Server::~Server() { MOLDAU_ASSERT(connections_.empty(), "stop() has ended before"); }
 
-void Server::serve(std::string listener, std::unique_ptr<runtime::Listener> socket) {
+void Server::serve(std::string listener, std::unique_ptr<runtime::Listener> socket, bool controller) {
+  MOLDAU_ASSERT(!controller || (broker_.own_controller && broker_.quorum), "who would answer?");
   runtime::Listener& at = *socket;
   listeners_.push_back(std::move(socket));
-  accept_all(std::move(listener), at).detach();
+  accept_all({std::move(listener), controller}, at).detach();
   // The constructor may have run on another shard.
   if (!std::exchange(watching_, true)) watch_idle().detach();
 }
 
-runtime::Task<void> Server::accept_all(std::string listener, runtime::Listener& socket) {
+runtime::Task<void> Server::accept_all(Entrance entrance, runtime::Listener& socket) {
   runtime::Gate::Pass pass(gate_);
   while (pass && !gate_.closing()) {
     auto stream = co_await socket.accept();
     if (stream) {
-      admit(listener, std::move(*stream));
+      admit(entrance, std::move(*stream));
       continue;
     }
     if (stream.error().code == Errc::cancelled) co_return;
@@ -71,7 +72,7 @@ bool Server::over_limit(const std::string& host) {
   return static_cast<std::int64_t>(connections_.size()) * shards >= total || of_host * shards >= per_host;
 }
 
-void Server::admit(const std::string& listener, std::unique_ptr<runtime::Stream> stream) {
+void Server::admit(const Entrance& entrance, std::unique_ptr<runtime::Stream> stream) {
   const std::string host = stream->peer().host;
   if (gate_.closing() || over_limit(host)) {
     broker_.metrics.connections_refused.add();
@@ -81,7 +82,8 @@ void Server::admit(const std::string& listener, std::unique_ptr<runtime::Stream>
   ++per_host_[host];
   broker_.metrics.connections_accepted.add();
   broker_.metrics.connections.add(1);
-  connections_.push_back(std::make_unique<Connection>(broker_, std::move(stream), listener));
+  connections_.push_back(
+      std::make_unique<Connection>(broker_, std::move(stream), entrance.listener, entrance.controller));
   run(std::prev(connections_.end())).detach();
 }
 

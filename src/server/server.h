@@ -15,16 +15,22 @@ class Server {
   ~Server();
 
   // Takes connections in from here on. `listener`: its name, as in the image's broker endpoints.
-  void serve(std::string listener, std::unique_ptr<runtime::Listener> socket);
+  // `controller`: it serves the controller's APIs. REQUIRES then: the broker has `own_controller` and
+  // `quorum`.
+  void serve(std::string listener, std::unique_ptr<runtime::Listener> socket, bool controller = false);
   // Closes listeners and connections; ends once nothing of them runs any more.
   runtime::Task<void> stop();
   std::size_t connection_count() const { return connections_.size(); }
 
  private:
   using Connections = std::list<std::unique_ptr<Connection>>;
+  struct Entrance {
+    std::string listener;
+    bool controller;
+  };
 
-  runtime::Task<void> accept_all(std::string listener, runtime::Listener& socket);
-  void admit(const std::string& listener, std::unique_ptr<runtime::Stream> stream);
+  runtime::Task<void> accept_all(Entrance entrance, runtime::Listener& socket);
+  void admit(const Entrance& entrance, std::unique_ptr<runtime::Stream> stream);
   runtime::Task<void> run(Connections::iterator connection);
   // Closes connections that are idle, stay inside a frame for too long, or are slow with one while others
   // wait for its memory.

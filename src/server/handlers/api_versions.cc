@@ -53,7 +53,8 @@ wire::ApiVersionsResponse respond(Broker& broker, const Request& request,
     request.peer.software_name = message.client_software_name;
     request.peer.software_version = message.client_software_version;
   }
-  for (const wire::ApiInfo* api : served_apis()) response.api_keys.push_back(range_of(*api));
+  for (const wire::ApiInfo* api : served_apis(request.peer.controller))
+    response.api_keys.push_back(range_of(*api));
   if (version >= 3) add_features(broker, version, response);
   return response;
 }

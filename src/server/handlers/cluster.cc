@@ -81,20 +81,26 @@ std::vector<std::string> sorted_names(const metadata::Image& image,
   return names;
 }
 
+// The answer to who wants nodes of another kind than this listener's (KIP-919); nothing when they fit.
+std::optional<wire::DescribeClusterResponse> wrong_endpoint(std::int8_t wanted, std::int8_t ours) {
+  if (wanted == ours) return std::nullopt;
+  wire::DescribeClusterResponse response;
+  const bool known = wanted == kBrokers || wanted == kControllers;
+  response.error_code = known ? ErrorCode::mismatched_endpoint_type : ErrorCode::unsupported_endpoint_type;
+  const std::string sent_to = ours == kBrokers ? "BROKER" : "CONTROLLER";
+  const std::string wanted_of = wanted == kBrokers ? "BROKER" : "CONTROLLER";
+  response.error_message = known ? "The request was sent to an endpoint of type " + sent_to +
+                                       ", but we wanted an endpoint of type " + wanted_of
+                                 : "Unsupported endpoint type " + std::to_string(wanted);
+  return response;
+}
+
 }  // namespace
 
 Task<wire::DescribeClusterResponse> describe_cluster(Broker& broker, const Request& request,
                                                      wire::DescribeClusterRequest message) {
+  if (auto refused = wrong_endpoint(message.endpoint_type, kBrokers)) co_return std::move(*refused);
   wire::DescribeClusterResponse response;
-  if (message.endpoint_type != kBrokers) {
-    const bool known = message.endpoint_type == kControllers;
-    response.error_code = known ? ErrorCode::mismatched_endpoint_type : ErrorCode::unsupported_endpoint_type;
-    response.error_message =
-        known ? "The request was sent to an endpoint of type BROKER, but we wanted an endpoint "
-                "of type CONTROLLER"
-              : "Unsupported endpoint type " + std::to_string(message.endpoint_type);
-    co_return response;
-  }
   response.cluster_id = broker.cluster_id;
   const auto image = broker.image();
   for (const auto& [id, known] : image->brokers()) {
@@ -104,6 +110,25 @@ Task<wire::DescribeClusterResponse> describe_cluster(Broker& broker, const Reque
     response.brokers.push_back({id, endpoint->host, endpoint->port, known->rack, known->fenced});
   }
   response.controller_id = broker.node_id;
+  if (message.include_cluster_authorized_operations)
+    response.cluster_authorized_operations = kAllClusterOperations;
+  co_return response;
+}
+
+Task<wire::DescribeClusterResponse> describe_controllers(Broker& broker, const Request&,
+                                                         wire::DescribeClusterRequest message) {
+  if (auto refused = wrong_endpoint(message.endpoint_type, kControllers)) co_return std::move(*refused);
+  wire::DescribeClusterResponse response;
+  response.endpoint_type = kControllers;
+  response.cluster_id = broker.cluster_id;
+  const Controllers controllers = co_await broker.quorum->controllers();
+  response.controller_id = controllers.active;
+  for (const auto& [id, at] : controllers.nodes) {
+    auto& node = response.brokers.emplace_back();
+    node.broker_id = id;
+    node.host = at.host;
+    node.port = at.port;
+  }
   if (message.include_cluster_authorized_operations)
     response.cluster_authorized_operations = kAllClusterOperations;
   co_return response;

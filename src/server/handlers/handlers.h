@@ -5,8 +5,10 @@
 #include "server/broker.h"
 #include "server/request.h"
 #include "server/response_queue.h"
+#include "wire/messages/add_raft_voter.h"
 #include "wire/messages/alter_configs.h"
 #include "wire/messages/api_versions.h"
+#include "wire/messages/begin_quorum_epoch.h"
 #include "wire/messages/create_partitions.h"
 #include "wire/messages/create_topics.h"
 #include "wire/messages/delete_records.h"
@@ -17,7 +19,10 @@
 #include "wire/messages/describe_producers.h"
 #include "wire/messages/describe_quorum.h"
 #include "wire/messages/describe_topic_partitions.h"
+#include "wire/messages/end_quorum_epoch.h"
+#include "wire/messages/envelope.h"
 #include "wire/messages/fetch.h"
+#include "wire/messages/fetch_snapshot.h"
 #include "wire/messages/find_coordinator.h"
 #include "wire/messages/incremental_alter_configs.h"
 #include "wire/messages/init_producer_id.h"
@@ -26,7 +31,10 @@
 #include "wire/messages/metadata.h"
 #include "wire/messages/offset_for_leader_epoch.h"
 #include "wire/messages/produce.h"
+#include "wire/messages/remove_raft_voter.h"
 #include "wire/messages/update_features.h"
+#include "wire/messages/update_raft_voter.h"
+#include "wire/messages/vote.h"
 
 namespace moldau::server::handlers {
 
@@ -46,10 +54,18 @@ class Turn {
   unsigned items_ = 0;
 };
 
-// What the controller decides is handed on as it is.
+// What the controller decides is handed on as it is: to the active one, or, by a controller listener, to this
+// node's.
 template <class Message>
-auto ask_controller(Broker& broker, const Request&, Message message) {
-  return broker.controller.ask(std::move(message));
+auto ask_controller(Broker& broker, const Request& request, Message message) {
+  ControllerChannel& controller = request.peer.controller ? *broker.own_controller : broker.controller;
+  return controller.ask(std::move(message));
+}
+
+// What belongs to the metadata quorum, as well. Only by controller listeners.
+template <class Message>
+auto ask_quorum(Broker& broker, const Request&, Message message) {
+  return broker.quorum->ask(std::move(message));
 }
 
 // Produce and ApiVersions answer in ways of their own.
@@ -67,10 +83,13 @@ Task<wire::OffsetForLeaderEpochResponse> offset_for_leader_epoch(Broker&, const 
 Task<wire::DescribeConfigsResponse> describe_configs(Broker&, const Request&, wire::DescribeConfigsRequest);
 Task<wire::DescribeLogDirsResponse> describe_log_dirs(Broker&, const Request&, wire::DescribeLogDirsRequest);
 Task<wire::DescribeClusterResponse> describe_cluster(Broker&, const Request&, wire::DescribeClusterRequest);
+Task<wire::DescribeClusterResponse> describe_controllers(Broker&, const Request&,
+                                                         wire::DescribeClusterRequest);
 Task<wire::DescribeProducersResponse> describe_producers(Broker&, const Request&,
                                                          wire::DescribeProducersRequest);
 Task<wire::ListConfigResourcesResponse> list_config_resources(Broker&, const Request&,
                                                               wire::ListConfigResourcesRequest);
+Task<wire::EnvelopeResponse> envelope(Broker&, const Request&, wire::EnvelopeRequest);
 Task<wire::DescribeTopicPartitionsResponse> describe_topic_partitions(Broker&, const Request&,
                                                                       wire::DescribeTopicPartitionsRequest);
 
