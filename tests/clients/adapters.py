@@ -17,6 +17,7 @@ CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 EVERYTHING = {"create topic", "delete topic", "delete records", "timestamps", "empty values", "null headers",
               "records without key and value", "idempotence", *CODECS}
 COMMAND_SECONDS = 120
+REPLICAS = int(os.environ.get("MOLDAU_TEST_REPLICAS", "1"))
 FETCH_WAIT_MS = 20  # so that the end of a partition is told soon
 MAX_REQUEST_BYTES = 8 << 20
 
@@ -165,7 +166,7 @@ class KafkaPython:
 
     def create_topic(self, topic, partitions=1, configs=()):
         from kafka.admin import NewTopic
-        wish = NewTopic(topic, partitions, 1, topic_configs=dict(c.split("=", 1) for c in configs))
+        wish = NewTopic(topic, partitions, REPLICAS, topic_configs=dict(c.split("=", 1) for c in configs))
         self._admin(lambda admin: admin.create_topics([wish], timeout_ms=15000))
 
     def delete_topic(self, topic):
@@ -239,7 +240,7 @@ class ConfluentKafka:
 
     def create_topic(self, topic, partitions=1, configs=()):
         from confluent_kafka.admin import NewTopic
-        wish = NewTopic(topic, partitions, 1, config=dict(c.split("=", 1) for c in configs))
+        wish = NewTopic(topic, partitions, REPLICAS, config=dict(c.split("=", 1) for c in configs))
         self._admin(lambda admin: admin.create_topics([wish], operation_timeout=15))
 
     def delete_topic(self, topic):

@@ -15,10 +15,11 @@ class LiveTest(unittest.TestCase):
 
     settings = ()
     descriptors = None
+    kind_of_broker = Broker
 
     @classmethod
     def setUpClass(cls):
-        cls.broker = Broker(cls.settings, cls.descriptors).start()
+        cls.broker = cls.kind_of_broker(cls.settings, cls.descriptors).start()
         cls.addClassCleanup(cls.broker.close)
 
     def run(self, result=None):

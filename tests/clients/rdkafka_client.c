@@ -3,6 +3,7 @@
 // 3: the producer failed for good (librdkafka's "fatal error").
 //
 //   create-topic    BOOTSTRAP TOPIC PARTITIONS [config=value]…
+//                   with as many replicas as MOLDAU_TEST_REPLICAS says, one if it does not
 //   delete-topic    BOOTSTRAP TOPIC
 //   delete-records  BOOTSTRAP TOPIC PARTITION BEFORE_OFFSET
 //                   prints the new log start offset
@@ -396,7 +397,9 @@ static void check_topics(const rd_kafka_topic_result_t** results, size_t count) 
 static int create_topic(int argc, char** argv) {
   Admin admin = new_admin(argv[0], RD_KAFKA_ADMIN_OP_CREATETOPICS);
   char why[256];
-  rd_kafka_NewTopic_t* topic = rd_kafka_NewTopic_new(argv[1], atoi(argv[2]), 1, why, sizeof why);
+  const char* replicas = getenv("MOLDAU_TEST_REPLICAS");
+  rd_kafka_NewTopic_t* topic =
+      rd_kafka_NewTopic_new(argv[1], atoi(argv[2]), replicas ? atoi(replicas) : 1, why, sizeof why);
   if (!topic) die(argv[1], why);
   for (int i = 3; i < argc; ++i) {
     char* equals = strchr(argv[i], '=');

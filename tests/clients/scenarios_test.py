@@ -1,4 +1,5 @@
-"""The same scenarios with each real client: scenarios_test.py CLIENT (a name of adapters.CLIENTS).
+"""The same scenarios with each real client: scenarios_test.py CLIENT [three-nodes] (a name of adapters.CLIENTS). With
+three nodes every topic has three replicas; the node that leads most partitions is what is killed and stopped.
 
 Every scenario has a topic of its own. All of them run on a fresh node; then the node is killed with -9, started again,
 everything that was left in it is read again and compared; then all scenarios run once more on the recovered node. What
@@ -9,6 +10,8 @@ import re
 import sys
 import time
 
+if "three-nodes" in sys.argv:
+    from three_nodes import ThreeNodes  # before adapters.py: topics get three replicas
 from adapters import At, CLIENTS, CODECS, RdkafkaC, Refused
 from broker import wait_for
 from live_test import LiveTest, main
@@ -251,5 +254,8 @@ def add_tests():
 
 if __name__ == "__main__":
     Scenarios.client_name = sys.argv.pop(1)
+    if "three-nodes" in sys.argv:
+        sys.argv.remove("three-nodes")
+        Scenarios.kind_of_broker = ThreeNodes
     add_tests()
     main(seconds=200)

@@ -1,0 +1,172 @@
+"""The processes of workload.py around a cluster, and what their histories say at the end. Start them on the main thread."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+
+import checker
+import history
+from broker import PATIENCE, die_with_parent
+from cluster import wait_for
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FINISH_SECONDS = 150 * PATIENCE
+READ_SECONDS = 90 * PATIENCE
+ACKS_1_MAY = ("lost-write", "unseen", "duplicate", "inconsistent-offsets", "nonmonotonic-send", "int-nonmonotonic-send")
+
+
+class Client:
+    def __init__(self, folder, role, kind, bootstrap, topic, partitions, name, per_second=None):
+        self.role, self.kind, self.name, self.topic = role, kind, name, topic
+        self.history = os.path.join(folder, f"{name}.jsonl")
+        self.troubles_path = os.path.join(folder, f"{name}.err")
+        words = [role, kind, bootstrap, topic, str(partitions), name, self.history]
+        if per_second:
+            words.append(str(per_second))
+        with open(self.troubles_path, "wb") as troubles:
+            self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "workload.py"), *words],
+                                            stdin=subprocess.PIPE, stdout=troubles, stderr=troubles,
+                                            preexec_fn=die_with_parent)
+
+    def ask_to_end(self):
+        if not self.process.stdin.closed:
+            self.process.stdin.close()
+
+    def wait(self, seconds):
+        """What went wrong; nothing: None."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return f"{self.name} did not end within {seconds:.0f} s"
+        return None if code == 0 else f"{self.name} ended with {code}: {self.troubles()}"
+
+    def troubles(self):
+        with open(self.troubles_path, encoding="utf-8", errors="replace") as file:
+            return " | ".join(file.read().splitlines()[-3:])
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.ask_to_end()
+
+
+@dataclass
+class Result:
+    """What a run has shown."""
+    sent: int = 0
+    acked: int = 0
+    lost: int = 0          # acknowledged and not there, where that must not be
+    repeated: int = 0
+    forbidden: dict = field(default_factory=dict)
+    troubles: list = field(default_factory=list)
+    longest_silence: float = 0.0   # seconds without any acknowledgement
+    fail_overs: list = field(default_factory=list)  # seconds from each fault until all partitions acknowledge what was sent later
+    worst_lag: float = 0.0
+    lines: list = field(default_factory=list)  # the checker's
+
+    def failed(self):
+        return bool(self.forbidden or self.troubles)
+
+
+class Load:
+    """Producers and consumers of one topic. `kinds`: how many producers of each kind of workload.py."""
+
+    def __init__(self, cluster, topic="ledger", partitions=6, per_second=1000, kinds=("confluent",),
+                 consumers=("confluent",), configs=None, acks_1=False):
+        self.cluster, self.topic, self.partitions = cluster, topic, partitions
+        self.per_second, self.kinds, self.consumer_kinds = per_second, kinds, consumers
+        self.acks_1 = acks_1
+        self.folder = os.path.join(cluster.folder, f"histories-{topic}")
+        os.makedirs(self.folder)
+        self.clients = []
+        self.fault_times = []
+        self.configs = configs
+
+    def start(self):
+        self.cluster.create_topic(self.topic, self.partitions, configs=self.configs)
+        for number, kind in enumerate(self.kinds):
+            self._add("produce", kind, f"{kind}-{number}", self.per_second // len(self.kinds))
+        for number, kind in enumerate(self.consumer_kinds):
+            self._add("consume", kind, f"reader-{kind}-{number}")
+        wait_for(lambda: self.acked() > 0, 30 * PATIENCE, "the first acknowledgement", 0.1)
+        return self
+
+    def _add(self, role, kind, name, per_second=None):
+        client = Client(self.folder, role, kind, self.cluster.bootstrap, self.topic, self.partitions, name, per_second)
+        self.clients.append(client)
+        return client
+
+    def producers(self):
+        return [client for client in self.clients if client.role == "produce"]
+
+    def acked(self):
+        """Acknowledgements so far, as lines of the histories; to see whether there are more."""
+        count = 0
+        for client in self.producers():
+            if os.path.exists(client.history):
+                with open(client.history, "rb") as file:
+                    count += file.read().count(b'{"type":"ok"')
+        return count
+
+    def progress(self, seconds=60.0):
+        """Waits until something that is sent from now on is acknowledged."""
+        before = self.acked() + 5
+        wait_for(lambda: self.acked() > before, seconds * PATIENCE, lambda: "an acknowledgement; " + self.state(), 0.1)
+
+    def state(self):
+        return "; ".join(f"{client.name}: {client.process.poll()} {client.troubles()}" for client in self.clients)
+
+    def finish(self):
+        """Ends the clients, reads everything and checks; faults must be over. A Result."""
+        for client in self.producers():
+            client.ask_to_end()
+        troubles = [client.wait(FINISH_SECONDS) for client in self.producers()]
+        reader = self._add("read", "confluent", "final")
+        troubles.append(reader.wait(READ_SECONDS))
+        for client in self.clients:
+            if client.role == "consume":
+                client.ask_to_end()
+                troubles.append(client.wait(30 * PATIENCE))
+        return self.judge([trouble for trouble in troubles if trouble])
+
+    def judge(self, troubles):
+        ops = history.ops_of(history.read(client.history for client in self.clients))
+        report = checker.check(ops)
+        forbidden = report.forbidden({self.topic: ACKS_1_MAY} if self.acks_1 else None)
+        sends = [op for op in ops if op.f == "send"]
+        return Result(sum(len(op.mops) for op in sends), acked_records(sends),
+                      forbidden.get("lost-write", 0) + forbidden.get("unseen", 0), forbidden.get("duplicate", 0), forbidden,
+                      troubles, longest_silence(sends), self.fail_overs(sends), report.worst_realtime_lag,
+                      list(report.lines()))
+
+    def fail_overs(self, sends):
+        """A producer that stopped sending meanwhile counts from its first send afterwards."""
+        out = []
+        for number, fault in enumerate(self.fault_times):
+            until = self.fault_times[number + 1] if number + 1 < len(self.fault_times) else float("inf")
+            first = {}
+            for op in sends:
+                key = op.mops[0][1]
+                if op.outcome == "ok" and fault <= op.began and op.ended < first.get(key, until):
+                    first[key] = op.ended
+            if len(first) == self.partitions:
+                out.append(max(first.values()) - fault)
+        return out
+
+    def end(self):
+        for client in self.clients:
+            client.end()
+
+
+def acked_records(sends):
+    return sum(1 for op in sends for mop in op.mops if len(mop) > 3 and isinstance(mop[3], int))
+
+
+def longest_silence(sends):
+    """Between two acknowledgements that follow each other, while something was sent."""
+    times = sorted(op.ended for op in sends if op.outcome == "ok")
+    return max((after - before for before, after in zip(times, times[1:])), default=0.0)
