@@ -262,18 +262,18 @@ class Cluster:
 
     # What it is like.
 
-    def running(self):
+    def alive(self):
         return [node for node in self.nodes if node.running() and not node.paused]
 
     def brokers(self):
         return [node for node in self.nodes if node.is_broker()]
 
     def any_address(self):
-        return next(node.address for node in self.running() if node.is_broker())
+        return next(node.address for node in self.alive() if node.is_broker())
 
     def quorum(self):
         """From whichever running node answers with a leader; None."""
-        for node in self.running():
+        for node in self.alive():
             if not node.is_broker():
                 continue
             try:
@@ -298,7 +298,7 @@ class Cluster:
 
     def partitions(self, topic):
         """admin.Partition by index, of the first running node that answers; nothing when nobody does."""
-        for node in self.running():
+        for node in self.alive():
             try:
                 return admin.metadata(node.address, timeout=2).topics.get(topic, {})
             except admin.Refused:
@@ -313,7 +313,7 @@ class Cluster:
 
     def complaints(self, topics=None):
         out = [f"{node.name} is not running" for node in self.nodes if not node.running()]
-        brokers = [node for node in self.running() if node.is_broker()]
+        brokers = [node for node in self.alive() if node.is_broker()]
         wanted = {node.id for node in brokers}
         for node in brokers:
             try:

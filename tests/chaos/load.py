@@ -3,15 +3,18 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 
 import checker
+import figures
 import history
 from broker import PATIENCE, die_with_parent
 from cluster import wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FINISH_SECONDS = 150 * PATIENCE
+CATCH_UP_SECONDS = 1.0 * PATIENCE  # for consumers, once nothing is sent any more
 READ_SECONDS = 90 * PATIENCE
 ACKS_1_MAY = ("lost-write", "unseen", "duplicate", "inconsistent-offsets", "nonmonotonic-send", "int-nonmonotonic-send")
 
@@ -19,6 +22,7 @@ ACKS_1_MAY = ("lost-write", "unseen", "duplicate", "inconsistent-offsets", "nonm
 class Client:
     def __init__(self, folder, role, kind, bootstrap, topic, partitions, name, per_second=None):
         self.role, self.kind, self.name, self.topic = role, kind, name, topic
+        self.acked = self.counted_up_to = 0
         self.history = os.path.join(folder, f"{name}.jsonl")
         self.troubles_path = os.path.join(folder, f"{name}.err")
         words = [role, kind, bootstrap, topic, str(partitions), name, self.history]
@@ -28,6 +32,17 @@ class Client:
             self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "workload.py"), *words],
                                             stdin=subprocess.PIPE, stdout=troubles, stderr=troubles,
                                             preexec_fn=die_with_parent)
+
+    def count_acked(self):
+        """Of its history, each part of which is read once."""
+        if os.path.exists(self.history):
+            with open(self.history, "rb") as file:
+                file.seek(self.counted_up_to)
+                content = file.read()
+            whole = content.rfind(b"\n") + 1
+            self.acked += content.count(b'{"type":"ok"', 0, whole)
+            self.counted_up_to += whole
+        return self.acked
 
     def ask_to_end(self):
         if not self.process.stdin.closed:
@@ -104,13 +119,8 @@ class Load:
         return [client for client in self.clients if client.role == "produce"]
 
     def acked(self):
-        """Acknowledgements so far, as lines of the histories; to see whether there are more."""
-        count = 0
-        for client in self.producers():
-            if os.path.exists(client.history):
-                with open(client.history, "rb") as file:
-                    count += file.read().count(b'{"type":"ok"')
-        return count
+        """Ops that were acknowledged so far; to see whether there are more."""
+        return sum(client.count_acked() for client in self.producers())
 
     def progress(self, seconds=60.0):
         """Waits until something that is sent from now on is acknowledged."""
@@ -127,6 +137,7 @@ class Load:
         troubles = [client.wait(FINISH_SECONDS) for client in self.producers()]
         reader = self._add("read", "confluent", "final")
         troubles.append(reader.wait(READ_SECONDS))
+        time.sleep(CATCH_UP_SECONDS)
         for client in self.clients:
             if client.role == "consume":
                 client.ask_to_end()
@@ -138,35 +149,14 @@ class Load:
         report = checker.check(ops)
         forbidden = report.forbidden({self.topic: ACKS_1_MAY} if self.acks_1 else None)
         sends = [op for op in ops if op.f == "send"]
-        return Result(sum(len(op.mops) for op in sends), acked_records(sends),
-                      forbidden.get("lost-write", 0) + forbidden.get("unseen", 0), forbidden.get("duplicate", 0), forbidden,
-                      troubles, longest_silence(sends), self.fail_overs(sends), report.worst_realtime_lag,
-                      list(report.lines()))
-
-    def fail_overs(self, sends):
-        """A producer that stopped sending meanwhile counts from its first send afterwards."""
-        out = []
-        for number, fault in enumerate(self.fault_times):
-            until = self.fault_times[number + 1] if number + 1 < len(self.fault_times) else float("inf")
-            first = {}
-            for op in sends:
-                key = op.mops[0][1]
-                if op.outcome == "ok" and fault <= op.began and op.ended < first.get(key, until):
-                    first[key] = op.ended
-            if len(first) == self.partitions:
-                out.append(max(first.values()) - fault)
-        return out
+        return Result(
+            sent=sum(len(op.mops) for op in sends), acked=figures.acked_records(sends),
+            lost=forbidden.get("lost-write", 0) + forbidden.get("unseen", 0), repeated=forbidden.get("duplicate", 0),
+            forbidden=forbidden, troubles=troubles + figures.left_behind(ops),
+            longest_silence=figures.longest_silence(sends),
+            fail_overs=figures.fail_overs(sends, self.fault_times, self.partitions),
+            worst_lag=report.worst_realtime_lag, lines=list(report.lines()))
 
     def end(self):
         for client in self.clients:
             client.end()
-
-
-def acked_records(sends):
-    return sum(1 for op in sends for mop in op.mops if len(mop) > 3 and isinstance(mop[3], int))
-
-
-def longest_silence(sends):
-    """Between two acknowledgements that follow each other, while something was sent."""
-    times = sorted(op.ended for op in sends if op.outcome == "ok")
-    return max((after - before for before, after in zip(times, times[1:])), default=0.0)

@@ -1,24 +1,25 @@
 """Replicas of a partition compared on disk, after an orderly stop: every replica holds the same batches, with the same
-offsets, leader epochs and checksums. Kafka's segment files, read here without any of Moldau's code."""
+offsets, leader epochs and bytes. Kafka's segment files, read here without any of Moldau's code."""
 
 import os
 import struct
+import zlib
 
-HEADER = struct.Struct(">qiibIhi")  # base offset, length, leader epoch, magic, checksum, attributes, last offset delta
+HEADER = struct.Struct(">qiibIhi")  # base offset, length, leader epoch, magic, CRC-32C, attributes, last offset delta
 AFTER_LENGTH = 12
 
 
 def batches(folder):
-    """(base offset, last offset, leader epoch, checksum) of each batch of a partition's folder."""
+    """(base offset, last offset, leader epoch, CRC-32 of all from magic on) of each batch of a partition's folder."""
     for name in sorted(name for name in os.listdir(folder) if name.endswith(".log")):
         with open(os.path.join(folder, name), "rb") as file:
             while len(head := file.read(HEADER.size)) == HEADER.size:
-                base, length, epoch, magic, checksum, _, delta = HEADER.unpack(head)
+                base, length, epoch, magic, _, _, delta = HEADER.unpack(head)
                 if length == 0:
                     break  # preallocated and never written
                 assert magic == 2, f"{folder}/{name}: magic {magic} at {file.tell() - HEADER.size}"
-                yield base, base + delta, epoch, checksum
-                file.seek(AFTER_LENGTH + length - HEADER.size, os.SEEK_CUR)
+                rest = file.read(AFTER_LENGTH + length - HEADER.size)
+                yield base, base + delta, epoch, zlib.crc32(head[AFTER_LENGTH + 4:] + rest)
 
 
 def logs(data_dir, topic):

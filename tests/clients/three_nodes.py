@@ -12,8 +12,7 @@ from cluster import Cluster  # noqa: E402
 
 class ThreeNodes(Cluster):
     def __init__(self, settings=(), _descriptors=None):
-        own = [setting for setting in settings if not setting.startswith("auto.create")]
-        super().__init__(nodes=3, settings=own)
+        super().__init__(nodes=3, properties={"auto.create.topics.enable": "true"}, settings=settings)
         self.down = None
         self.kills = 0
 
@@ -33,9 +32,14 @@ class ThreeNodes(Cluster):
         return 0
 
     def restart(self):
-        """Clients go on at once; until it is in sync again the two others answer."""
-        self.down.start()
+        """Who does not run; it need not be in sync yet."""
+        for node in self.nodes:
+            if not node.running():
+                node.start()
         self.down = None
+
+    def running(self):
+        return all(node.running() for node in self.nodes if node is not self.down)
 
     @property
     def process(self):

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""run.py [CLIENT…]: every client of clients.py, or those named, against one node. A client's program prints on stdout
+"""run.py [CLIENT…] [--nodes 3]: every client of clients.py, or those named, against one node or three. A client's program prints on stdout
   pass SCENARIO | fail SCENARIO: REASON | lacks SCENARIO: REASON (the client has no such ability) … end
 A scenario of REQUIRED that a program does not tell about, and a program that does not reach its end, are failures.
 The last line counts; exit code 0 when nothing failed. MOLDAU_BINARY is the node's binary."""
 
+import argparse
 import os
 import signal
 import subprocess
@@ -110,12 +111,25 @@ def prepare(client, folder):
     return CLIENTS[client](folder)
 
 
-def main(names):
+def brokers(count):
+    """`count` is 1 or 3."""
+    if count == 1:
+        return Broker()
+    from three_nodes import ThreeNodes
+    return ThreeNodes()
+
+
+def main(words):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--nodes", type=int, choices=(1, 3), default=1)
+    options = parser.parse_intermixed_args(words)
+    names = options.names
     unknown = [name for name in names if name not in CLIENTS]
     if unknown:
         sys.exit(f"error: no client {', '.join(unknown)}; there are {', '.join(CLIENTS)}")
     tally = Tally()
-    with Broker() as broker, tempfile.TemporaryDirectory(prefix="moldau-interop-") as scratch, \
+    with brokers(options.nodes) as broker, tempfile.TemporaryDirectory(prefix="moldau-interop-") as scratch, \
             ThreadPoolExecutor(1) as pool:  # clients are fetched and built in turn while earlier ones play
         preparations = {name: pool.submit(prepare, name, Path(scratch) / name) for name in names or CLIENTS}
         for client, preparation in preparations.items():

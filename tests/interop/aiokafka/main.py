@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, Records
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 from common import MIB, Record, main, some_records
-from scenarios import equal, that
+from scenarios import REPLICAS, equal, that
 
 SECONDS = 30
 
@@ -46,7 +46,8 @@ class Aiokafka:
         return run(ask())
 
     def create(self, topic, partitions, configs):
-        answer = self.admin(lambda admin: admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)]))
+        wish = NewTopic(topic, partitions, REPLICAS, topic_configs=configs)
+        answer = self.admin(lambda admin: admin.create_topics([wish]))
         _, code, message, *_ = answer.topic_errors[0]
         check(code, message)
 

@@ -8,6 +8,7 @@ const { AdminClient, KafkaConsumer, Producer, OffsetSpec } = require('@confluent
 const { MIB, main, refused, someRecords } = require(path.join(__dirname, '..', 'node', 'common.js'))
 
 const SECONDS = 30
+const REPLICAS = Number(process.env.MOLDAU_TEST_REPLICAS ?? 1)
 
 // The answer of client[method](...words, callback).
 function ask(client, method, ...words) {
@@ -33,7 +34,7 @@ class Confluent {
 
   create(topic, partitions, configs) {
     return ask(this.admin, 'createTopic',
-      { topic, num_partitions: partitions, replication_factor: 1, config: configs }, SECONDS * 1000)
+      { topic, num_partitions: partitions, replication_factor: REPLICAS, config: configs }, SECONDS * 1000)
   }
 
   delete(topic) {

@@ -6,7 +6,7 @@ from common import MIB, Record, main, some_records
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic,
                                    OffsetSpec, ResourceType)
-from scenarios import equal, refused, that
+from scenarios import REPLICAS, equal, refused, that
 
 SECONDS = 30
 
@@ -25,7 +25,7 @@ class ConfluentKafka:
         return future.result(SECONDS)
 
     def create(self, topic, partitions, configs):
-        self.one(self.admin.create_topics([NewTopic(topic, partitions, 1, config=configs)], operation_timeout=SECONDS))
+        self.one(self.admin.create_topics([NewTopic(topic, partitions, REPLICAS, config=configs)], operation_timeout=SECONDS))
 
     def delete(self, topic):
         self.one(self.admin.delete_topics([topic], operation_timeout=SECONDS))

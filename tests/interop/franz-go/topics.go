@@ -30,7 +30,7 @@ func createTopicRefused(s *session) {
 	refused(kerr.InvalidTopicException, s.createError("what/is this", 1, 1, nil), "name")
 	refused(kerr.InvalidTopicException, s.createError(strings.Repeat("x", 250), 1, 1, nil), "long name")
 	refused(kerr.InvalidPartitions, s.createError(s.prefix+"no", 0, 1, nil), "no partitions")
-	refused(kerr.InvalidReplicationFactor, s.createError(s.prefix+"no", 1, 2, nil), "two replicas on one broker")
+	refused(kerr.InvalidReplicationFactor, s.createError(s.prefix+"no", 1, 4, nil), "more replicas than brokers")
 	refused(kerr.InvalidConfig, s.createError(s.prefix+"no", 1, 1, map[string]*string{"retention.ms": &long}), "value")
 }
 

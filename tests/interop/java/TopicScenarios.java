@@ -19,6 +19,8 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** A topic's life: created, listed, described, grown, its records deleted, deleted. */
 final class TopicScenarios {
+  private static final short REPLICAS = Short.parseShort(System.getenv().getOrDefault("MOLDAU_TEST_REPLICAS", "1"));
+
   private TopicScenarios() {}
 
   static void all(Interop interop) {
@@ -32,14 +34,14 @@ final class TopicScenarios {
 
   private static void create(Session session) throws Exception {
     String topic = session.name("create");
-    var wish = List.of(new NewTopic(topic, 3, (short) 1).configs(Map.of("retention.ms", "3600000")));
+    var wish = List.of(new NewTopic(topic, 3, REPLICAS).configs(Map.of("retention.ms", "3600000")));
     var trial = session.admin.createTopics(wish, new CreateTopicsOptions().validateOnly(true));
     Session.get(trial.all());
     Check.that(!Session.get(session.admin.listTopics().names()).contains(topic), "validateOnly created the topic");
     var created = session.admin.createTopics(wish);
     Session.get(created.all());
     Check.equal(3, Session.get(created.numPartitions(topic)), "partitions");
-    Check.equal(1, Session.get(created.replicationFactor(topic)), "replication factor");
+    Check.equal((int) REPLICAS, Session.get(created.replicationFactor(topic)), "replication factor");
     Check.that(!Session.get(created.topicId(topic)).equals(Uuid.ZERO_UUID), "no topic id");
     Check.equal("3600000", Session.get(created.config(topic)).get("retention.ms").value(), "retention.ms");
     Check.that(Session.get(session.admin.listTopics().names()).contains(topic), "the topic is not listed");
@@ -54,7 +56,7 @@ final class TopicScenarios {
     refused(session, InvalidTopicException.class, new NewTopic("what/is this", 1, (short) 1));
     refused(session, InvalidTopicException.class, new NewTopic("x".repeat(250), 1, (short) 1));
     refused(session, InvalidPartitionsException.class, new NewTopic(session.name("no"), 0, (short) 1));
-    refused(session, InvalidReplicationFactorException.class, new NewTopic(session.name("no"), 1, (short) 2));
+    refused(session, InvalidReplicationFactorException.class, new NewTopic(session.name("no"), 1, (short) 4));
     refused(session, InvalidConfigurationException.class,
         new NewTopic(session.name("no"), 1, (short) 1).configs(Map.of("retention.ms", "long")));
     refused(session, InvalidConfigurationException.class,

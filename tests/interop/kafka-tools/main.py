@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python"))
-from scenarios import end, equal, equal_lists, play, refused, tell, tell_failure, that  # noqa: E402
+from scenarios import REPLICAS, end, equal, equal_lists, play, refused, tell, tell_failure, that  # noqa: E402
 from tool import TOOLS, Tools  # noqa: E402
 
 MIB = 1 << 20
@@ -27,7 +27,7 @@ def create_topic(tools):
     that(topic in tools.topics("--list").split(), "the topic is not listed")
     lines = tools.topics("--describe", "--topic", topic).splitlines()
     equal(4, len(lines), "lines of --describe")
-    for text in ("PartitionCount: 3", "ReplicationFactor: 1", "retention.ms=3600000"):
+    for text in ("PartitionCount: 3", f"ReplicationFactor: {REPLICAS}", "retention.ms=3600000"):
         that(text in lines[0], f"{text} is not in {lines[0]}")
     that("Leader: " in lines[3] and "Isr: " in lines[3], lines[3])
 
@@ -226,7 +226,7 @@ def metadata_quorum(tools):
     for text in ("ClusterId:", "LeaderId:", "HighWatermark:", "CurrentVoters:"):
         that(text in status, f"{text} is not in {status}")
     lines = tools.command(TOOLS + "MetadataQuorumCommand", "describe", "--replication").splitlines()
-    that(len(lines) == 2 and lines[1].split()[-1] == "Leader", lines)
+    that(len(lines) == 1 + REPLICAS and lines[1].split()[-1] == "Leader", lines)
 
 
 def log_dirs(tools):

@@ -1,7 +1,10 @@
 """How a Python program tells run.py about its scenarios, and what a scenario may demand."""
 
+import os
 import sys
 import traceback
+
+REPLICAS = int(os.environ.get("MOLDAU_TEST_REPLICAS", "1"))  # of each topic: as many as there are nodes
 
 
 def play(name, scenario, *arguments):
