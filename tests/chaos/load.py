@@ -20,14 +20,15 @@ ACKS_1_MAY = ("lost-write", "unseen", "duplicate", "inconsistent-offsets", "nonm
 
 
 class Client:
-    def __init__(self, folder, role, kind, bootstrap, topic, partitions, name, per_second=None):
+    def __init__(self, folder, role, kind, bootstrap, topic, partitions, name, per_second=None,
+                 key_bytes=0):
         self.role, self.kind, self.name, self.topic = role, kind, name, topic
         self.acked = self.counted_up_to = 0
         self.history = os.path.join(folder, f"{name}.jsonl")
         self.troubles_path = os.path.join(folder, f"{name}.err")
         words = [role, kind, bootstrap, topic, str(partitions), name, self.history]
         if per_second:
-            words.append(str(per_second))
+            words += [str(per_second), str(key_bytes)]
         with open(self.troubles_path, "wb") as troubles:
             self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "workload.py"), *words],
                                             stdin=subprocess.PIPE, stdout=troubles, stderr=troubles,
@@ -91,10 +92,11 @@ class Load:
     """Producers and consumers of one topic. `kinds`: how many producers of each kind of workload.py."""
 
     def __init__(self, cluster, topic="ledger", partitions=6, per_second=1000, kinds=("confluent",),
-                 consumers=("confluent",), configs=None, acks_1=False):
+                 consumers=("confluent",), configs=None, acks_1=False, key_bytes=0):
         self.cluster, self.topic, self.partitions = cluster, topic, partitions
         self.per_second, self.kinds, self.consumer_kinds = per_second, kinds, consumers
         self.acks_1 = acks_1
+        self.key_bytes = key_bytes
         self.folder = os.path.join(cluster.folder, f"histories-{topic}")
         os.makedirs(self.folder)
         self.clients = []
@@ -111,7 +113,8 @@ class Load:
         return self
 
     def _add(self, role, kind, name, per_second=None):
-        client = Client(self.folder, role, kind, self.cluster.bootstrap, self.topic, self.partitions, name, per_second)
+        client = Client(self.folder, role, kind, self.cluster.bootstrap, self.topic, self.partitions, name, per_second,
+                        self.key_bytes)
         self.clients.append(client)
         return client
 

@@ -178,9 +178,12 @@ class ProxyTest(unittest.TestCase):
         self.assertEqual(self.talker().ask(b"two\n"), b"two\n")
 
     def test_a_target_that_is_not_there(self):
-        self.echo.listener.close()
+        address = self.free_address()
+        self.network.relay("n3", address, self.free_address())
+        talker = Talker(address)
+        self.addCleanup(talker.close)
         with self.assertRaises(ConnectionError):
-            if self.talker().ask(b"one\n") == b"":
+            if talker.ask(b"one\n") == b"":
                 raise ConnectionResetError
 
     def test_a_process_is_known_by_its_id(self):

@@ -29,6 +29,7 @@ from proxy import CLIENTS  # noqa: E402
 
 TOPIC = "ledger"
 HEAL_SECONDS = 90.0
+LEFT_OUT = 77  # exit code: nothing could be played here
 
 
 class Run:
@@ -342,7 +343,10 @@ def wiped_disk(run):
         run.cluster.wait_healthy(HEAL_SECONDS)
 
 
-SMALL_DISK_MIB = 160
+SMALL_DISK_MIB = 384
+
+
+MUCH = {"per_second": 600, "key_bytes": 8000}  # fills the commit log within seconds
 
 
 class SmallDisk:
@@ -391,19 +395,19 @@ def fill_disk(run):
     disk = run.disks[1]
     for _ in run.turns():
         disk.fill()
-        run.sleep(3, 6)
+        run.sleep(5, 15)
         disk.free()
         run.load.progress()
         run.cluster.wait_healthy(HEAL_SECONDS)
 
 
-@scenario(seconds=25, small_disk="tmpfs")
+@scenario(seconds=25, small_disk="tmpfs", load=MUCH)
 def disk_full_tmpfs(run):
     """The disk of one node is full for a while."""
     fill_disk(run)
 
 
-@scenario(seconds=25, small_disk="ext4")
+@scenario(seconds=25, small_disk="ext4", load=MUCH)
 def disk_full_ext4(run):
     """The same with ext4."""
     fill_disk(run)
@@ -568,7 +572,7 @@ def single_cut(run):
         run.cluster.network.mend()
 
 
-@scenario(nodes=1, seconds=25, small_disk="tmpfs")
+@scenario(nodes=1, seconds=25, small_disk="tmpfs", load=MUCH)
 def single_disk_full(run):
     """A full disk refuses records; with room again it goes on without a restart."""
     fill_disk(run)
@@ -709,7 +713,14 @@ def main(words):
         return 0
     if options.limit:
         faulthandler.dump_traceback_later(options.limit * PATIENCE, exit=True)
-    tallies = [play_often(SCENARIOS[name], options) for name in options.names or SCENARIOS]
+    chosen = [SCENARIOS[name] for name in options.names or SCENARIOS]
+    able = [one for one in chosen if os.geteuid() == 0 or "small_disk" not in one.cluster]
+    for one in chosen:
+        if one not in able:
+            print(f"left out {one.name}: only root can mount a small disk", flush=True)
+    tallies = [play_often(one, options) for one in able]
+    if not tallies:
+        return LEFT_OUT
     return 1 if any(tally.failed for tally in tallies) else 0
 
 

@@ -1,6 +1,6 @@
 """Clients under load, each a process that keeps its history in a file (history.py) until its stdin ends:
 
-  workload.py produce KIND BOOTSTRAP TOPIC PARTITIONS NAME FILE PER_SECOND
+  workload.py produce KIND BOOTSTRAP TOPIC PARTITIONS NAME FILE PER_SECOND [KEY_BYTES]
   workload.py consume KIND BOOTSTRAP TOPIC PARTITIONS NAME FILE
   workload.py read    KIND BOOTSTRAP TOPIC PARTITIONS NAME FILE      once, from the start to the end of every partition
 
@@ -58,7 +58,8 @@ class Group:
 class Producer:
     """Sends at an even rate to all partitions in turn, until the event `ending`."""
 
-    def __init__(self, topic, partitions, name, file, per_second):
+    def __init__(self, topic, partitions, name, file, per_second, key_bytes):
+        self.key = bytes(key_bytes) or None  # fills the log; the history has no use for it
         self.topic, self.name, self.per_second = topic, name, per_second
         self.writer = Writer(file, name)
         self.lock = threading.Lock()  # kafka-python calls back on a thread of its own
@@ -124,7 +125,7 @@ class ConfluentProducer(Producer):
                 print(f"{time.monotonic():.3f} {value}: {error.name()} {error.str()}", file=sys.stderr, flush=True)
             self.answered(group, place, None if error else message.offset(), not error)
         try:
-            self.client.produce(self.topic, value, partition=partition, on_delivery=told)
+            self.client.produce(self.topic, value, self.key, partition=partition, on_delivery=told)
         except BufferError:
             self.answered(group, place, FAILED, False)
         except KafkaException as error:
@@ -168,7 +169,7 @@ class KafkaPythonProducer(Producer):
             print(f"{time.monotonic():.3f} {value}: {error!r}", file=sys.stderr, flush=True)
             self.answered(group, place, FAILED if isinstance(error, NotEnoughReplicasError) else None, False)
         try:
-            sent = self.client.send(self.topic, value.encode(), partition=partition)
+            sent = self.client.send(self.topic, value.encode(), self.key, partition=partition)
         except KafkaTimeoutError as error:  # no metadata, or it has the record and could not wake its sender
             return failed(error)
         sent.add_callback(lambda answer: self.answered(group, place, answer.offset, True))
@@ -262,9 +263,9 @@ class KafkaPythonConsumer(Consumer):
         self.client.close(autocommit=False)
 
 
-def make(role, kind, bootstrap, topic, partitions, name, file, per_second="0"):
+def make(role, kind, bootstrap, topic, partitions, name, file, per_second="0", key_bytes="0"):
     if role == "produce":
-        rest = topic, int(partitions), name, file, int(per_second)
+        rest = topic, int(partitions), name, file, int(per_second), int(key_bytes)
         if kind == "kafka-python":
             return KafkaPythonProducer(bootstrap, *rest)
         return ConfluentProducer({"confluent": IDEMPOTENT, "acks1": ACKS_1}[kind], bootstrap, *rest)
