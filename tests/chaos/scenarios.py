@@ -644,7 +644,7 @@ class Tally:
     def __init__(self, name):
         self.name = name
         self.runs = self.failed = self.faults = self.sent = self.acked = self.lost = self.repeated = 0
-        self.seconds = self.silence = 0.0
+        self.seconds = self.silence = self.lag = 0.0
         self.fail_overs, self.failures = [], []
 
     def add(self, run, result, failures, seconds):
@@ -659,6 +659,7 @@ class Tally:
             self.lost += result.lost
             self.repeated += result.repeated
             self.silence = max(self.silence, result.longest_silence)
+            self.lag = max(self.lag, result.worst_lag)
             self.fail_overs += result.fail_overs
 
     def line(self):
@@ -666,7 +667,7 @@ class Tally:
                  (f"{self.runs} runs, {self.failed} failed, " if self.runs > 1 else "") +
                  f"{self.faults} faults in {self.seconds:.0f} s",
                  f"{self.sent} sent, {self.acked} acknowledged, {self.lost} lost, {self.repeated} repeated",
-                 f"longest silence {self.silence:.2f} s"]
+                 f"longest silence {self.silence:.2f} s, readers at most {self.lag:.2f} s behind"]
         if self.fail_overs:
             times = sorted(self.fail_overs)
             words.append(f"all partitions acknowledge again after {times[len(times) // 2]:.2f} s (median), "
