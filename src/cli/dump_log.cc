@@ -105,6 +105,9 @@ Json data_of(const metadata::Record& record) {
           [](const metadata::ProducerIdsRecord& r) {
             return Json(Object{{"brokerId", r.broker_id}, {"nextProducerId", r.next_producer_id}});
           },
+          [](const metadata::RegisterControllerRecord& r) {
+            return Json(Object{{"controllerId", r.controller_id}});
+          },
           [](const metadata::NoOpRecord&) { return Json(Object{}); },
       },
       record);

@@ -4,20 +4,12 @@
 #include <iterator>
 
 #include "controller/controller.h"
+#include "controller/partition_change.h"
 
 namespace moldau::controller {
 
 using metadata::Image;
 using wire::ErrorCode;
-
-namespace {
-
-bool can_lead(const Image& image, NodeId node) {
-  const metadata::Broker* broker = image.broker(node);
-  return broker && !broker->fenced && !broker->in_controlled_shutdown;
-}
-
-}  // namespace
 
 Judged<metadata::PartitionRecord> new_partition(const Image& image, const TopicId& topic_id,
                                                 PartitionIndex index, Replicas replicas) {
@@ -25,16 +17,12 @@ Judged<metadata::PartitionRecord> new_partition(const Image& image, const TopicI
   out.topic_id = topic_id;
   out.partition = index;
   std::ranges::copy_if(replicas, std::back_inserter(out.isr),
-                       [&](NodeId node) { return can_lead(image, node); });
+                       [&](NodeId node) { return image.is_active(node); });
   if (out.isr.empty())
     return refuse(ErrorCode::invalid_replica_assignment,
                   "All brokers specified in the manual partition assignment for partition " +
                       std::to_string(index) + " are fenced or in controlled shutdown.");
-  for (const NodeId node : replicas) {
-    const metadata::Broker* broker = image.broker(node);
-    out.directories.push_back(broker && broker->directories.size() == 1 ? broker->directories.front()
-                                                                        : metadata::kUnassignedDirectory);
-  }
+  for (const NodeId node : replicas) out.directories.push_back(default_directory(image, node));
   out.replicas = std::move(replicas);
   out.leader = out.isr.front();
   return out;

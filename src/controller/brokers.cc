@@ -1,3 +1,4 @@
+// Heartbeats: who is in service, who is not, and who may go.
 #include <algorithm>
 #include <limits>
 
@@ -14,135 +15,149 @@ using metadata::Image;
 using metadata::Record;
 using wire::ErrorCode;
 
-void append(std::vector<Record>& to, std::vector<Record> more) {
-  to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
-
 ErrorCode check_epoch(const Image& image, NodeId id, metadata::BrokerEpoch epoch) {
   const Broker* broker = image.broker(id);
   if (!broker) return ErrorCode::broker_id_not_registered;
   return broker->broker_epoch == epoch ? ErrorCode::none : ErrorCode::stale_broker_epoch;
 }
 
-bool supports_finalized_features(const Image& image, const wire::BrokerRegistrationRequest& request) {
-  return std::ranges::all_of(image.features(), [&](const auto& finalized) {
-    return std::ranges::any_of(request.features, [&](const auto& feature) {
-      return feature.name == finalized.first && feature.min_supported_version <= finalized.second &&
-             finalized.second <= feature.max_supported_version;
-    });
-  });
-}
-
-ErrorCode judge(const Image& image, const wire::BrokerRegistrationRequest& request, bool has_live_session) {
-  if (request.broker_id < 0) return ErrorCode::invalid_request;
-  if (request.cluster_id != image.cluster_id()) return ErrorCode::inconsistent_cluster_id;
-  if (request.listeners.empty()) return ErrorCode::invalid_registration;
-  const Broker* old = image.broker(request.broker_id);
-  if (old && old->incarnation_id != request.incarnation_id && has_live_session)
-    return ErrorCode::duplicate_broker_registration;
-  if (!supports_finalized_features(image, request)) return ErrorCode::unsupported_version;
-  return ErrorCode::none;
-}
-
-metadata::RegisterBrokerRecord registration(const wire::BrokerRegistrationRequest& request,
-                                            metadata::BrokerEpoch epoch) {
-  metadata::RegisterBrokerRecord out;
-  out.broker_id = request.broker_id;
-  out.broker_epoch = epoch;
-  out.incarnation_id = request.incarnation_id;
-  for (const auto& listener : request.listeners)
-    out.endpoints.push_back({listener.name, listener.host, listener.port, listener.security_protocol});
-  for (const auto& feature : request.features)
-    out.features.push_back({feature.name, feature.min_supported_version, feature.max_supported_version});
-  out.rack = request.rack;
-  out.fenced = true;
-  out.directories = request.log_dirs;
-  return out;
-}
-
 BrokerRegistrationChangeRecord change_of(const Broker& broker) {
   return {broker.broker_id, broker.broker_epoch, {}, {}, {}};
 }
 
-std::vector<Record> fence(const Image& image, const Broker& broker) {
-  BrokerRegistrationChangeRecord change = change_of(broker);
-  change.fenced = true;
-  std::vector<Record> records = {std::move(change)};
-  append(records, partitions_without(image, broker.broker_id));
-  return records;
+enum class BrokerState { fenced, unfenced, controlled_shutdown, shut_down_now };
+
+BrokerState state_of(const Broker& broker) {
+  if (broker.fenced) return BrokerState::fenced;
+  return broker.in_controlled_shutdown ? BrokerState::controlled_shutdown : BrokerState::unfenced;
 }
 
-std::vector<Record> unfence(const Image& image, const Broker& broker) {
-  BrokerRegistrationChangeRecord change = change_of(broker);
-  change.fenced = false;
-  if (broker.in_controlled_shutdown) change.in_controlled_shutdown = false;
-  std::vector<Record> records = {std::move(change)};
-  append(records, partitions_led_again(image, broker.broker_id));
-  return records;
-}
-
-// Whether some other broker leads now, or could, whatever this one leads.
-std::vector<Record> hand_over(const Image& image, const Broker& broker) {
-  std::vector<Record> records;
-  for (Record& record : partitions_without(image, broker.broker_id)) {
-    const auto& change = std::get<metadata::PartitionChangeRecord>(record);
-    if (change.leader && *change.leader != kNoNode) records.push_back(std::move(record));
+// One heartbeat of a registered broker.
+class Heartbeat {
+ public:
+  Heartbeat(const Controller& controller, const Image& image, const wire::BrokerHeartbeatRequest& request,
+            const BrokerSessions& sessions)
+      : controller_(controller),
+        image_(image),
+        request_(request),
+        sessions_(sessions),
+        broker_(*image.broker(request.broker_id)) {
+    for (const DirectoryId& directory : broker_.directories) {
+      const bool offline =
+          std::ranges::find(request.offline_log_dirs, directory) != request.offline_log_dirs.end();
+      (offline ? offline_ : online_).push_back(directory);
+    }
   }
-  return records;
-}
+
+  Outcome<wire::BrokerHeartbeatResponse> judge() && {
+    const bool loses_some = !offline_.empty() && !online_.empty();
+    const BrokerState before = state_of(broker_);
+    // One thing at a time, so that no partition changes twice; the next heartbeat does the rest.
+    const BrokerState next = loses_some ? before : next_state(before);
+    Outcome<wire::BrokerHeartbeatResponse> out;
+    out.records = loses_some ? lose_directories() : enter(before, next);
+    out.divisible = true;
+    out.response.is_caught_up = is_caught_up();
+    out.response.is_fenced = next == BrokerState::fenced || next == BrokerState::shut_down_now;
+    out.response.should_shut_down = next == BrokerState::shut_down_now;
+    return out;
+  }
+
+ private:
+  // The offset of its registration is its epoch.
+  bool is_caught_up() const { return request_.current_metadata_offset >= broker_.broker_epoch; }
+  bool serves_nothing() const { return online_.empty() && !offline_.empty(); }
+
+  BrokerState next_state(BrokerState before) const {
+    switch (before) {
+      case BrokerState::fenced:
+        if (request_.want_shut_down) return BrokerState::shut_down_now;
+        return request_.want_fence || serves_nothing() || !is_caught_up() ? BrokerState::fenced
+                                                                          : BrokerState::unfenced;
+      case BrokerState::unfenced:
+        if (request_.want_fence || serves_nothing())
+          return request_.want_shut_down ? BrokerState::shut_down_now : BrokerState::fenced;
+        if (!request_.want_shut_down) return BrokerState::unfenced;
+        return leads() ? BrokerState::controlled_shutdown : BrokerState::shut_down_now;
+      case BrokerState::controlled_shutdown:
+        return leads() || !sessions_.has_handed_over(image_, broker_.broker_id)
+                   ? BrokerState::controlled_shutdown
+                   : BrokerState::shut_down_now;
+      case BrokerState::shut_down_now:
+        break;
+    }
+    return before;
+  }
+  bool leads() const { return leads_any_partition(image_, broker_.broker_id); }
+
+  std::vector<Record> enter(BrokerState before, BrokerState next) const {
+    // Whatever of its leaderships was not moved when its shutdown began.
+    if (next == before && next == BrokerState::controlled_shutdown)
+      return partitions_without(controller_, image_, broker_.broker_id);
+    if (next == before) return {};
+    switch (next) {
+      case BrokerState::fenced:
+      case BrokerState::shut_down_now:
+        return controller_.fence_broker(image_, broker_.broker_id);
+      case BrokerState::unfenced:
+        return unfence();
+      case BrokerState::controlled_shutdown:
+        return begin_shutdown();
+    }
+    return {};
+  }
+
+  std::vector<Record> unfence() const {
+    BrokerRegistrationChangeRecord change = change_of(broker_);
+    change.fenced = false;
+    if (broker_.in_controlled_shutdown) change.in_controlled_shutdown = false;
+    return first(std::move(change), partitions_led_again(controller_, image_, broker_.broker_id));
+  }
+  std::vector<Record> begin_shutdown() const {
+    BrokerRegistrationChangeRecord change = change_of(broker_);
+    change.in_controlled_shutdown = true;
+    return first(std::move(change), partitions_without(controller_, image_, broker_.broker_id));
+  }
+  std::vector<Record> lose_directories() const {
+    std::vector<Record> records = partitions_without(controller_, image_, broker_.broker_id, offline_);
+    BrokerRegistrationChangeRecord change = change_of(broker_);
+    change.directories = online_;
+    records.push_back(std::move(change));
+    return records;
+  }
+  static std::vector<Record> first(Record record, std::vector<Record> rest) {
+    rest.insert(rest.begin(), std::move(record));
+    return rest;
+  }
+
+  const Controller& controller_;
+  const Image& image_;
+  const wire::BrokerHeartbeatRequest& request_;
+  const BrokerSessions& sessions_;
+  const Broker& broker_;
+  std::vector<DirectoryId> offline_;  // of those that it has registered
+  std::vector<DirectoryId> online_;
+};
 
 }  // namespace
 
-Outcome<wire::BrokerRegistrationResponse> Controller::register_broker(
-    const Image& image, const wire::BrokerRegistrationRequest& request, metadata::BrokerEpoch epoch,
-    bool has_live_session) const {
-  Outcome<wire::BrokerRegistrationResponse> out;
-  out.response.error_code = judge(image, request, has_live_session);
-  if (out.response.error_code != ErrorCode::none) return out;
-  const Broker* old = image.broker(request.broker_id);
-  if (old && old->incarnation_id == request.incarnation_id) {  // the answer to the first request was lost
-    out.response.broker_epoch = old->broker_epoch;
-    return out;
-  }
-  // What the process before led, it leads no more: its log may have lost its end.
-  if (old && !old->fenced) append(out.records, partitions_without(image, request.broker_id));
-  out.records.push_back(registration(request, epoch));
-  out.response.broker_epoch = epoch;
-  return out;
-}
-
-Outcome<wire::BrokerHeartbeatResponse> Controller::heartbeat(
-    const Image& image, const wire::BrokerHeartbeatRequest& request) const {
-  Outcome<wire::BrokerHeartbeatResponse> out;
-  auto& response = out.response;
-  response.error_code = check_epoch(image, request.broker_id, request.broker_epoch);
-  if (response.error_code != ErrorCode::none) return out;
-  const Broker& broker = *image.broker(request.broker_id);
-  response.is_caught_up = request.current_metadata_offset >= broker.broker_epoch;
-  response.is_fenced = broker.fenced;
-  if (request.want_shut_down) {
-    if (!broker.fenced) out.records = hand_over(image, broker);
-    response.should_shut_down = out.records.empty();
-    if (response.should_shut_down && !broker.fenced) out.records = fence(image, broker);
-    if (!response.should_shut_down && !broker.in_controlled_shutdown) {
-      BrokerRegistrationChangeRecord change = change_of(broker);
-      change.in_controlled_shutdown = true;
-      out.records.push_back(std::move(change));
-    }
-    response.is_fenced = broker.fenced || response.should_shut_down;
-  } else if (request.want_fence) {
-    if (!broker.fenced) out.records = fence(image, broker);
-    response.is_fenced = true;
-  } else if (broker.fenced && response.is_caught_up) {
-    out.records = unfence(image, broker);
-    response.is_fenced = false;
-  }
-  return out;
+Outcome<wire::BrokerHeartbeatResponse> Controller::heartbeat(const Image& image,
+                                                             const wire::BrokerHeartbeatRequest& request,
+                                                             const BrokerSessions& sessions) const {
+  if (const ErrorCode code = check_epoch(image, request.broker_id, request.broker_epoch);
+      code != ErrorCode::none)
+    return {.response = {.error_code = code}};
+  return Heartbeat(*this, image, request, sessions).judge();
 }
 
 std::vector<Record> Controller::fence_broker(const Image& image, NodeId id) const {
   const Broker* broker = image.broker(id);
-  return broker && !broker->fenced ? fence(image, *broker) : std::vector<Record>();
+  if (!broker || broker->fenced) return {};
+  std::vector<Record> records = partitions_without(*this, image, id);
+  BrokerRegistrationChangeRecord change = change_of(*broker);
+  change.fenced = true;
+  records.push_back(std::move(change));
+  return records;
 }
 
 Outcome<wire::AllocateProducerIdsResponse> Controller::allocate_producer_ids(

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <set>
 
 #include "controller/controller.h"
+#include "controller/elections.h"
 #include "controller/refusal.h"
 #include "metadata/topic_name.h"
 
@@ -16,6 +18,10 @@ using metadata::Image;
 using metadata::Record;
 using metadata::ResourceType;
 using wire::ErrorCode;
+
+// The wire has no longer ones; APPEND could make one.
+constexpr std::size_t kMaxValueBytes = 32'767;
+constexpr std::string_view kMinIsr = "min.insync.replicas";
 
 enum class Operation : std::int8_t { set = 0, erase = 1, append = 2, subtract = 3 };
 
@@ -103,6 +109,13 @@ class ResourceChange {
   }
 
   Judged<void> validate() const {
+    for (const auto& [key, value] : after_)
+      if (value.size() > kMaxValueBytes)
+        return refuse(
+            ErrorCode::invalid_config,
+            "The configuration value cannot be added because it exceeds the maximum value size of " +
+                std::to_string(kMaxValueBytes) + " bytes.");
+    if (auto same = validate_min_isr(); !same) return same;
     if (resource_.type == ResourceType::topic) {
       if (const Status valid = config::validate_topic_configs(after_); !valid)
         return refuse(ErrorCode::invalid_config, valid.error().message);
@@ -125,6 +138,23 @@ class ResourceChange {
   }
 
  private:
+  // With ELR every broker goes by the same number, and it is written down (KIP-966).
+  Judged<void> validate_min_isr() const {
+    if (!elr_enabled(image_) || resource_.type != ResourceType::broker) return {};
+    const auto value_in = [](const ConfigMap& configs) {
+      const auto found = configs.find(kMinIsr);
+      return found == configs.end() ? std::nullopt : std::optional(found->second);
+    };
+    if (value_in(after_) == value_in(before_)) return {};
+    if (!resource_.name.empty())
+      return refuse(ErrorCode::invalid_config,
+                    "Broker-level min.insync.replicas cannot be altered while ELR is enabled.");
+    if (!after_.contains(kMinIsr))
+      return refuse(ErrorCode::invalid_config,
+                    "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.");
+    return {};
+  }
+
   Judged<void> change_list(const Change& change) {
     const bool append = change.operation == Operation::append;
     const config::Key* key = find_key(resource_, change.key);
@@ -176,6 +206,18 @@ Judged<std::vector<Record>> judge(const Controller& controller, const Image& ima
   return records;
 }
 
+bool changes_min_isr(const Record& record) {
+  const auto* config = std::get_if<metadata::ConfigRecord>(&record);
+  return config && config->key == kMinIsr;
+}
+
+// Who was eligible to lead under another min.insync.replicas may lack what is committed from now on.
+std::vector<Record> consequences(const Controller& controller, const Image& image,
+                                 const std::vector<Record>& changes) {
+  if (!std::ranges::any_of(changes, changes_min_isr)) return {};
+  return partitions_under_new_rules(controller, metadata::apply_records(image, changes).value().image);
+}
+
 template <class Response, class Request>
 Outcome<Response> alter(const Controller& controller, const Image& image, const Request& request,
                         bool replaces_all) {
@@ -196,6 +238,15 @@ Outcome<Response> alter(const Controller& controller, const Image& image, const 
       result.error_code = records.error().code;
       result.error_message = std::move(records.error().message);
     }
+  }
+  const std::vector<Record> more = consequences(controller, image, out.records);
+  out.records.insert(out.records.end(), more.begin(), more.end());
+  if (out.records.size() > kMaxRecordsPerOperation) {
+    for (auto& result : out.response.responses) {
+      result.error_code = ErrorCode::policy_violation;
+      result.error_message = kTooManyRecords;
+    }
+    out.records.clear();
   }
   if (request.validate_only) out.records.clear();
   return out;

@@ -194,6 +194,11 @@ Outcome<wire::CreateTopicsResponse> Controller::create_topics(const Image& image
       out.response.topics.push_back(creation.create(topic, out.records));
     }
   }
+  if (out.records.size() > kMaxRecordsPerOperation) {
+    out.records.clear();
+    for (auto& topic : out.response.topics)
+      topic = refused(topic.name, ErrorCode::policy_violation, std::string(kTooManyRecords));
+  }
   for (const std::string& name : twice)
     out.response.topics.push_back(refused(name, ErrorCode::invalid_request, "Duplicate topic name."));
   if (request.validate_only) out.records.clear();

@@ -93,6 +93,13 @@ Outcome<wire::DeleteTopicsResponse> Controller::delete_topics(
   for (const auto& [name, id] : wanted)
     if (auto judged = deletion.judge(name, id, out.records))
       out.response.responses.push_back(std::move(*judged));
+  if (out.records.size() > kMaxRecordsPerOperation) {
+    out.records.clear();
+    for (auto& response : out.response.responses) {
+      response.error_code = ErrorCode::policy_violation;
+      response.error_message = kTooManyRecords;
+    }
+  }
   return out;
 }
 

@@ -21,6 +21,7 @@ struct Feature {
 };
 
 inline constexpr std::string_view kMetadataVersion = "metadata.version";
+inline constexpr std::string_view kElrVersion = "eligible.leader.replicas.version";  // KIP-966
 
 // By name.
 std::span<const Feature> features();
@@ -30,7 +31,7 @@ std::string_view metadata_version_name(std::int16_t level);
 // What a broker of this version registers with and what ApiVersions tells as supported.
 std::vector<metadata::SupportedFeature> supported_features();
 
-// The first records of a new cluster's log.
+// The first records of a new cluster's log. Its first controller adds Controller::activation_records().
 std::vector<metadata::Record> bootstrap_records(std::string_view cluster_id);
 
 }  // namespace moldau::controller

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <set>
 
 #include "controller/controller.h"
+#include "controller/elections.h"
 #include "controller/features.h"
 #include "controller/refusal.h"
 
@@ -14,6 +16,17 @@ using wire::ErrorCode;
 // Levels below this one know the same record formats; going below it would leave records that nobody can
 // read.
 constexpr std::int16_t kLowestMetadataVersionWithoutLoss = 30;
+
+// The first node, if any, that has not registered support for the level.
+template <class Nodes>
+std::optional<NodeId> unable(const Nodes& nodes, const std::string& feature, std::int16_t level) {
+  for (const auto& [id, node] : nodes) {
+    const auto supported = std::ranges::find(node->features, feature, &metadata::SupportedFeature::name);
+    if (supported == node->features.end() || level < supported->min_level || level > supported->max_level)
+      return id;
+  }
+  return std::nullopt;
+}
 
 std::optional<Refusal> judge(const Image& image, const wire::UpdateFeaturesRequest::FeatureUpdate& update) {
   const auto refuse = [&](ErrorCode code, std::string why) {
@@ -49,16 +62,26 @@ std::optional<Refusal> judge(const Image& image, const wire::UpdateFeaturesReque
     return refuse(
         ErrorCode::invalid_update_version,
         "Downgrades below " + std::to_string(kLowestMetadataVersionWithoutLoss) + " are not supported.");
-  for (const auto& [id, broker] : image.brokers()) {
-    const auto supported =
-        std::ranges::find(broker->features, update.feature, &metadata::SupportedFeature::name);
-    if (wanted == 0 || (supported != broker->features.end() && supported->min_level <= wanted &&
-                        wanted <= supported->max_level))
-      continue;
+  if (wanted == 0) return std::nullopt;
+  if (const auto id = unable(image.brokers(), update.feature, wanted))
     return refuse(ErrorCode::invalid_update_version,
-                  "Broker " + std::to_string(id) + " does not support this version.");
-  }
+                  "Broker " + std::to_string(*id) + " does not support this version.");
+  if (const auto id = unable(image.controllers(), update.feature, wanted))
+    return refuse(ErrorCode::invalid_update_version,
+                  "Controller " + std::to_string(*id) + " does not support this version.");
   return std::nullopt;
+}
+
+// What turning ELR on or off means for configs and partitions.
+std::vector<metadata::Record> consequences(const Controller& controller, const Image& before,
+                                           const std::vector<metadata::Record>& updates) {
+  const Image after = metadata::apply_records(before, updates).value().image;
+  if (elr_enabled(after) == elr_enabled(before)) return {};
+  std::vector<metadata::Record> out;
+  if (elr_enabled(after)) out = elr_safety_records(controller, after);
+  const Image with_configs = metadata::apply_records(after, out).value().image;
+  for (auto& record : partitions_under_new_rules(controller, with_configs)) out.push_back(std::move(record));
+  return out;
 }
 
 }  // namespace
@@ -74,6 +97,16 @@ Outcome<wire::UpdateFeaturesResponse> Controller::update_features(
     if (!refusal) refusal = judge(image, update);
     if (!refusal && image.feature_level(update.feature) != update.max_version_level)
       out.records.push_back(metadata::FeatureLevelRecord{update.feature, update.max_version_level});
+  }
+  std::set<std::string> named;
+  for (const auto& update : request.feature_updates)
+    if (!refusal && !named.insert(update.feature).second)
+      refusal = Refusal{ErrorCode::invalid_request, "Feature " + update.feature + " is named twice."};
+  if (!refusal && !out.records.empty()) {
+    auto more = consequences(*this, image, out.records);
+    out.records.insert(out.records.end(), more.begin(), more.end());
+    if (out.records.size() > kMaxRecordsPerOperation)
+      refusal = Refusal{ErrorCode::policy_violation, std::string(kTooManyRecords)};
   }
   if (refusal) {
     out.response.error_code = refusal->code;

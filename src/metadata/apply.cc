@@ -5,6 +5,24 @@
 
 namespace moldau::metadata {
 
+Partition changed(const Partition& before, const PartitionChangeRecord& record) {
+  Partition partition = before;
+  if (record.replicas) partition.replicas = *record.replicas;
+  if (record.isr) partition.isr = *record.isr;
+  if (record.removing_replicas) partition.removing_replicas = *record.removing_replicas;
+  if (record.adding_replicas) partition.adding_replicas = *record.adding_replicas;
+  if (record.eligible_leader_replicas) partition.eligible_leader_replicas = *record.eligible_leader_replicas;
+  if (record.last_known_elr) partition.last_known_elr = *record.last_known_elr;
+  if (record.directories) partition.directories = *record.directories;
+  if (record.recovery_state) partition.recovery_state = *record.recovery_state;
+  if (record.leader) {
+    partition.leader = *record.leader;
+    ++partition.leader_epoch;
+  }
+  ++partition.partition_epoch;
+  return partition;
+}
+
 // Works on a copy of the image before. What a run of records changes again and again (one topic's partitions,
 // one resource's configs) is kept as a draft of its own until the end, so that each is copied once.
 class Applier {
@@ -72,6 +90,14 @@ class Applier {
     if (record.in_controlled_shutdown) broker.in_controlled_shutdown = *record.in_controlled_shutdown;
     if (record.directories) broker.directories = *record.directories;
     set_broker(std::move(broker));
+    return {};
+  }
+
+  Status apply(const RegisterControllerRecord& record) {
+    const NodeId id = record.controller_id;
+    if (id < 0) return misfit("controller id " + std::to_string(id));
+    image_.controllers_.set(id, std::make_shared<const ControllerNode>(record));
+    delta_.changed_controllers.insert(id);
     return {};
   }
 
@@ -162,22 +188,7 @@ class Applier {
     Topic* topic = draft(record.topic_id);
     const Partition* old = topic ? topic->partition(record.partition) : nullptr;
     if (!old) return misfit("there is no " + described(record.topic_id, record.partition));
-    Partition partition = *old;
-    if (record.replicas) partition.replicas = *record.replicas;
-    if (record.isr) partition.isr = *record.isr;
-    if (record.removing_replicas) partition.removing_replicas = *record.removing_replicas;
-    if (record.adding_replicas) partition.adding_replicas = *record.adding_replicas;
-    if (record.eligible_leader_replicas)
-      partition.eligible_leader_replicas = *record.eligible_leader_replicas;
-    if (record.last_known_elr) partition.last_known_elr = *record.last_known_elr;
-    if (record.directories) partition.directories = *record.directories;
-    if (record.recovery_state) partition.recovery_state = *record.recovery_state;
-    if (record.leader) {
-      partition.leader = *record.leader;
-      ++partition.leader_epoch;
-    }
-    ++partition.partition_epoch;
-    set_partition(*topic, std::move(partition));
+    set_partition(*topic, changed(*old, record));
     return {};
   }
 

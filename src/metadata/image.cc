@@ -8,7 +8,8 @@ namespace moldau::metadata {
 
 bool Delta::empty() const {
   return created_topics.empty() && removed_topics.empty() && changed_partitions.empty() &&
-         changed_configs.empty() && changed_brokers.empty() && !features_changed;
+         changed_configs.empty() && changed_brokers.empty() && changed_controllers.empty() &&
+         !features_changed;
 }
 
 namespace {
@@ -77,6 +78,13 @@ bool Image::is_unfenced(NodeId id) const {
   return found && !found->fenced;
 }
 
+bool Image::is_active(NodeId id) const {
+  const Broker* found = broker(id);
+  return found && !found->fenced && !found->in_controlled_shutdown;
+}
+
+const ControllerNode* Image::controller(NodeId id) const { return pointer_in(controllers_, id); }
+
 const ConfigMap& Image::configs(const ConfigResource& resource) const {
   static const ConfigMap kNone;
   const ConfigMap* found = pointer_in(configs_, resource);
@@ -121,6 +129,7 @@ void Image::to_records(const std::function<void(Record)>& visit) const {
   if (!cluster_id_.empty()) visit(ClusterIdRecord{cluster_id_});
   for (const auto& [name, level] : features_) visit(FeatureLevelRecord{name, level});
   for (const auto& [id, broker] : brokers_) visit(*broker);
+  for (const auto& [id, controller] : controllers_) visit(*controller);
   for (const auto& [name, topic] : topics_by_name_) {
     visit(TopicRecord{topic->name, topic->id});
     for (const auto& partition : topic->partitions) visit(*partition);
@@ -133,7 +142,8 @@ void Image::to_records(const std::function<void(Record)>& visit) const {
 bool Image::same_state(const Image& other) const {
   return cluster_id_ == other.cluster_id_ && features_ == other.features_ &&
          next_producer_id_ == other.next_producer_id_ && same_map(brokers_, other.brokers_) &&
-         same_map(topics_by_name_, other.topics_by_name_) && same_map(configs_, other.configs_);
+         same_map(controllers_, other.controllers_) && same_map(topics_by_name_, other.topics_by_name_) &&
+         same_map(configs_, other.configs_);
 }
 
 Delta difference(const Image& before, const Image& after) {
@@ -150,6 +160,8 @@ Delta difference(const Image& before, const Image& after) {
   }
   for_each_difference(before.brokers(), after.brokers(),
                       [&](NodeId id) { delta.changed_brokers.insert(id); });
+  for_each_difference(before.controllers(), after.controllers(),
+                      [&](NodeId id) { delta.changed_controllers.insert(id); });
   for_each_difference(before.all_configs(), after.all_configs(),
                       [&](const ConfigResource& resource) { delta.changed_configs.insert(resource); });
   delta.features_changed = before.features() != after.features();

@@ -20,6 +20,7 @@ namespace moldau::metadata {
 
 using Partition = PartitionRecord;
 using Broker = RegisterBrokerRecord;
+using ControllerNode = RegisterControllerRecord;
 using ConfigMap = std::map<std::string, std::string, std::less<>>;
 
 struct Topic {
@@ -50,6 +51,7 @@ struct Delta {
   std::set<TopicIdPartition> changed_partitions;  // also those of created topics, not those of removed ones
   std::set<ConfigResource> changed_configs;
   std::set<NodeId> changed_brokers;
+  std::set<NodeId> changed_controllers;
   bool features_changed = false;
   bool empty() const;
 };
@@ -70,6 +72,14 @@ class Image {
   const Broker* broker(NodeId id) const;
   const PersistentMap<NodeId, std::shared_ptr<const Broker>>& brokers() const { return brokers_; }
   bool is_unfenced(NodeId id) const;
+  // Unfenced and not about to leave: it may lead partitions and join their ISR (KIP-841).
+  bool is_active(NodeId id) const;
+
+  // --- controllers that have registered themselves (KIP-919).
+  const ControllerNode* controller(NodeId id) const;
+  const PersistentMap<NodeId, std::shared_ptr<const ControllerNode>>& controllers() const {
+    return controllers_;
+  }
 
   // --- dynamic configs.
   // All that is set on the resource itself; an empty map when nothing is.
@@ -117,6 +127,7 @@ class Image {
   // Names with '.' or '_', under the name with every '.' made '_'.
   PersistentMap<std::string, std::set<std::string>> collisions_;
   PersistentMap<NodeId, std::shared_ptr<const Broker>> brokers_;
+  PersistentMap<NodeId, std::shared_ptr<const ControllerNode>> controllers_;
   PersistentMap<ConfigResource, std::shared_ptr<const ConfigMap>> configs_;
   std::map<std::string, std::int16_t, std::less<>> features_;
   ProducerId next_producer_id_ = 0;
@@ -133,6 +144,9 @@ struct Applied {
 // topic, a partition out of turn, a lower producer id). All of them or none. The place in the log stays as it
 // was: the caller knows it, see at().
 Result<Applied> apply_records(const Image& before, std::span<const Record> records);
+
+// The partition after the record, which must be about it.
+Partition changed(const Partition& before, const PartitionChangeRecord& record);
 
 // The changes that lead from `before` to `after` when the records between are not at hand (a snapshot was
 // loaded).

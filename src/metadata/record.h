@@ -101,6 +101,16 @@ struct BrokerRegistrationChangeRecord {
                          const BrokerRegistrationChangeRecord&) = default;
 };
 
+// Also what the image holds for a controller: where the active one can be found, and what it supports
+// (KIP-919). A later registration of the same id takes the place of the one before.
+struct RegisterControllerRecord {
+  NodeId controller_id = kNoNode;
+  Uuid incarnation_id;
+  std::vector<BrokerEndpoint> endpoints;
+  std::vector<SupportedFeature> features;
+  friend bool operator==(const RegisterControllerRecord&, const RegisterControllerRecord&) = default;
+};
+
 struct TopicRecord {
   std::string name;
   TopicId topic_id;
@@ -126,7 +136,7 @@ struct PartitionRecord {
 };
 
 // Absent fields stay as they are. The partition epoch rises by one with each; the leader epoch rises by one
-// when `leader` is given, also when it names the leader of before: who shrinks an ISR or replica set says so.
+// when `leader` is given, also when it names the leader of before: who takes a replica away says so.
 struct PartitionChangeRecord {
   TopicId topic_id;
   PartitionIndex partition = 0;
@@ -169,10 +179,10 @@ struct NoOpRecord {
   friend bool operator==(const NoOpRecord&, const NoOpRecord&) = default;
 };
 
-using Record =
-    std::variant<NoOpRecord, ClusterIdRecord, FeatureLevelRecord, RegisterBrokerRecord,
-                 UnregisterBrokerRecord, BrokerRegistrationChangeRecord, TopicRecord, PartitionRecord,
-                 PartitionChangeRecord, RemoveTopicRecord, ConfigRecord, ProducerIdsRecord>;
+using Record = std::variant<NoOpRecord, ClusterIdRecord, FeatureLevelRecord, RegisterBrokerRecord,
+                            UnregisterBrokerRecord, BrokerRegistrationChangeRecord, TopicRecord,
+                            PartitionRecord, PartitionChangeRecord, RemoveTopicRecord, ConfigRecord,
+                            ProducerIdsRecord, RegisterControllerRecord>;
 
 // The value bytes of one record of the metadata log.
 Slice serialize(const Record& record);

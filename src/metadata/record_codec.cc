@@ -65,6 +65,13 @@ void put(pb::Record& out, const RegisterBrokerRecord& in) {
   to->set_in_controlled_shutdown(in.in_controlled_shutdown);
   put(to->mutable_directories(), in.directories);
 }
+void put(pb::Record& out, const RegisterControllerRecord& in) {
+  pb::RegisterController* to = out.mutable_register_controller();
+  to->set_controller_id(in.controller_id);
+  put(to->mutable_incarnation_id(), in.incarnation_id);
+  for (const BrokerEndpoint& endpoint : in.endpoints) put(to->add_endpoints(), endpoint);
+  for (const SupportedFeature& feature : in.features) put(to->add_features(), feature);
+}
 void put(pb::Record& out, const UnregisterBrokerRecord& in) {
   pb::UnregisterBroker* to = out.mutable_unregister_broker();
   to->set_broker_id(in.broker_id);
@@ -173,22 +180,37 @@ Record record_of(const pb::ClusterId& in) { return ClusterIdRecord{in.cluster_id
 Record record_of(const pb::FeatureLevel& in, Narrowing& narrow) {
   return FeatureLevelRecord{in.name(), narrow.to<std::int16_t>(in.level())};
 }
+template <class Registration>
+std::vector<BrokerEndpoint> endpoints(const Registration& in, Narrowing& narrow) {
+  std::vector<BrokerEndpoint> out;
+  for (const auto& e : in.endpoints())
+    out.push_back({e.listener(), e.host(), narrow.to<std::uint16_t>(e.port()),
+                   narrow.to<std::int16_t>(e.security_protocol())});
+  return out;
+}
+template <class Registration>
+std::vector<SupportedFeature> features(const Registration& in, Narrowing& narrow) {
+  std::vector<SupportedFeature> out;
+  for (const auto& f : in.features())
+    out.push_back({f.name(), narrow.to<std::int16_t>(f.min_level()), narrow.to<std::int16_t>(f.max_level())});
+  return out;
+}
 Record record_of(const pb::RegisterBroker& in, Narrowing& narrow) {
   RegisterBrokerRecord out;
   out.broker_id = in.broker_id();
   out.broker_epoch = in.broker_epoch();
   out.incarnation_id = uuid(in.incarnation_id());
-  for (const auto& e : in.endpoints())
-    out.endpoints.push_back({e.listener(), e.host(), narrow.to<std::uint16_t>(e.port()),
-                             narrow.to<std::int16_t>(e.security_protocol())});
-  for (const auto& f : in.features())
-    out.features.push_back(
-        {f.name(), narrow.to<std::int16_t>(f.min_level()), narrow.to<std::int16_t>(f.max_level())});
+  out.endpoints = endpoints(in, narrow);
+  out.features = features(in, narrow);
   if (in.has_rack()) out.rack = in.rack();
   out.fenced = in.fenced();
   out.in_controlled_shutdown = in.in_controlled_shutdown();
   out.directories = uuids(in.directories());
   return out;
+}
+Record record_of(const pb::RegisterController& in, Narrowing& narrow) {
+  return RegisterControllerRecord{in.controller_id(), uuid(in.incarnation_id()), endpoints(in, narrow),
+                                  features(in, narrow)};
 }
 Record record_of(const pb::UnregisterBroker& in) {
   return UnregisterBrokerRecord{in.broker_id(), in.broker_epoch()};
@@ -254,6 +276,8 @@ std::optional<Record> record_of(const pb::Record& in, Narrowing& narrow) {
       return record_of(in.feature_level(), narrow);
     case pb::Record::kRegisterBroker:
       return record_of(in.register_broker(), narrow);
+    case pb::Record::kRegisterController:
+      return record_of(in.register_controller(), narrow);
     case pb::Record::kUnregisterBroker:
       return record_of(in.unregister_broker());
     case pb::Record::kBrokerRegistrationChange:
@@ -301,10 +325,19 @@ Result<Record> parse(ByteView bytes) {
 
 std::string_view name_of(const Record& record) {
   static constexpr std::array<std::string_view, std::variant_size_v<Record>> kNames = {
-      "NoOpRecord",           "ClusterIdRecord",        "FeatureLevelRecord",
-      "RegisterBrokerRecord", "UnregisterBrokerRecord", "BrokerRegistrationChangeRecord",
-      "TopicRecord",          "PartitionRecord",        "PartitionChangeRecord",
-      "RemoveTopicRecord",    "ConfigRecord",           "ProducerIdsRecord"};
+      "NoOpRecord",
+      "ClusterIdRecord",
+      "FeatureLevelRecord",
+      "RegisterBrokerRecord",
+      "UnregisterBrokerRecord",
+      "BrokerRegistrationChangeRecord",
+      "TopicRecord",
+      "PartitionRecord",
+      "PartitionChangeRecord",
+      "RemoveTopicRecord",
+      "ConfigRecord",
+      "ProducerIdsRecord",
+      "RegisterControllerRecord"};
   return kNames[record.index()];
 }
 

@@ -125,7 +125,7 @@ Task<Status> LocalController::unfence() {
   heartbeat.broker_id = node_id_;
   heartbeat.broker_epoch = broker_epoch_;
   heartbeat.current_metadata_offset = quorum_.image()->end_offset();
-  auto outcome = controller_.heartbeat(judged(), heartbeat);
+  auto outcome = controller_.heartbeat(judged(), heartbeat, controller::BrokerSessions());
   if (outcome.response.error_code != ErrorCode::none || outcome.response.is_fenced) {
     co_return fail(Errc::unavailable, "the controller keeps this broker fenced: " +
                                           std::string(wire::describe(outcome.response.error_code)));

@@ -54,6 +54,7 @@ inline std::vector<metadata::Record> sample_records() {
           ConfigRecord{{ResourceType::topic, "a.b"}, "retention.ms", "1000"},
           ConfigRecord{{ResourceType::broker, "1"}, "log.retention.ms", "1000"},
           ProducerIdsRecord{1, 3, 1000},
+          RegisterControllerRecord{1, {3, 4}, {{"CONTROLLER", "h", 9093, 0}}, {{"kraft.version", 0, 1}}},
           NoOpRecord{}};
 }
 

@@ -1,88 +1,9 @@
-#include "controller/controller.h"
-
-#include <gtest/gtest.h>
-
-#include <algorithm>
-
-#include "controller/features.h"
+// Topics, configs and features.
+#include "cluster.h"
 #include "controller/placement.h"
 
 namespace moldau::controller {
 namespace {
-
-using metadata::ConfigRecord;
-using metadata::Image;
-using metadata::PartitionRecord;
-using metadata::Record;
-using metadata::ResourceType;
-using metadata::TopicRecord;
-using wire::ErrorCode;
-
-// A cluster whose records take effect at once.
-class Cluster {
- public:
-  explicit Cluster(int brokers = 3, config::ConfigMap static_broker = {})
-      : controller_({std::move(static_broker)}) {
-    commit(bootstrap_records("cluster"));
-    for (NodeId id = 1; id <= brokers; ++id) add_broker(id);
-  }
-
-  void add_broker(NodeId id, std::optional<std::string> rack = {}) {
-    wire::BrokerRegistrationRequest request{
-        .broker_id = id,
-        .cluster_id = "cluster",
-        .incarnation_id = {7, static_cast<std::uint64_t>(++incarnation_)}};
-    request.listeners.push_back({.name = "PLAINTEXT", .host = "h", .port = 9092});
-    for (const auto& f : supported_features()) request.features.push_back({f.name, f.min_level, f.max_level});
-    request.rack = rack;
-    request.log_dirs = {{5, static_cast<std::uint64_t>(id)}};
-    const auto registered = commit(controller_.register_broker(image_, request, ++epoch_, false));
-    ASSERT_EQ(registered.error_code, ErrorCode::none);
-    EXPECT_TRUE(image_.broker(id)->fenced);
-    beat(id);
-    EXPECT_FALSE(image_.broker(id)->fenced);
-  }
-  wire::BrokerHeartbeatResponse beat(NodeId id, bool want_fence = false, bool want_shut_down = false) {
-    return commit(controller_.heartbeat(image_, {.broker_id = id,
-                                                 .broker_epoch = image_.broker(id)->broker_epoch,
-                                                 .current_metadata_offset = 1'000'000,
-                                                 .want_fence = want_fence,
-                                                 .want_shut_down = want_shut_down}));
-  }
-
-  template <class Response>
-  Response commit(Outcome<Response> outcome) {
-    commit(outcome.records);
-    last_records_ = std::move(outcome.records);
-    return std::move(outcome.response);
-  }
-  void commit(const std::vector<Record>& records) {
-    // What is committed passed through bytes: an outcome that does not survive them is no good.
-    std::vector<Record> parsed;
-    for (const Record& record : records) parsed.push_back(*metadata::parse(metadata::serialize(record)));
-    auto applied = metadata::apply_records(image_, parsed);
-    ASSERT_TRUE(applied) << applied.error().message;
-    image_ = applied->image;
-  }
-
-  wire::CreateTopicsResponse::Topic create(wire::CreateTopicsRequest::Topic topic) {
-    wire::CreateTopicsRequest request;
-    request.topics.push_back(std::move(topic));
-    return commit(controller_.create_topics(image_, request, random_)).topics.at(0);
-  }
-  wire::CreateTopicsResponse::Topic create(const std::string& name, std::int32_t partitions = 1,
-                                           std::int16_t rf = 1) {
-    return create({.name = name, .num_partitions = partitions, .replication_factor = rf});
-  }
-  const metadata::Topic& topic(const std::string& name) { return *image_.topic(name); }
-
-  Controller controller_;
-  Image image_;
-  Random random_{1};
-  std::vector<Record> last_records_;
-  std::int64_t epoch_ = 0;
-  int incarnation_ = 0;
-};
 
 // --- create topics
 
@@ -104,7 +25,7 @@ TEST(CreateTopics, PlacesReplicasAndDescribesConfigs) {
     EXPECT_NE(partition->replicas[0], partition->replicas[1]);
     EXPECT_EQ(partition->isr, partition->replicas);
     EXPECT_EQ(partition->leader, partition->replicas[0]);
-    EXPECT_EQ(partition->directories[0], (Uuid{5, static_cast<std::uint64_t>(partition->replicas[0])}));
+    EXPECT_EQ(partition->directories[0], Cluster::directory(partition->replicas[0]));
     ++leaders[partition->leader];
   }
   for (const auto& [id, count] : leaders) EXPECT_EQ(count, 2) << id;
@@ -486,100 +407,6 @@ TEST(UpdateFeatures, OnlyWithinWhatIsSupported) {
   EXPECT_EQ(update("kraft.version", 0, 2), ErrorCode::none);
   EXPECT_EQ(cluster.commit(cluster.controller_.update_features(cluster.image_, {})).error_code,
             ErrorCode::invalid_request);
-}
-
-// --- brokers
-
-TEST(Brokers, RegistrationIsFencedByIncarnationAndCluster) {  // RA-25
-  Cluster cluster(1);
-  const metadata::Broker old = *cluster.image_.broker(1);
-  wire::BrokerRegistrationRequest request{
-      .broker_id = 1, .cluster_id = "cluster", .incarnation_id = old.incarnation_id};
-  request.listeners.push_back({.name = "PLAINTEXT", .host = "h", .port = 9092});
-  for (const auto& f : supported_features()) request.features.push_back({f.name, f.min_level, f.max_level});
-  const auto again = cluster.commit(cluster.controller_.register_broker(cluster.image_, request, 99, true));
-  EXPECT_EQ(again.broker_epoch, old.broker_epoch);
-  EXPECT_TRUE(cluster.last_records_.empty());
-  request.incarnation_id = {1, 2};
-  EXPECT_EQ(cluster.controller_.register_broker(cluster.image_, request, 99, true).response.error_code,
-            ErrorCode::duplicate_broker_registration);
-  request.cluster_id = "other";
-  EXPECT_EQ(cluster.controller_.register_broker(cluster.image_, request, 99, false).response.error_code,
-            ErrorCode::inconsistent_cluster_id);
-  request.cluster_id = "cluster";
-  request.features.clear();
-  EXPECT_EQ(cluster.controller_.register_broker(cluster.image_, request, 99, false).response.error_code,
-            ErrorCode::unsupported_version);
-}
-
-TEST(Brokers, ARestartRaisesTheLeaderEpochOfWhatItLed) {
-  Cluster cluster(1);
-  cluster.create("a");
-  EXPECT_EQ(cluster.topic("a").partition(0)->leader_epoch, 0);
-  cluster.add_broker(1);
-  const auto& partition = *cluster.topic("a").partition(0);
-  EXPECT_EQ(partition.leader, 1);
-  EXPECT_EQ(partition.leader_epoch, 2);
-  EXPECT_EQ(partition.isr, std::vector<NodeId>{1});
-}
-
-TEST(Brokers, LeadershipMovesWithinTheIsr) {
-  Cluster cluster(3);
-  cluster.create(
-      {.name = "a", .num_partitions = -1, .replication_factor = -1, .assignments = {{0, {1, 2, 3}}}});
-  cluster.commit(cluster.controller_.fence_broker(cluster.image_, 1));
-  const auto at = [&]() -> const metadata::Partition& { return *cluster.topic("a").partition(0); };
-  EXPECT_EQ(at().leader, 2);
-  EXPECT_EQ(at().isr, (std::vector<NodeId>{2, 3}));
-  cluster.commit(cluster.controller_.fence_broker(cluster.image_, 3));
-  cluster.commit(cluster.controller_.fence_broker(cluster.image_, 2));
-  EXPECT_EQ(at().leader, kNoNode);
-  EXPECT_EQ(at().isr, std::vector<NodeId>{2});
-  EXPECT_TRUE(cluster.controller_.fence_broker(cluster.image_, 2).empty());
-  cluster.beat(1);  // not in the ISR: it may have missed records
-  EXPECT_EQ(at().leader, kNoNode);
-  cluster.beat(2);
-  EXPECT_EQ(at().leader, 2);
-}
-
-TEST(Brokers, ControlledShutdownHandsOverFirst) {
-  Cluster cluster(2);
-  cluster.create({.name = "a", .num_partitions = -1, .replication_factor = -1, .assignments = {{0, {1, 2}}}});
-  EXPECT_FALSE(cluster.beat(1, false, true).should_shut_down);
-  EXPECT_EQ(cluster.topic("a").partition(0)->leader, 2);
-  const auto second = cluster.beat(1, false, true);
-  EXPECT_TRUE(second.should_shut_down);
-  EXPECT_TRUE(cluster.image_.broker(1)->fenced);
-  EXPECT_TRUE(cluster.beat(2, false, true).should_shut_down);  // nobody to hand over to
-  EXPECT_EQ(cluster.topic("a").partition(0)->leader, kNoNode);
-}
-
-TEST(Brokers, HeartbeatsOfStrangersAndGhostsAreRefused) {
-  Cluster cluster(1);
-  EXPECT_EQ(cluster.controller_.heartbeat(cluster.image_, {.broker_id = 9}).response.error_code,
-            ErrorCode::broker_id_not_registered);
-  EXPECT_EQ(
-      cluster.controller_.heartbeat(cluster.image_, {.broker_id = 1, .broker_epoch = 0}).response.error_code,
-      ErrorCode::stale_broker_epoch);
-}
-
-TEST(Brokers, ProducerIdBlocksNeverOverlap) {
-  Cluster cluster(1);
-  const auto epoch = cluster.image_.broker(1)->broker_epoch;
-  for (ProducerId expected = 0; expected < 5000; expected += 1000) {
-    const auto out = cluster.commit(
-        cluster.controller_.allocate_producer_ids(cluster.image_, {.broker_id = 1, .broker_epoch = epoch}));
-    EXPECT_EQ(out.producer_id_start, expected);
-    EXPECT_EQ(out.producer_id_len, 1000);
-  }
-  EXPECT_EQ(
-      cluster.controller_.allocate_producer_ids(cluster.image_, {.broker_id = 1, .broker_epoch = epoch - 1})
-          .response.error_code,
-      ErrorCode::stale_broker_epoch);
-  cluster.commit(std::vector<Record>{metadata::ProducerIdsRecord{1, 1, INT64_MAX - 10}});
-  EXPECT_EQ(cluster.controller_.allocate_producer_ids(cluster.image_, {.broker_id = 1, .broker_epoch = epoch})
-                .response.error_code,
-            ErrorCode::unknown_server_error);
 }
 
 }  // namespace

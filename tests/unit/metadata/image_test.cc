@@ -115,6 +115,46 @@ TEST(Image, BrokersRegisterChangeAndLeave) {
   EXPECT_EQ(after(open, {UnregisterBrokerRecord{1, 5}}).broker(1), nullptr);
 }
 
+TEST(Image, ActiveIsNeitherFencedNorAboutToLeave) {
+  const auto active = [](bool fenced, bool leaving) {
+    const Image image = after(
+        {}, {RegisterBrokerRecord{.broker_id = 1, .fenced = fenced, .in_controlled_shutdown = leaving}});
+    return image.is_active(1);
+  };
+  EXPECT_TRUE(active(false, false));
+  EXPECT_FALSE(active(true, false));
+  EXPECT_FALSE(active(false, true));
+  EXPECT_FALSE(Image().is_active(1));
+}
+
+TEST(Image, ControllersRegisterAndTakeTheirEarlierPlace) {
+  Delta delta;
+  const RegisterControllerRecord first{3000, {1, 1}, {{"CONTROLLER", "h", 9093, 0}}, {}};
+  Image image = after({}, {first}, &delta);
+  EXPECT_EQ(delta.changed_controllers, std::set<NodeId>{3000});
+  EXPECT_FALSE(delta.empty());
+  EXPECT_EQ(*image.controller(3000), first);
+  EXPECT_EQ(image.controller(1), nullptr);
+  RegisterControllerRecord second = first;
+  second.endpoints[0].port = 9094;
+  const Image moved = after(image, {second});
+  EXPECT_EQ(moved.controller(3000)->endpoints[0].port, 9094);
+  EXPECT_EQ(moved.controllers().size(), 1u);
+  EXPECT_FALSE(moved.same_state(image));
+  EXPECT_EQ(difference(image, moved).changed_controllers, std::set<NodeId>{3000});
+  EXPECT_EQ(error_of(image, {RegisterControllerRecord{}}), Errc::corrupt);
+}
+
+TEST(Image, ALeaderThatIsNamedAgainHasANewEpoch) {
+  const Partition before = partition(kCities, 0);
+  const Partition same =
+      changed(before, {.topic_id = kCities, .partition = 0, .isr = std::vector<NodeId>{1}});
+  EXPECT_EQ(same.leader_epoch, before.leader_epoch);
+  EXPECT_EQ(same.partition_epoch, before.partition_epoch + 1);
+  const Partition again = changed(before, {.topic_id = kCities, .partition = 0, .leader = before.leader});
+  EXPECT_EQ(again.leader_epoch, before.leader_epoch + 1);
+}
+
 TEST(Image, ConfigsAreLookedUpInKafkasOrder) {
   const ConfigResource topic{ResourceType::topic, "cities"}, broker{ResourceType::broker, "1"},
       all{ResourceType::broker, ""};
@@ -180,7 +220,7 @@ class History {
  private:
   Record next(const Image& image) {
     const Topic* topic = any_topic(image);
-    switch (random_.below(topic ? 7 : 3)) {
+    switch (random_.below(topic ? 8 : 4)) {
       case 0:
         return TopicRecord{name(), random_.uuid()};
       case 1:
@@ -189,10 +229,12 @@ class History {
         return RegisterBrokerRecord{.broker_id = static_cast<NodeId>(random_.below(3)),
                                     .broker_epoch = ++epoch_};
       case 3:
-        return RemoveTopicRecord{topic->id};
+        return RegisterControllerRecord{static_cast<NodeId>(random_.below(3)), random_.uuid(), {}, {}};
       case 4:
-        return ConfigRecord{{ResourceType::topic, topic->name}, key(), value()};
+        return RemoveTopicRecord{topic->id};
       case 5:
+        return ConfigRecord{{ResourceType::topic, topic->name}, key(), value()};
+      case 6:
         return partition(topic->id, topic->partition_count());
       default:
         if (topic->partitions.empty()) return partition(topic->id, 0);
@@ -238,6 +280,7 @@ TEST(Image, BatchesSnapshotsAndDeltasAgree) {
       ASSERT_TRUE(includes(delta.changed_partitions, found.changed_partitions)) << seed;
       ASSERT_TRUE(includes(delta.changed_configs, found.changed_configs)) << seed;
       ASSERT_EQ(found.changed_brokers, delta.changed_brokers) << seed;
+      ASSERT_EQ(found.changed_controllers, delta.changed_controllers) << seed;
       image = next;
     }
     std::vector<Record> snapshot;

@@ -45,6 +45,7 @@ std::vector<Record> one_of_each() {
       ConfigRecord{{ResourceType::topic, "cities"}, "cleanup.policy", ""},
       ConfigRecord{{ResourceType::topic, "cities"}, "x", "\xff not UTF-8 \xc0"},
       ProducerIdsRecord{7, 12, 1000},
+      RegisterControllerRecord{3000, id, {{"CONTROLLER", "127.0.0.1", 9093, 0}}, {{"kraft.version", 0, 1}}},
   };
 }
 
@@ -114,6 +115,9 @@ TEST(Record, PortsAndFeaturesOfABrokerAreChecked) {
   };
   EXPECT_TRUE(of_port(0x03)) << "65535";
   EXPECT_EQ(of_port(0x07).error().code, Errc::corrupt);
+  // register_controller { endpoints { port: N } }.
+  const unsigned char controller[] = {0x6a, 6, 0x1a, 4, 0x18, 0xff, 0xff, 0x07};
+  EXPECT_EQ(parse(std::as_bytes(std::span(controller))).error().code, Errc::corrupt);
   const unsigned char feature[] = {0x22, 6, 0x2a, 4, 0x18, 0xff, 0xff, 0x03};
   EXPECT_EQ(parse(std::as_bytes(std::span(feature))).error().code, Errc::corrupt);
 }
