@@ -81,7 +81,7 @@ void register_broker(Input& in) {
 void heartbeat(Input& in) {
   judge<wire::BrokerHeartbeatRequest>(in,
                                       [](const Controller& rules, const auto& image, const auto& request) {
-                                        return rules.heartbeat(image, request);
+                                        return rules.heartbeat(image, request, controller::BrokerSessions());
                                       });
 }
 void allocate_producer_ids(Input& in) {
@@ -91,9 +91,64 @@ void allocate_producer_ids(Input& in) {
       });
 }
 
+void unregister_broker(Input& in) {
+  judge<wire::UnregisterBrokerRequest>(in,
+                                       [](const Controller& rules, const auto& image, const auto& request) {
+                                         return rules.unregister_broker(image, request);
+                                       });
+}
+void register_controller(Input& in) {
+  judge<wire::ControllerRegistrationRequest>(
+      in, [](const Controller& rules, const auto& image, const auto& request) {
+        return rules.register_controller(image, request);
+      });
+}
+void alter_partition(Input& in) {
+  judge<wire::AlterPartitionRequest>(in, [](const Controller& rules, const auto& image, const auto& request) {
+    return rules.alter_partition(image, request);
+  });
+}
+void alter_partition_reassignments(Input& in) {
+  judge<wire::AlterPartitionReassignmentsRequest>(
+      in, [](const Controller& rules, const auto& image, const auto& request) {
+        return rules.alter_partition_reassignments(image, request);
+      });
+}
+void list_partition_reassignments(Input& in) {
+  judge<wire::ListPartitionReassignmentsRequest>(
+      in, [](const Controller& rules, const auto& image, const auto& request) {
+        return rules.list_partition_reassignments(image, request);
+      });
+}
+void elect_leaders(Input& in) {
+  judge<wire::ElectLeadersRequest>(in, [](const Controller& rules, const auto& image, const auto& request) {
+    return rules.elect_leaders(image, request);
+  });
+}
+void assign_replicas_to_dirs(Input& in) {
+  judge<wire::AssignReplicasToDirsRequest>(
+      in, [](const Controller& rules, const auto& image, const auto& request) {
+        return rules.assign_replicas_to_dirs(image, request);
+      });
+}
+
 constexpr void (*kKinds[])(Input&) = {
-    create_topics,   delete_topics,   create_partitions, alter_configs,         incremental_alter_configs,
-    update_features, register_broker, heartbeat,         allocate_producer_ids,
+    create_topics,
+    delete_topics,
+    create_partitions,
+    alter_configs,
+    incremental_alter_configs,
+    update_features,
+    register_broker,
+    heartbeat,
+    allocate_producer_ids,
+    unregister_broker,
+    register_controller,
+    alter_partition,
+    alter_partition_reassignments,
+    list_partition_reassignments,
+    elect_leaders,
+    assign_replicas_to_dirs,
 };
 
 void run(ByteView bytes) {
@@ -187,10 +242,52 @@ void add_brokers(Seeds& seeds) {
   add(seeds, 8, ids);
 }
 
+void add_partitions(Seeds& seeds) {
+  wire::UnregisterBrokerRequest unregister;
+  unregister.broker_id = 1;
+  add(seeds, 9, unregister);
+  wire::ControllerRegistrationRequest controller;
+  controller.controller_id = 2;
+  controller.listeners = {{.name = "CONTROLLER", .host = "h", .port = 9093}};
+  add(seeds, 10, controller);
+  wire::AlterPartitionRequest alter;
+  alter.broker_id = 1;
+  alter.broker_epoch = 3;
+  alter.topics.resize(1);
+  alter.topics[0].topic_id = kSampleTopic;
+  alter.topics[0].partitions.resize(1);
+  alter.topics[0].partitions[0].leader_epoch = 1;
+  alter.topics[0].partitions[0].partition_epoch = 1;
+  alter.topics[0].partitions[0].new_isr = {1};
+  alter.topics[0].partitions[0].new_isr_with_epochs = {{.broker_id = 1, .broker_epoch = 3}};
+  add(seeds, 11, alter);
+  wire::AlterPartitionReassignmentsRequest reassign;
+  reassign.topics.resize(1);
+  reassign.topics[0].name = "a.b";
+  reassign.topics[0].partitions = {{.partition_index = 0, .replicas = std::vector<NodeId>{1}},
+                                   {.partition_index = 1}};
+  add(seeds, 12, reassign);
+  wire::ListPartitionReassignmentsRequest list;
+  list.topics.emplace().push_back({.name = "a.b", .partition_indexes = {0, 1}});
+  add(seeds, 13, list);
+  wire::ElectLeadersRequest elect;
+  elect.topic_partitions.emplace().push_back({.topic = "a.b", .partitions = {0, 1}});
+  add(seeds, 14, elect);
+  wire::AssignReplicasToDirsRequest assign;
+  assign.broker_id = 1;
+  assign.broker_epoch = 3;
+  assign.directories.resize(1);
+  assign.directories[0].id = {5, 5};
+  assign.directories[0].topics.push_back(
+      {.topic_id = kSampleTopic, .partitions = {{.partition_index = 0}, {.partition_index = 1}}});
+  add(seeds, 15, assign);
+}
+
 void seeds(Seeds& seeds) {
   add_topics(seeds);
   add_configs(seeds);
   add_brokers(seeds);
+  add_partitions(seeds);
 }
 
 MOLDAU_FUZZ_TARGET(controller_requests, kMaxSize, run, seeds);
