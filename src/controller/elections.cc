@@ -31,7 +31,7 @@ template <class Concerned, class Change>
 std::vector<Record> change_partitions(const Controller& controller, const Electorate& electorate,
                                       const Concerned& concerned, const Change& change) {
   std::vector<Record> out;
-  RulesOfTopics rules_of(controller, electorate.image);
+  RulesOfTopics rules_of(controller, electorate.image, electorate.gone);
   for_each_partition(electorate.image, [&](const Topic& topic, const Partition& partition) {
     if (!concerned(partition)) return true;
     const ElectionRules& rules = rules_of.of(topic);
@@ -63,12 +63,16 @@ const ElectionRules& RulesOfTopics::of(const Topic& topic) {
 }
 
 ElectionRules RulesOfTopics::compute(const Topic& topic) const {
-  const config::TopicConfig config =
-      config::effective_topic_config(controller_.layers(image_, topic.name, kNoNode));
+  const auto config_on = [&](NodeId broker) {
+    return config::effective_topic_config(controller_.layers(image_, topic.name, broker));
+  };
+  const config::TopicConfig config = config_on(kNoNode);
+  const config::Durability durability =
+      broker_ == kNoNode ? config.durability : config_on(broker_).durability;
   return {.elr_enabled = elr_enabled(image_),
           .min_isr = static_cast<std::size_t>(std::max(config.min_insync_replicas, 1)),
           .unclean_allowed = config.unclean_leader_election_enable,
-          .survives_crash = config.durability == config::Durability::synced};
+          .survives_crash = durability == config::Durability::synced};
 }
 
 std::vector<Record> partitions_without(const Controller& controller, const Image& image, NodeId broker) {

@@ -11,11 +11,13 @@ namespace moldau::controller {
 
 class Controller;
 
-// The election rules of each topic by one image. Borrows both.
+// The election rules of each topic by one image; whether a crash takes something from a replica, by the
+// configs of the broker that has it. What brokers have in files of their own nobody else knows:
+// moldau.durability belongs there only when it is the same on every node. Borrows both.
 class RulesOfTopics {
  public:
-  RulesOfTopics(const Controller& controller, const metadata::Image& image)
-      : controller_(controller), image_(image) {}
+  RulesOfTopics(const Controller& controller, const metadata::Image& image, NodeId broker = kNoNode)
+      : controller_(controller), image_(image), broker_(broker) {}
   const ElectionRules& of(const metadata::Topic& topic);
 
  private:
@@ -23,6 +25,7 @@ class RulesOfTopics {
 
   const Controller& controller_;
   const metadata::Image& image_;
+  const NodeId broker_;
   std::map<TopicId, ElectionRules> own_;  // of topics with configs of their own
   std::optional<ElectionRules> common_;   // of all others
 };

@@ -205,6 +205,18 @@ TEST(Restart, ACrashTakesNothingFromWhoHasSyncedWhatItAcknowledged) {  // RP-09
   EXPECT_EQ(cluster.partition("a").recovery_state, LeaderRecoveryState::recovered);
 }
 
+TEST(Restart, DurabilityIsWhatItIsOnThatBroker) {  // RP-09
+  Cluster cluster(2);
+  ASSERT_EQ(cluster.set_config(ResourceType::broker, "1", "moldau.durability", "page-cache"),
+            ErrorCode::none);
+  cluster.create_on("a", {1});
+  cluster.create_on("b", {2});
+  cluster.crash_and_register(1);
+  cluster.crash_and_register(2);
+  EXPECT_EQ(cluster.partition("a").eligible_leader_replicas, Nodes{});
+  EXPECT_EQ(cluster.partition("b").eligible_leader_replicas, Nodes{2});
+}
+
 TEST(Restart, OnAnotherDiskTheReplicaBeginsAnewAndIsNobodysHope) {
   Cluster cluster(2);
   cluster.create_on("a", {1, 2});

@@ -178,6 +178,32 @@ TEST(Timers, AreBoundedAndDoNothingTwice) {
   EXPECT_TRUE(cluster.controller_.elect_unclean_where_allowed(cluster.image_).empty());
 }
 
+TEST(Limits, WhatMustBeAtomicIsBoundedWhatNeedNotIsDivided) {  // RA-15
+  Cluster cluster(2);
+  wire::AlterPartitionReassignmentsRequest reassign;
+  for (const char* name : {"a", "b", "c"}) {
+    ASSERT_EQ(cluster.create(name, 7000, 1).error_code, ErrorCode::none);
+    auto& topic = reassign.topics.emplace_back();
+    topic.name = name;
+    for (PartitionIndex i = 0; i < 7000; ++i)
+      topic.partitions.push_back({.partition_index = i, .replicas = Nodes{1, 2}});
+  }
+  const auto refused = cluster.controller_.alter_partition_reassignments(cluster.image_, reassign);
+  EXPECT_EQ(refused.response.error_code, ErrorCode::policy_violation);
+  EXPECT_TRUE(refused.records.empty());
+  reassign.topics.pop_back();
+  EXPECT_EQ(cluster.controller_.alter_partition_reassignments(cluster.image_, reassign).records.size(),
+            14'000u);
+  const auto fence = cluster.controller_.fence_broker(cluster.image_, 1);
+  EXPECT_GT(fence.size(), 10'000u);
+  std::size_t left = fence.size();
+  for (const auto& piece : in_pieces(fence, 1000)) {
+    EXPECT_LE(piece.size(), 1000u);
+    left -= piece.size();
+  }
+  EXPECT_EQ(left, 0u);
+}
+
 // --- eligible leader replicas (KIP-966)
 
 TEST(Elr, AnEligibleReplicaLeadsWhenTheIsrIsGone) {  // RP-09
