@@ -14,8 +14,9 @@ using runtime::Task;
 
 namespace {
 
-constexpr runtime::Duration kActiveTimeout = std::chrono::seconds(30);
 constexpr runtime::Duration kMetricsInterval = std::chrono::seconds(1);
+constexpr runtime::Duration kUnfenceTimeout = std::chrono::seconds(60);
+constexpr runtime::Duration kTopicRetry = std::chrono::seconds(1);
 constexpr std::uint64_t kDefaultMemory = 512ULL << 20;
 constexpr std::uint64_t kRequestShare =
     4;  // of the memory budget: the rest is for logs, answers and metadata
@@ -23,6 +24,11 @@ constexpr std::uint64_t kRequestShare =
 std::int16_t security_code(config::SecurityProtocol protocol) { return static_cast<std::int16_t>(protocol); }
 
 std::string metadata_folder(const std::string& data_dir) { return data_dir + "/__cluster_metadata-0"; }
+
+std::string inter_broker_listener(const config::Settings& settings) {
+  const auto found = std::ranges::find(settings.listeners, true, &config::Listener::inter_broker);
+  return found == settings.listeners.end() ? std::string() : found->name;
+}
 
 }  // namespace
 
@@ -32,6 +38,7 @@ Node::Node(runtime::World& world, config::Settings settings, NodeOptions options
       settings_(std::move(settings)),
       options_(std::move(options)),
       random_(world.entropy()),
+      cluster_(config::ClusterSettings::of(settings_.broker)),
       gate_(executor_),
       stopping_(executor_) {}
 
@@ -51,17 +58,20 @@ Task<Status> Node::open() {
   CO_TRY(co_await open_directory());
   // The addresses are taken early, so that a second start fails before it has touched any log.
   CO_TRY(bind_listeners());
-  partitions_ = std::make_unique<PartitionHost>(world_, settings_, *directory_);
-  CO_TRY(co_await partitions_->open());
+  make_links();
+  CO_TRY(co_await open_partitions());
   logs_checked_ = true;
   CO_TRY(co_await open_quorum());
+  make_controller();
   make_shards();
   co_await measure_logs();
+  // The quorum's other voters must reach this one before it can have a leader.
+  co_await open_doors(true);
   CO_TRY(co_await join_cluster());
-  CO_TRY(co_await partitions_->reconcile(image()));
-  CO_TRY(co_await create_bootstrap_topics());
   CO_TRY(start_admin());
-  co_await open_doors();
+  co_await open_doors(false);
+  refresh_all().detach();
+  ready_ = true;
   co_return Status();
 }
 
@@ -76,38 +86,111 @@ Task<Status> Node::open_directory() {
   co_return Status();
 }
 
-Task<Status> Node::open_quorum() {
+void Node::make_links() {
+  registration_ = std::make_unique<replication::BrokerRegistration>(node_id(), random_.uuid());
+  for (unsigned shard = 0; shard < world_.shard_count(); ++shard)
+    links_.push_back(std::make_unique<PeerLink>(world_, shard, inter_broker_listener(settings_)));
+}
+
+Task<Status> Node::open_partitions() {
+  if (!settings_.broker_role) co_return Status();
+  ReplicationLinks links;
+  links.registration = registration_.get();
+  links.channels = [this](unsigned shard) {
+    return replication::ReplicationChannels{*links_[shard], *links_[shard]};
+  };
+  partitions_ = std::make_unique<PartitionHost>(world_, settings_, *directory_, std::move(links));
+  co_return co_await partitions_->open();
+}
+
+quorum::QuorumOptions Node::quorum_options() const {
   quorum::QuorumOptions options;
   options.directory = metadata_folder(directory_->path());
   options.self = {node_id(), directory_->properties().directory_id};
+  for (const config::Voter& voter : settings_.voters)
+    options.voters.push_back({voter.id, voter.id == node_id() ? options.self.directory : DirectoryId()});
   options.cluster_id = cluster_id();
   options.bootstrap = controller::bootstrap_records(cluster_id());
-  CO_ASSIGN_OR_RETURN(quorum_, co_await quorum::MetadataQuorum::open(world_, 0, std::move(options)));
+  options.max_bytes_between_snapshots = cluster_.metadata_max_bytes_between_snapshots;
+  options.election_timeout = cluster_.quorum_election_timeout;
+  options.fetch_timeout = cluster_.quorum_fetch_timeout;
+  return options;
+}
+
+Task<Status> Node::open_quorum() {
+  peer::QuorumTransportOptions transport;
+  transport.cluster_id = cluster_id();
+  transport.node_id = node_id();
+  for (const BoundListener& listener : listeners_)
+    if (settings_.find_listener(listener.name)->controller)
+      transport.own.push_back({listener.name, listener.advertised});
+  for (const config::Voter& voter : settings_.voters) transport.voters[voter.id] = voter.address;
+  transport.bootstrap = settings_.seeds;
+  transport.fetch_max_wait = cluster_.quorum_fetch_max_wait;
+  quorum_peers_ = std::make_unique<peer::PeerClient>(executor_, world_.network(0), Random(world_.entropy()));
+  transport_ = std::make_unique<peer::QuorumTransport>(*quorum_peers_, std::move(transport));
+  CO_ASSIGN_OR_RETURN(quorum_,
+                      co_await quorum::MetadataQuorum::open(world_, 0, quorum_options(), transport_.get()));
   quorum_->on_failure([](const Error& error) {
     telemetry::log_error("node",
                          "the metadata quorum has stopped: no change of topics or configs is possible",
                          {{"error", error}});
   });
-  controller::ControllerSettings controller_settings{settings_.broker};
-  controller_ = std::make_unique<LocalController>(
-      world_, *quorum_, controller::Controller(std::move(controller_settings)), node_id());
   co_return Status();
 }
 
-void Node::make_shards() {
-  shard_data_ = partitions_->shard_data();
-  const std::uint64_t memory = settings_.memory_bytes == 0 ? kDefaultMemory : settings_.memory_bytes;
-  for (unsigned index = 0; index < world_.shard_count(); ++index) {
-    channels_.push_back(std::make_unique<LocalChannel>(world_.shard(index), *controller_));
-    shards_.push_back(std::make_unique<Shard>(Shard::Parts{world_, index, settings_, node_id(), cluster_id(),
-                                                           shard_data_, *channels_.back(), nullptr, nullptr,
-                                                           memory / kRequestShare / world_.shard_count()}));
+std::optional<runtime::Endpoint> Node::controller_address(NodeId id) const {
+  const auto& nodes = transport_->nodes();
+  const auto found = nodes.find(id);
+  if (found == nodes.end()) return std::nullopt;
+  return found->second;
+}
+
+void Node::make_controller() {
+  if (settings_.controller_role) {
+    ActiveControllerOptions options;
+    options.session_timeout = cluster_.broker_session_timeout;
+    options.imbalance_interval = cluster_.leader_imbalance_check_interval;
+    options.balances = cluster_.auto_leader_rebalance;
+    options.unclean_interval = cluster_.unclean_election_interval;
+    controller::ControllerSettings settings{settings_.broker};
+    local_quorum_ = std::make_unique<LocalQuorum>(executor_, *quorum_, *transport_, cluster_id(), node_id());
+    controller_ = std::make_unique<ActiveController>(world_, *quorum_, *local_quorum_,
+                                                     controller::Controller(std::move(settings)), options);
   }
+  controller_peers_ =
+      std::make_unique<peer::PeerClient>(executor_, world_.network(0), Random(world_.entropy()));
+  route_ = std::make_unique<ControllerRoute>(executor_, *quorum_, controller_.get(), controller_peers_.get(),
+                                             [this](NodeId id) { return controller_address(id); });
+  producer_ids_ = std::make_unique<ProducerIds>(executor_, *route_, *registration_);
+  for (const auto& link : links_) link->set_route(executor_, *route_);
+}
+
+void Node::make_shards() {
+  if (partitions_) shard_data_ = partitions_->shard_data();
+  const std::uint64_t memory = settings_.memory_bytes == 0 ? kDefaultMemory : settings_.memory_bytes;
+  const bool own = controller_ != nullptr;
+  for (unsigned index = 0; index < world_.shard_count(); ++index) {
+    runtime::Executor& here = world_.shard(index);
+    channels_.push_back(std::make_unique<RoutedChannel>(here, executor_, *route_, *producer_ids_));
+    if (own) {
+      own_channels_.push_back(std::make_unique<OwnChannel>(here, *controller_, *producer_ids_));
+      quorum_channels_.push_back(std::make_unique<LocalQuorumChannel>(here, *local_quorum_));
+    }
+    shards_.push_back(std::make_unique<Shard>(Shard::Parts{
+        world_, index, settings_, node_id(), cluster_id(), shard_data_, *channels_.back(),
+        own ? own_channels_.back().get() : nullptr, own ? quorum_channels_.back().get() : nullptr,
+        memory / kRequestShare / world_.shard_count()}));
+  }
+  route_->set_applied(shards_.front()->images());
+  if (!own) return;
   controller_->set_applied(shards_.front()->images());
+  controller_->start();
 }
 
 // Each on its shard, where rounds of the commit log may be ending already.
 Task<void> Node::measure_logs() {
+  if (!partitions_) co_return;
   for (const auto& hosted : partitions_->hosted()) {
     telemetry::Registry& registry = shards_[hosted->executor.shard()]->registry();
     co_await runtime::on_shard(executor_, hosted->executor, [&] {
@@ -124,13 +207,13 @@ Task<void> Node::measure_logs() {
 // --- listeners
 
 // `bound` has what could be had of it, for unbind(), also after a failure.
-Status Node::bind(const config::Listener& listener, Bound& bound) {
-  runtime::Endpoint at = listener.bind;
+Status Node::bind(Bound& bound) {
+  runtime::Endpoint at = bound.setting.bind;
   runtime::ListenOptions options;
   options.share_port = world_.shard_count() > 1;
   for (unsigned index = 0; index < world_.shard_count(); ++index) {
     auto socket = world_.network(index).listen(at, options);
-    if (!socket) return fail(std::move(socket).error().within("listener " + listener.name));
+    if (!socket) return fail(std::move(socket).error().within("listener " + bound.setting.name));
     at.port = (*socket)->local().port;  // the port that was free, when any would do
     bound.sockets.push_back(std::move(*socket));
   }
@@ -139,9 +222,9 @@ Status Node::bind(const config::Listener& listener, Bound& bound) {
 
 Status Node::bind_listeners() {
   for (const config::Listener& listener : settings_.listeners) {
-    if (listener.controller) continue;
-    bound_.push_back({listener.name, {}});
-    TRY(bind(listener, bound_.back()));
+    if (listener.controller ? !settings_.controller_role : !settings_.broker_role) continue;
+    bound_.push_back({listener, {}});
+    TRY(bind(bound_.back()));
     const runtime::Endpoint bound = bound_.back().sockets.front()->local();
     runtime::Endpoint advertised = listener.advertise;
     if (advertised.port == 0) advertised.port = bound.port;
@@ -178,10 +261,12 @@ Task<void> Node::apply_publications() {
   while (pass && !publications_.empty()) {
     Publication next = std::move(publications_.front());
     publications_.pop_front();
+    for (const auto& link : links_)
+      co_await runtime::on_shard(executor_, link->executor(), [&] { link->learn(next.image); });
     // Partitions are there before anybody can ask for them, and go after nobody can.
-    co_await partitions_->apply(next.image, next.delta);
+    if (partitions_) co_await partitions_->apply(next.image, next.delta);
     co_await publish(next.image);
-    co_await partitions_->remove(std::move(next.delta));
+    if (partitions_) co_await partitions_->remove(std::move(next.delta));
   }
   applying_ = false;
 }
@@ -193,31 +278,54 @@ Task<void> Node::publish(std::shared_ptr<const metadata::Image> image) {
   }
 }
 
-Task<Status> Node::join_cluster() {
-  quorum_->subscribe(
-      [this](const quorum::Published& published) { enqueue(published.image, published.delta); });
-  enqueue(quorum_->image(), metadata::difference(metadata::Image(), *quorum_->image()));
-  if (!co_await quorum_->becomes_active(executor_.now() + kActiveTimeout)) {
-    if (const Error* failure = quorum_->failure()) co_return fail(*failure);
-    co_return fail(Errc::timed_out, "the metadata quorum has no leader");
-  }
+wire::BrokerRegistrationRequest Node::registration_request() const {
   wire::BrokerRegistrationRequest request;
   request.broker_id = node_id();
   request.cluster_id = cluster_id();
-  request.incarnation_id = random_.uuid();
+  request.incarnation_id = registration_->incarnation_id();
   request.rack = settings_.rack;
   request.log_dirs = {directory_->properties().directory_id};
+  request.previous_broker_epoch =
+      directory_->clean_shutdown() ? directory_->clean_shutdown()->broker_epoch : metadata::kNoBrokerEpoch;
   for (const BoundListener& listener : listeners_) {
     const config::Listener* setting = settings_.find_listener(listener.name);
+    if (setting->controller) continue;
     request.listeners.push_back({listener.name, listener.advertised.host, listener.advertised.port,
                                  security_code(setting->security)});
   }
   for (const metadata::SupportedFeature& feature : controller::supported_features()) {
     request.features.push_back({feature.name, feature.min_level, feature.max_level});
   }
-  CO_TRY(co_await controller_->register_broker(std::move(request)));
-  co_return co_await controller_->unfence();
+  return request;
 }
+
+Task<Status> Node::join_cluster() {
+  quorum_->subscribe(
+      [this](const quorum::Published& published) { enqueue(published.image, published.delta); });
+  enqueue(quorum_->image(), metadata::difference(metadata::Image(), *quorum_->image()));
+  if (!settings_.broker_role) co_return Status();
+  BrokerLifecycleOptions options;
+  options.heartbeat_interval = cluster_.broker_heartbeat_interval;
+  options.session_timeout = cluster_.broker_session_timeout;
+  options.registration_timeout = cluster_.initial_broker_registration_timeout;
+  replication::ImageHolder& applied = shards_.front()->images();
+  lifecycle_ = std::make_unique<BrokerLifecycle>(executor_, *route_, applied, *registration_, options);
+  if (Status joined = co_await lifecycle_->join(registration_request()); !joined) {
+    if (const Error* failure = quorum_->failure()) co_return fail(*failure);
+    co_return joined;
+  }
+  const auto deadline = executor_.now() + kUnfenceTimeout;
+  // What this broker has on its disk is judged by metadata that are not older than its registration.
+  if (!co_await applied.reaches(registration_->epoch() + 1, deadline))
+    co_return fail(Errc::timed_out, "this broker has not caught up with the metadata in time");
+  CO_TRY(co_await partitions_->reconcile(image()));
+  CO_TRY(co_await lifecycle_->unfence(deadline));
+  if (is_alone()) co_return co_await create_bootstrap_topics();
+  create_bootstrap_topics_later().detach();
+  co_return Status();
+}
+
+bool Node::is_alone() const { return settings_.voters.size() <= 1 && image()->brokers().size() <= 1; }
 
 Task<Status> Node::create_bootstrap_topics() {
   wire::CreateTopicsRequest request;
@@ -229,14 +337,30 @@ Task<Status> Node::create_bootstrap_topics() {
     create.replication_factor = topic.replication_factor;
   }
   if (request.topics.empty()) co_return Status();
-  const auto response = co_await controller_->ask(std::move(request));
+  const auto response =
+      co_await route_->ask(std::move(request), executor_.now() + ControllerRoute::kClientTimeout);
   for (const auto& topic : response.topics) {
-    if (topic.error_code == wire::ErrorCode::none) continue;
+    if (topic.error_code == wire::ErrorCode::none ||
+        topic.error_code == wire::ErrorCode::topic_already_exists)
+      continue;
     co_return fail(Errc::invalid_argument,
                    "bootstrap.topics: " + topic.name + ": " +
                        topic.error_message.value_or(std::string(wire::name_of(topic.error_code))));
   }
   co_return Status();
+}
+
+// Among several nodes the brokers that the topics need may not be there yet.
+Task<void> Node::create_bootstrap_topics_later() {
+  const runtime::Gate::Pass pass(gate_);
+  bool told = false;
+  while (pass) {
+    const Status created = co_await create_bootstrap_topics();
+    if (created) co_return;
+    if (!std::exchange(told, true))
+      telemetry::log_warn("node", "the bootstrap topics cannot be created yet", {{"error", created.error()}});
+    if (co_await stopping_.wait(executor_.now() + kTopicRetry)) co_return;
+  }
 }
 
 // --- the doors
@@ -261,18 +385,18 @@ Status Node::start_admin() {
   return {};
 }
 
-Task<void> Node::open_doors() {
+Task<void> Node::open_doors(bool controllers) {
   for (Bound& bound : bound_) {
+    if (bound.setting.controller != controllers) continue;
     for (unsigned index = 0; index < shards_.size(); ++index) {
       Shard& shard = *shards_[index];
       // Listeners belong to the shard that will accept with them.
-      co_await runtime::on_shard(executor_, shard.executor(),
-                                 [&] { shard.server().serve(bound.name, std::move(bound.sockets[index])); });
+      co_await runtime::on_shard(executor_, shard.executor(), [&] {
+        shard.server().serve(bound.setting.name, std::move(bound.sockets[index]), controllers);
+      });
     }
   }
-  bound_.clear();
-  refresh_all().detach();
-  ready_ = true;
+  std::erase_if(bound_, [&](const Bound& bound) { return bound.setting.controller == controllers; });
 }
 
 std::string Node::metrics_text() const {
@@ -287,7 +411,9 @@ std::string Node::metrics_text() const {
 Task<void> Node::refresh_all() {
   runtime::Gate::Pass pass(gate_);
   std::vector<std::vector<HostedLogs*>> by_shard(shards_.size());
-  for (const auto& hosted : partitions_->hosted()) by_shard[hosted->executor.shard()].push_back(hosted.get());
+  if (partitions_)
+    for (const auto& hosted : partitions_->hosted())
+      by_shard[hosted->executor.shard()].push_back(hosted.get());
   do {
     for (std::size_t index = 0; index < shards_.size(); ++index) {
       Shard& shard = *shards_[index];
@@ -297,11 +423,20 @@ Task<void> Node::refresh_all() {
   } while (!co_await stopping_.wait(executor_.now() + kMetricsInterval));
 }
 
+// Others take over what this broker leads before it goes.
+Task<void> Node::leave_cluster() {
+  if (lifecycle_ && cluster_.controlled_shutdown && ready_ && !is_alone()) co_await lifecycle_->leave();
+  if (route_) route_->stop();
+  if (controller_peers_) co_await controller_peers_->close();
+  if (controller_) co_await controller_->stop();
+  if (lifecycle_) co_await lifecycle_->stop();
+}
+
 Task<Status> Node::stop() {
+  co_await leave_cluster();
   ready_ = false;
   admin_.reset();
   stopping_.fire();
-  if (controller_) controller_->stop();
   for (const auto& shard : shards_) {
     co_await runtime::on_shard(executor_, shard->executor(), [&] { return shard->server().stop(); });
   }
@@ -311,14 +446,18 @@ Task<Status> Node::stop() {
   const auto note = [&first](Status status) {
     if (!status && first) first = std::move(status);
   };
+  for (const auto& link : links_)
+    co_await runtime::on_shard(executor_, link->executor(), [&] { return link->close(); });
   if (partitions_) co_await partitions_->close_partitions();
   if (quorum_) note(co_await quorum_->close());
+  if (quorum_peers_) co_await quorum_peers_->close();
   if (partitions_) note(co_await partitions_->close());
   // A start that ended before the logs of a crashed process were checked leaves that to the next.
   const bool clean = directory_ && (logs_checked_ || directory_->clean_shutdown());
   if (clean && first) {
+    const auto epoch = registration_ ? registration_->epoch() : metadata::kNoBrokerEpoch;
     note(co_await world_.pool().run(runtime::Lane::background, executor_,
-                                    [this] { return directory_->mark_clean(-1); }));
+                                    [this, epoch] { return directory_->mark_clean(epoch); }));
   }
   if (partitions_) {
     for (const auto& hosted : partitions_->hosted())

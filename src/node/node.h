@@ -1,5 +1,6 @@
-// Node: one broker and controller, built from settings and a World. start() does in order: data folder, logs,
-// metadata quorum, listeners, registration, and opens the doors last; stop() the reverse. Lives on shard 0.
+// Node: a broker, a controller or both, built from settings and a World. start() does in order: data folder,
+// addresses, logs, metadata quorum, the controller's doors, registration, and opens the broker's doors last;
+// stop() the reverse. Lives on shard 0.
 #pragma once
 
 #include <atomic>
@@ -8,8 +9,12 @@
 #include <vector>
 
 #include "admin/server.h"
-#include "node/local_controller.h"
+#include "config/cluster_settings.h"
+#include "node/broker_lifecycle.h"
+#include "node/controller_channels.h"
+#include "node/local_quorum.h"
 #include "node/partition_host.h"
+#include "node/peer_link.h"
 #include "node/shard.h"
 
 namespace moldau::node {
@@ -29,8 +34,11 @@ struct BoundListener {
 
 class Node {
  public:
-  // Errors: Errc::address_in_use; Errc::mismatch (the folder is another cluster's or node's); Errc::locked,
-  // permission, corrupt, no_space, io and the like of the data folder. The message names file or address.
+  // Returns once the node serves; a broker among several waits for a majority of the voters, at most
+  // initial.broker.registration.timeout.ms. Errors: Errc::address_in_use; Errc::timed_out (no controller);
+  // Errc::already_exists (another live broker has the node id); Errc::mismatch (the folder is another
+  // cluster's or node's); Errc::locked, permission, corrupt, no_space, io and the like of the data folder.
+  // The message names file or address.
   static runtime::Task<Result<std::unique_ptr<Node>>> start(runtime::World& world, config::Settings settings,
                                                             NodeOptions options = {});
   // REQUIRES: stop() has ended.
@@ -47,6 +55,10 @@ class Node {
   const runtime::Endpoint* admin_address() const { return admin_ ? &admin_->local() : nullptr; }
   std::shared_ptr<const metadata::Image> image() const { return shards_.front()->images().current(); }
   std::string metrics_text() const;
+  // For those who watch a node from outside: never null while it runs.
+  const quorum::MetadataQuorum& quorum() const { return *quorum_; }
+  // Null without the broker's role.
+  const PartitionHost* partitions() const { return partitions_.get(); }
 
  private:
   struct Publication {
@@ -58,25 +70,35 @@ class Node {
 
   runtime::Task<Status> open();
   runtime::Task<Status> open_directory();
-  runtime::Task<Status> open_quorum();
   struct Bound {
-    std::string name;
+    config::Listener setting;
     std::vector<std::unique_ptr<runtime::Listener>> sockets;  // by shard
   };
   Status bind_listeners();
-  Status bind(const config::Listener& listener, Bound& bound);
+  Status bind(Bound& bound);
   runtime::Task<void> unbind();
+  // The ways to other nodes.
+  void make_links();
+  runtime::Task<Status> open_partitions();
+  runtime::Task<Status> open_quorum();
+  quorum::QuorumOptions quorum_options() const;
+  std::optional<runtime::Endpoint> controller_address(NodeId id) const;
+  void make_controller();
   void make_shards();
   runtime::Task<void> measure_logs();
   runtime::Task<Status> join_cluster();
+  wire::BrokerRegistrationRequest registration_request() const;
   Status start_admin();
-  runtime::Task<void> open_doors();
+  runtime::Task<void> open_doors(bool controllers);
+  bool is_alone() const;
+  runtime::Task<void> leave_cluster();
 
   // The images of the quorum, applied one after another.
   void enqueue(std::shared_ptr<const metadata::Image> image, metadata::Delta delta);
   runtime::Task<void> apply_publications();
   runtime::Task<void> publish(std::shared_ptr<const metadata::Image> image);
   runtime::Task<Status> create_bootstrap_topics();
+  runtime::Task<void> create_bootstrap_topics_later();
   runtime::Task<void> refresh_all();
 
   runtime::World& world_;
@@ -85,13 +107,25 @@ class Node {
   NodeOptions options_;
   Random random_;
   std::unique_ptr<storage::DataDirectory> directory_;
+  const config::ClusterSettings cluster_;
+  std::vector<std::unique_ptr<PeerLink>> links_;  // by shard
+  std::unique_ptr<replication::BrokerRegistration> registration_;
   std::unique_ptr<PartitionHost> partitions_;
   bool logs_checked_ = false;  // those of a process that was not stopped in order
+  std::unique_ptr<peer::PeerClient> quorum_peers_;
+  std::unique_ptr<peer::QuorumTransport> transport_;
   std::unique_ptr<quorum::MetadataQuorum> quorum_;
-  std::unique_ptr<LocalController> controller_;
+  std::unique_ptr<LocalQuorum> local_quorum_;     // null without the controller's role
+  std::unique_ptr<ActiveController> controller_;  // the same
+  std::unique_ptr<peer::PeerClient> controller_peers_;
+  std::unique_ptr<ControllerRoute> route_;
+  std::unique_ptr<ProducerIds> producer_ids_;
   std::vector<server::ShardData> shard_data_;
-  std::vector<std::unique_ptr<LocalChannel>> channels_;
+  std::vector<std::unique_ptr<RoutedChannel>> channels_;   // by shard
+  std::vector<std::unique_ptr<OwnChannel>> own_channels_;  // the same; empty without the controller's role
+  std::vector<std::unique_ptr<LocalQuorumChannel>> quorum_channels_;  // the same
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<BrokerLifecycle> lifecycle_;
   std::vector<Bound> bound_;
   std::vector<BoundListener> listeners_;
   std::deque<Publication> publications_;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/ids.h"
 #include "runtime/wait.h"
 #include "server/frame_reader.h"
 #include "wire/error_code.h"
@@ -20,6 +21,7 @@ struct Peer {
   // It came in by a listener of the controller's: which APIs it is served, and that what belongs to the
   // active controller is judged here and now, or NOT_CONTROLLER, never sent on.
   bool controller = false;
+  NodeId broker = kNoNode;  // whose heartbeats it carries
 };
 
 struct Request {

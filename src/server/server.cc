@@ -90,6 +90,8 @@ void Server::admit(const Entrance& entrance, std::unique_ptr<runtime::Stream> st
 runtime::Task<void> Server::run(Connections::iterator connection) {
   runtime::Gate::Pass pass(gate_);
   co_await (*connection)->run();
+  const NodeId broker = (*connection)->peer().broker;
+  if (broker != kNoNode && !gate_.closing()) broker_.own_controller->note_connection_lost(broker);
   const auto counted = per_host_.find((*connection)->peer().address.host);
   if (--counted->second == 0) per_host_.erase(counted);
   broker_.metrics.connections.add(-1);

@@ -72,6 +72,9 @@ auto ask_quorum(Broker& broker, const Request&, Message message) {
 Task<void> produce(Broker& broker, Request request, ResponseQueue::Slot slot);
 Task<void> api_versions(Broker& broker, Request request, ResponseQueue::Slot slot);
 
+// Also notes whose heartbeats the connection carries.
+Task<wire::BrokerHeartbeatResponse> broker_heartbeat(Broker&, const Request&, wire::BrokerHeartbeatRequest);
+
 Task<wire::FetchResponse> fetch(Broker&, const Request&, wire::FetchRequest);
 Task<wire::ListOffsetsResponse> list_offsets(Broker&, const Request&, wire::ListOffsetsRequest);
 Task<wire::MetadataResponse> metadata(Broker&, const Request&, wire::MetadataRequest);

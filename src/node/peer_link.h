@@ -1,0 +1,48 @@
+// PeerLink: what one shard's partitions have of other nodes: their leaders, found by the newest image, and
+// the active controller. Lives on its shard; close() ends its calls and is awaited before it goes.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "metadata/image.h"
+#include "node/controller_route.h"
+#include "peer/peer_client.h"
+#include "replication/channels.h"
+#include "runtime/world.h"
+
+namespace moldau::node {
+
+class PeerLink final : public replication::LeaderChannel, public replication::IsrChannel {
+ public:
+  // `listener`: the name of the one that brokers talk to each other by.
+  PeerLink(runtime::World& world, unsigned shard, std::string listener);
+
+  runtime::Executor& executor() { return executor_; }
+  // Where brokers are found from here on. Before partitions act on the same image.
+  void learn(std::shared_ptr<const metadata::Image> image) { image_ = std::move(image); }
+  // On shard `home`. Before the first call of alter_partition().
+  void set_route(runtime::Executor& home, ControllerRoute& route);
+  runtime::Task<void> close();
+
+  runtime::Task<Result<wire::FetchResponse>> fetch(NodeId leader, wire::FetchRequest request,
+                                                   runtime::MonotonicTime deadline) override;
+  runtime::Task<Result<wire::AlterPartitionResponse>> alter_partition(
+      wire::AlterPartitionRequest request, runtime::MonotonicTime deadline) override;
+
+ private:
+  Result<runtime::Endpoint> address_of(NodeId broker) const;
+
+  runtime::Executor& executor_;
+  const std::string listener_;
+  std::shared_ptr<const metadata::Image> image_;
+  runtime::Executor* home_ = nullptr;
+  ControllerRoute* route_ = nullptr;
+  // A leader holds a fetch while there is nothing new: the second one to it has connections of its own.
+  std::array<std::unique_ptr<peer::PeerClient>, 2> peers_;
+  std::set<NodeId> busy_;  // that the first is waiting for
+};
+
+}  // namespace moldau::node
