@@ -64,7 +64,8 @@ struct Outcome {
   bool divisible = false;                 // pieces of them may be committed one after the other, in order
 };
 
-// The records of a divisible outcome in pieces that one submit() takes.
+// The records of a divisible outcome in pieces that one submit() takes. All of them are judged by the same
+// image: submit every piece before waiting for the first, or somebody else's change comes between them.
 std::vector<std::vector<metadata::Record>> in_pieces(std::vector<metadata::Record> records,
                                                      std::size_t max_records = kMaxRecordsPerOperation);
 

@@ -371,6 +371,21 @@ TEST_F(Configs, RefusesWithKafkasCodes) {
     EXPECT_EQ(response.error_code, ErrorCode::invalid_request);
 }
 
+TEST_F(Configs, ValuesThatTheWireCannotCarryAreRefused) {  // RA-16
+  const std::string key = "follower.replication.throttled.replicas";
+  std::string half;
+  while (half.size() < 20'000) half += std::to_string(half.size()) + ":1,";
+  half.pop_back();
+  EXPECT_EQ(alter(2, "a", {{.name = key, .config_operation = 0, .value = half}}).error_code, ErrorCode::none);
+  std::string other = half;
+  for (char& c : other)
+    if (c == '1') c = '2';
+  const auto refused = alter(2, "a", {{.name = key, .config_operation = 2, .value = other}});
+  EXPECT_EQ(refused.error_code, ErrorCode::invalid_config);
+  EXPECT_NE(refused.error_message->find("maximum value size of 32767"), std::string::npos);
+  EXPECT_EQ(value(2, "a", key), half);
+}
+
 TEST_F(Configs, TheLegacyCallReplacesEverything) {
   alter(2, "a",
         {{.name = "retention.ms", .config_operation = 0, .value = "5"},
