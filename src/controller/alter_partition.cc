@@ -41,10 +41,12 @@ bool are_distinct_replicas(const Partition& partition, const std::vector<NodeId>
 }
 
 // What was fetched by an earlier process of the broker proves nothing about this one (RP-10); who is fenced
-// or about to leave would be a member that cannot follow (RP-11).
-bool may_be_in_isr(const Image& image, const IsrMember& member) {
+// or about to leave would be a member that cannot follow (RP-11), one whose directory is gone or damaged has
+// nothing to lead with.
+bool may_be_in_isr(const Image& image, const Partition& partition, const IsrMember& member) {
   const Broker* broker = image.broker(member.broker_id);
   return broker && image.is_active(member.broker_id) &&
+         is_online(directory_of(partition, member.broker_id), broker->directories) &&
          (member.broker_epoch == metadata::kNoBrokerEpoch || member.broker_epoch == broker->broker_epoch);
 }
 
@@ -64,7 +66,8 @@ ErrorCode judge(const Image& image, NodeId requester, const Partition* partition
   const bool recovering = wish.leader_recovery_state == 1;
   if (recovering && (isr.size() > 1 || partition->recovery_state == LeaderRecoveryState::recovered))
     return ErrorCode::invalid_request;
-  if (!std::ranges::all_of(members, [&](const IsrMember& member) { return may_be_in_isr(image, member); }))
+  if (!std::ranges::all_of(members,
+                           [&](const IsrMember& member) { return may_be_in_isr(image, *partition, member); }))
     return ErrorCode::ineligible_replica;
   return ErrorCode::none;
 }

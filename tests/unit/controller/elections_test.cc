@@ -339,11 +339,38 @@ TEST(Directories, AreAssignedByTheirBroker) {
   EXPECT_EQ(assign(epoch, cluster.topic("b").id, 0, {6, 6}), ErrorCode::not_leader_or_follower);
   EXPECT_EQ(assign(epoch, a, 0, Cluster::directory(1)), ErrorCode::none);
   EXPECT_TRUE(cluster.last_records_.empty()) << "it is there already";
-  // To a directory that is not there any more: the replica is lost with it.
+  // To a directory that is not there any more, or to none because it is damaged: the replica is lost.
   EXPECT_EQ(assign(epoch, a, 0, {6, 6}), ErrorCode::none);
   EXPECT_EQ(cluster.partition("a").directories[0], (DirectoryId{6, 6}));
   EXPECT_EQ(cluster.partition("a").leader, 2);
   EXPECT_EQ(cluster.partition("a").isr, Nodes{2});
+  EXPECT_EQ(cluster.set_isr("a", {2, 1}), ErrorCode::ineligible_replica);
+  EXPECT_EQ(assign(epoch, a, 0, metadata::kLostDirectory), ErrorCode::none);
+  EXPECT_EQ(cluster.set_isr("a", {2, 1}), ErrorCode::ineligible_replica);
+  EXPECT_EQ(assign(epoch, a, 0, Cluster::directory(1)), ErrorCode::none);
+  EXPECT_EQ(cluster.set_isr("a", {2, 1}), ErrorCode::none) << "it was fetched anew";
+}
+
+TEST(Directories, ADamagedReplicaIsNotEligibleWhenItIsFetchedAnew) {
+  Cluster cluster(2);
+  cluster.create_on("a", {1, 2}, {{"min.insync.replicas", "2"}});
+  const auto assign = [&](DirectoryId id) {
+    wire::AssignReplicasToDirsRequest request{.broker_id = 1,
+                                              .broker_epoch = cluster.image_.broker(1)->broker_epoch};
+    auto& to = request.directories.emplace_back();
+    to.id = id;
+    to.topics.push_back({.topic_id = cluster.topic("a").id, .partitions = {{.partition_index = 0}}});
+    cluster.commit(cluster.controller_.assign_replicas_to_dirs(cluster.image_, request));
+  };
+  assign(metadata::kLostDirectory);
+  EXPECT_EQ(cluster.partition("a").leader, 2);
+  cluster.fence(2);
+  EXPECT_EQ(cluster.partition("a").leader, kNoNode) << "damaged, it must not lead";
+  assign(Cluster::directory(1));
+  EXPECT_EQ(cluster.partition("a").eligible_leader_replicas, Nodes{2});
+  EXPECT_EQ(cluster.partition("a").leader, kNoNode) << "it begins with nothing";
+  cluster.beat(2);
+  EXPECT_EQ(cluster.partition("a").leader, 2);
 }
 
 }  // namespace
