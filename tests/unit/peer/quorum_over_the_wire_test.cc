@@ -16,7 +16,7 @@ namespace {
 using wire::ErrorCode;
 
 TEST(QuorumOverTheWire, ElectsOneAndReplicates) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     QuorumCluster cluster(seed);
     cluster.start_all();
     const NodeId leader = cluster.active();
@@ -46,7 +46,7 @@ TEST(QuorumOverTheWire, ACommitTakesNoLongPollsTime) {
 }
 
 TEST(QuorumOverTheWire, SurvivesKilledLeaders) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     QuorumCluster cluster(seed);
     cluster.start_all();
     std::uint64_t acknowledged = 0;
@@ -102,7 +102,7 @@ TEST(QuorumOverTheWire, AnIsolatedLeaderAcknowledgesNothing) {  // RA-05
 }
 
 TEST(QuorumOverTheWire, GoesOnThroughLossResetsAndDelays) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     QuorumCluster cluster(seed);
     cluster.start_all();
     ASSERT_NE(cluster.active(), kNoNode);
