@@ -1,6 +1,7 @@
 // The loop between the Raft core and the world.
 #include "quorum/batches.h"
 #include "quorum/metadata_quorum.h"
+#include "quorum/voter_records.h"
 
 namespace moldau::quorum {
 
@@ -19,12 +20,17 @@ Task<void> MetadataQuorum::drive() {
     } else if (can_write()) {
       if (Status status = co_await write_pending(); !status) fail_with(std::move(status.error()));
     } else {
-      co_await wake_.wait(MonotonicTime(raft_->deadline()));
+      if (snapshot_is_due()) snapshot_in_background().detach();
+      co_await wake_.wait(MonotonicTime(wake_up_time()));
     }
   }
   drop_inputs();
   fail_submissions(failure_ ? failure_->message : "the node is closing");
   drive_ended_.fire();
+}
+
+raft::Time MetadataQuorum::wake_up_time() const {
+  return std::min({raft_->deadline(), snapshot_time(), write_time()});
 }
 
 // Gives the core what is there for it, most urgent first; false when there is nothing.
@@ -63,6 +69,7 @@ Task<bool> MetadataQuorum::run_input(std::function<void()> input) {
 void MetadataQuorum::drop_inputs() {
   for (const Input& input : std::exchange(inputs_, {}))
     if (input.done) input.done->fire();
+  for (const auto& [id, change] : std::exchange(changes_, {})) change->done.fire();
 }
 
 namespace {
@@ -98,6 +105,12 @@ Task<Status> MetadataQuorum::carry_out(raft::Effect effect) {
     if (transport_) call(sent->to, std::move(sent->request)).detach();
   } else if (auto* opening = std::get_if<raft::AppendLeaderChange>(&effect)) {
     co_return co_await append_as_leader(leader_change_batch(*opening, wall_ms()), opening->epoch);
+  } else if (auto* version = std::get_if<raft::AppendKraftVersion>(&effect)) {
+    co_return co_await append_voter_record(kraft_version_batch(version->version, version->epoch, wall_ms()),
+                                           version->epoch);
+  } else if (auto* appended = std::get_if<raft::AppendVoters>(&effect)) {
+    co_return co_await append_voter_record(voters_batch(appended->voters, appended->epoch, wall_ms()),
+                                           appended->epoch);
   } else if (auto* batches = std::get_if<raft::AppendBatches>(&effect)) {
     co_return co_await append_as_follower(joined(batches->batches));
   } else if (auto* truncation = std::get_if<raft::Truncate>(&effect)) {
@@ -105,8 +118,7 @@ Task<Status> MetadataQuorum::carry_out(raft::Effect effect) {
   } else if (auto* chunk = std::get_if<raft::WriteSnapshotChunk>(&effect)) {
     co_return co_await write_snapshot_chunk(std::move(*chunk));
   } else if (auto* install = std::get_if<raft::InstallSnapshot>(&effect)) {
-    CO_TRY(co_await install_snapshot(install->snapshot));
-    raft_->on_snapshot_installed(now());
+    co_return co_await install_snapshot(install->snapshot);
   } else if (auto* advanced = std::get_if<raft::HighWatermarkAdvanced>(&effect)) {
     CO_TRY(co_await apply_to(advanced->offset));
     answer_committed();
@@ -115,6 +127,8 @@ Task<Status> MetadataQuorum::carry_out(raft::Effect effect) {
     become_active().detach();
   } else if (auto* changed = std::get_if<raft::LeaderChanged>(&effect)) {
     if (changed->leader_id != options_.self.id) step_down();
+  } else if (auto* ended = std::get_if<raft::VoterChangeEnded>(&effect)) {
+    answer_change(std::move(*ended));
   }
   co_return Status();
 }

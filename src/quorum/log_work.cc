@@ -2,6 +2,7 @@
 #include "quorum/batches.h"
 #include "quorum/metadata_quorum.h"
 #include "quorum/snapshot_file.h"
+#include "quorum/voter_records.h"
 
 namespace moldau::quorum {
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t kReadBytes = 1 << 20;
 constexpr auto kRetryAfter = std::chrono::milliseconds(100);
+constexpr auto kSnapshotUse = std::chrono::minutes(1);  // how long after its last chunk one is kept
 
 bool passes(Errc code) {
   return code == Errc::no_space || code == Errc::no_descriptors || code == Errc::unavailable;
@@ -48,14 +50,40 @@ Task<Status> MetadataQuorum::append_as_leader(Slice batch, LeaderEpoch epoch) {
   co_return Status();
 }
 
+// A control record that the core asks for. What was submitted before has its offsets promised: it goes first,
+// and what is submitted from here on comes after.
+Task<Status> MetadataQuorum::append_voter_record(Slice batch, LeaderEpoch epoch) {
+  while (!pending_.empty() && raft_->is_ready_leader()) CO_TRY(co_await write_pending());
+  ++next_offset_;
+  CO_TRY(co_await append_as_leader(batch, epoch));
+  co_return note_voter_record(batch, log_->end_offset().value() - 1);
+}
+
+// Tells the core when the batch that was just appended is about the voters.
+Status MetadataQuorum::note_voter_record(ByteView batch, Offset offset) {
+  record::BatchReader reader(batch);
+  record::BatchView view;
+  ASSIGN_OR_RETURN(const bool there, reader.next(view));
+  MOLDAU_ASSERT(there, "a control batch has one record");
+  ASSIGN_OR_RETURN(auto record, voter_record_of(view));
+  if (!record) return {};
+  if (const auto* version = std::get_if<std::int16_t>(&*record))
+    raft_->on_kraft_version_appended(offset, *version);
+  if (auto* voters = std::get_if<raft::VoterSet>(&*record))
+    raft_->on_voters_appended(offset, std::move(*voters), now());
+  return {};
+}
+
 Task<Status> MetadataQuorum::append_as_follower(Slice batches) {
   record::BatchReader reader(batches);
   for (record::BatchView batch;;) {
     CO_ASSIGN_OR_RETURN(const bool more, reader.next(batch));
     if (!more) co_return Status();
     co_await idle_flush();
-    CO_TRY(to_status(log_->append_as_follower(batches.part(batch.bytes()), wall_ms())));
+    const Slice bytes = batches.part(batch.bytes());
+    CO_TRY(to_status(log_->append_as_follower(bytes, wall_ms())));
     ++stats_.batches_written;
+    if (batch.is_control()) CO_TRY(note_voter_record(bytes, batch.base_offset()));
     flush().detach();
   }
 }
@@ -89,24 +117,31 @@ Task<Status> MetadataQuorum::truncate(Offset offset) {
 
 Task<Status> MetadataQuorum::write_snapshot_chunk(raft::WriteSnapshotChunk chunk) {
   const Slice bytes = joined(chunk.bytes);
-  co_return co_await on_pool(Lane::background, [&] {
+  const auto before = std::exchange(incoming_snapshot_, chunk.snapshot);
+  co_return co_await on_pool(Lane::background, [&]() -> Status {
+    if (before && *before != chunk.snapshot)
+      TRY(remove_partial(world_.disk(), options_.directory, *before));
     return write_partial(world_.disk(), options_.directory, chunk.snapshot, chunk.position, bytes);
   });
 }
 
 Task<Status> MetadataQuorum::install_snapshot(raft::OffsetAndEpoch id) {
   co_await idle_flush();
-  auto image = co_await on_pool(Lane::background, [&]() -> Result<metadata::Image> {
+  incoming_snapshot_.reset();
+  auto snapshot = co_await on_pool(Lane::background, [&, used = used_snapshots()]() -> Result<Snapshot> {
     auto finished = finish_partial(world_.disk(), options_.directory, id);
-    if (finished) TRY(remove_older_snapshots(world_.disk(), options_.directory, id));
+    if (finished) TRY(remove_older_snapshots(world_.disk(), options_.directory, used));
     return finished;
   });
-  if (!image) co_return fail(std::move(image.error()));
+  if (!snapshot) co_return fail(std::move(snapshot.error()));
   CO_TRY(co_await log_->truncate_fully_and_start_at(id.offset));
   view_->set_latest_snapshot(id);
   flushed_.reset();
-  metadata::Delta delta = metadata::difference(*image_, *image);
-  co_return publish(std::move(*image), std::move(delta));
+  stats_.bytes_since_snapshot = 0;
+  metadata::Delta delta = metadata::difference(*image_, snapshot->image);
+  CO_TRY(publish(std::move(snapshot->image), std::move(delta)));
+  raft_->on_snapshot_installed(snapshot->configuration, now());
+  co_return Status();
 }
 
 Task<Status> MetadataQuorum::apply_to(Offset offset) {
@@ -119,10 +154,28 @@ Task<Status> MetadataQuorum::apply_to(Offset offset) {
     const Slice batches = joined(read->batches);
     CO_TRY(apply(batches, read->next_offset, log_->epochs().epoch_of(read->next_offset - 1)));
   }
-  if (static_cast<std::int64_t>(stats_.bytes_since_snapshot) > options_.max_bytes_between_snapshots &&
-      !snapshotting_)
-    snapshot_in_background().detach();
+  if (snapshot_is_due()) snapshot_in_background().detach();
   co_return Status();
+}
+
+bool MetadataQuorum::snapshot_is_due() const {
+  if (snapshotting_ || stats_.bytes_since_snapshot == 0) return false;
+  return static_cast<std::int64_t>(stats_.bytes_since_snapshot) > options_.max_bytes_between_snapshots ||
+         now() >= snapshot_time();
+}
+
+// When a snapshot is due although the log has not grown by much.
+raft::Time MetadataQuorum::snapshot_time() const {
+  if (snapshotting_ || stats_.bytes_since_snapshot == 0 || options_.max_snapshot_interval.count() == 0)
+    return raft::Time::max();
+  return first_unsaved_ + options_.max_snapshot_interval;
+}
+
+std::vector<raft::OffsetAndEpoch> MetadataQuorum::used_snapshots() const {
+  std::vector<raft::OffsetAndEpoch> out;
+  for (const auto& [id, last_read] : snapshot_reads_)
+    if (now() - last_read < kSnapshotUse) out.push_back(id);
+  return out;
 }
 
 Status MetadataQuorum::apply(ByteView batches, Offset end_offset, LeaderEpoch end_epoch) {
@@ -136,6 +189,7 @@ Status MetadataQuorum::apply(ByteView batches, Offset end_offset, LeaderEpoch en
   auto applied = metadata::apply_records(*image_, *records);
   if (!applied) return in_log(std::move(applied.error()));
   stats_.records_applied += records->size();
+  if (stats_.bytes_since_snapshot == 0) first_unsaved_ = now();
   stats_.bytes_since_snapshot += batches.size();
   return publish(applied->image.at(end_offset, end_epoch), std::move(applied->delta));
 }
@@ -165,8 +219,9 @@ Task<Status> MetadataQuorum::snapshot_now() {
   const raft::OffsetAndEpoch id{image->end_offset(), image->end_epoch()};
   if (id.offset <= view_->start().offset) co_return Status();
   stats_.bytes_since_snapshot = 0;
-  CO_TRY(co_await on_pool(Lane::background, [this, image, now_ms = wall_ms()] {
-    return write_snapshot(world_.disk(), options_.directory, *image, now_ms);
+  const raft::Configuration configuration = raft_->configuration_before(id.offset);
+  CO_TRY(co_await on_pool(Lane::background, [this, image, &configuration, now_ms = wall_ms()] {
+    return write_snapshot(world_.disk(), options_.directory, *image, configuration, now_ms);
   }));
   ++stats_.snapshots_written;
   if (id.offset <= view_->start().offset) co_return Status();  // a newer one was installed meanwhile
@@ -174,10 +229,12 @@ Task<Status> MetadataQuorum::snapshot_now() {
   if (const auto cut = log_->set_log_start_offset(id.offset); !cut)
     co_return fail(cut.error().cause, cut.error().message);
   view_->set_latest_snapshot(id);
+  raft_->on_log_start_moved();
   const auto dropped = co_await log_->run_retention(wall_ms(), id.offset);
   if (!dropped) co_return fail(dropped.error());
-  co_return co_await on_pool(Lane::background,
-                             [&] { return remove_older_snapshots(world_.disk(), options_.directory, id); });
+  co_return co_await on_pool(Lane::background, [this, used = used_snapshots()] {
+    return remove_older_snapshots(world_.disk(), options_.directory, used);
+  });
 }
 
 Task<void> MetadataQuorum::snapshot_in_background() {

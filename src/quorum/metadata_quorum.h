@@ -12,6 +12,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 
 #include "metadata/image.h"
 #include "quorum/log_view.h"
+#include "quorum/snapshot_file.h"
 #include "raft/raft.h"
 #include "runtime/wait.h"
 #include "runtime/world.h"
@@ -29,23 +31,46 @@ namespace moldau::quorum {
 struct QuorumOptions {
   std::string directory;  // absolute: `<data folder>/__cluster_metadata-0`
   raft::ReplicaKey self;
-  std::vector<raft::ReplicaKey> voters;  // empty: this node alone
-  std::string cluster_id;                // another one in the log is refused (Errc::mismatch)
+  std::vector<raft::Endpoint> self_endpoints;  // this node's controller listeners, as others reach them
+  // Static voters (controller.quorum.voters, kraft.version 0): every node names the same ones, directories
+  // zero. A node that is not among them is an observer. With none, and neither of the following: this node
+  // alone.
+  std::vector<raft::Voter> voters;
+  // Dynamic voters (kraft.version 1, KIP-853): where to ask for the leader (controller.quorum.bootstrap.servers,
+  // cluster.seeds), and, only on the nodes that a new cluster begins with, who its first voters are, with
+  // directories and endpoints. The latter may also come with the folder, see write_initial_voters().
+  std::vector<raft::Endpoint> bootstrap_servers;
+  std::vector<raft::Voter> initial_voters;
+  bool auto_join = false;  // controller.quorum.auto.join.enable: a controller that is no voter asks to be one
+  std::string cluster_id;  // another one in the log is refused (Errc::mismatch)
   // The first records of a new cluster, ClusterIdRecord first; written by its first leader.
   std::vector<metadata::Record> bootstrap;
   std::int64_t max_bytes_between_snapshots = 20'971'520;  // metadata.log.max.record.bytes.between.snapshots
+  // metadata.log.max.snapshot.interval.ms; zero: never for the time alone
+  raft::Duration max_snapshot_interval = std::chrono::hours(1);
   std::size_t max_batch_bytes = 8 << 20;                  // also of one submit()
   std::size_t max_pending_bytes = 64 << 20;               // submitted and not yet written
+  // controller.quorum.…: election.timeout.ms, fetch.timeout.ms, request.timeout.ms, retry.backoff.ms,
+  // election.backoff.max.ms, append.linger.ms. What arrives while a batch is synced shares the next one, so
+  // nothing need linger.
   raft::Duration election_timeout = std::chrono::milliseconds(1000);
   raft::Duration fetch_timeout = std::chrono::milliseconds(2000);
+  raft::Duration request_timeout = std::chrono::milliseconds(2000);
+  raft::Duration retry_backoff = std::chrono::milliseconds(20);
+  raft::Duration election_backoff_max = std::chrono::milliseconds(1000);
+  raft::Duration append_linger{};
 };
 
-// How requests reach the other voters.
+// How requests reach the other replicas.
 class Transport {
  public:
   virtual ~Transport() = default;
+  // `to` is a static voter, a node of which locate() told, or raft::bootstrap_node(i) for bootstrap server i.
+  // Errc::connection_refused says that nobody listens there: a follower looks for another leader at once.
   virtual runtime::Task<Result<raft::Response>> call(NodeId to, raft::Request request,
                                                      runtime::MonotonicTime deadline) = 0;
+  // Where a node is, as the voter set or an answer says: before the first call to it and whenever it moves.
+  virtual void locate(NodeId /*node*/, const raft::Endpoint& /*at*/) {}
 };
 
 struct Published {
@@ -66,6 +91,12 @@ struct QuorumDescription {
   Offset high_watermark = 0;
   std::vector<ReplicaDescription> voters;
   std::vector<ReplicaDescription> observers;
+  // DescribeQuorum 2, Nodes: where each voter is reached.
+  struct Node {
+    NodeId id = kNoNode;
+    std::vector<raft::Endpoint> endpoints;
+  };
+  std::vector<Node> nodes;
 };
 
 class MetadataQuorum {
@@ -94,8 +125,12 @@ class MetadataQuorum {
   LeaderEpoch leader_epoch() const { return raft_->epoch(); }
   Offset high_watermark() const { return raft_->high_watermark(); }
   raft::Role role() const { return raft_->role(); }
-  // A request of another replica. Fetches without anything new are held until there is, or until `deadline`.
-  // Errc::cancelled after close() or a failure.
+  // Who votes, committed or not, and whether that may change (the finalized level of kraft.version).
+  const raft::VoterSet& voters() const { return raft_->voters(); }
+  std::int16_t kraft_version() const { return raft_->kraft_version(); }
+  // A request of another replica or, for changes of the voter set, of an administrator. Fetches without
+  // anything new are held until there is, or until `deadline`; changes until they are committed: after
+  // `deadline` REQUEST_TIMED_OUT, outcome unknown. Errc::cancelled after close() or a failure.
   runtime::Task<Result<raft::Response>> handle(raft::Request request, runtime::MonotonicTime deadline);
 
   // --- the active controller
@@ -147,6 +182,13 @@ class MetadataQuorum {
     runtime::OneShot done;
   };
 
+  // A change of the voters that waits for its answer.
+  struct VoterChange {
+    explicit VoterChange(runtime::Executor& executor) : done(executor) {}
+    std::optional<raft::VoterChangeResponse> response;  // none: closed, or failed
+    runtime::OneShot done;
+  };
+
   // Something for the Raft core, and who waits until its effects have been carried out.
   struct Input {
     std::function<void()> run;
@@ -159,10 +201,12 @@ class MetadataQuorum {
   // Opening (open.cc).
   runtime::Task<Status> load();
   runtime::Task<Result<std::optional<raft::QuorumState>>> load_state();
-  runtime::Task<Status> load_snapshot();
+  runtime::Task<Status> load_snapshot();  // sets history_
   runtime::Task<Result<Offset>> take_recovery_point();
   runtime::Task<Status> load_log();
   runtime::Task<Status> fit_log_to_snapshot();
+  raft::Configuration initial_configuration(const Snapshot& newest) const;
+  runtime::Task<Status> load_voters();
   void start(raft::QuorumState state);
 
   // The one loop that touches the Raft core: input, effects, next input (drive.cc).
@@ -174,11 +218,14 @@ class MetadataQuorum {
   void post_input(std::function<void()> input);
   runtime::Task<bool> run_input(std::function<void()> input);
   void drop_inputs();
+  raft::Time wake_up_time() const;
   void fail_with(Error error);
 
   // The log (log_work.cc).
   runtime::Task<Status> append_as_leader(Slice batch, LeaderEpoch epoch);
+  runtime::Task<Status> append_voter_record(Slice batch, LeaderEpoch epoch);
   runtime::Task<Status> append_as_follower(Slice batches);
+  Status note_voter_record(ByteView batch, Offset offset);
   runtime::Task<Status> truncate(Offset offset);
   runtime::Task<Status> write_snapshot_chunk(raft::WriteSnapshotChunk chunk);
   runtime::Task<Status> install_snapshot(raft::OffsetAndEpoch id);
@@ -189,11 +236,15 @@ class MetadataQuorum {
   Status publish(metadata::Image image, metadata::Delta delta);
   runtime::Task<Status> snapshot_now();
   runtime::Task<void> snapshot_in_background();
+  bool snapshot_is_due() const;
+  raft::Time snapshot_time() const;
+  std::vector<raft::OffsetAndEpoch> used_snapshots() const;
 
   // The active controller (submit.cc).
   runtime::Task<void> become_active();
   void step_down();
   bool can_write() const;
+  raft::Time write_time() const;
   runtime::Task<Status> write_pending();
   runtime::Task<Result<Offset>> enqueue(std::vector<metadata::Record> records);
   void answer_committed();
@@ -203,6 +254,9 @@ class MetadataQuorum {
   runtime::Task<void> call(NodeId to, raft::Request request);
   runtime::Task<Result<raft::Response>> fetch(raft::FetchRequest request, runtime::MonotonicTime deadline);
   runtime::Task<Result<raft::Response>> fetch_snapshot(raft::FetchSnapshotRequest request);
+  runtime::Task<Result<raft::Response>> change_voters(raft::Request request, runtime::MonotonicTime deadline);
+  void answer_change(raft::VoterChangeEnded ended);
+  void locate(NodeId node);
 
   raft::Time now() const { return executor_.now().time_since_epoch(); }
   TimestampMs wall_ms() const { return world_.wall_clock().now_ms(); }
@@ -221,6 +275,7 @@ class MetadataQuorum {
   storage::LogContext log_context_;
   std::unique_ptr<storage::Log> log_;
   std::unique_ptr<QuorumLogView> view_;
+  std::optional<raft::VoterHistory> history_;  // while opening; then the core has it
   std::unique_ptr<raft::Raft> raft_;
 
   std::shared_ptr<const metadata::Image> image_ = std::make_shared<const metadata::Image>();
@@ -234,7 +289,9 @@ class MetadataQuorum {
   bool flushing_ = false;
   runtime::Signal flush_ended_;
   bool snapshotting_ = false;
-  std::optional<metadata::Image> installing_;  // the image of a snapshot that was fetched
+  raft::Time first_unsaved_{};  // when the first record came that no snapshot holds, or one was tried last
+  std::optional<raft::OffsetAndEpoch> incoming_snapshot_;
+  std::vector<std::pair<raft::OffsetAndEpoch, raft::Time>> snapshot_reads_;  // by others, the last of each
 
   bool active_ = false;
   runtime::Signal activity_changed_;
@@ -243,6 +300,9 @@ class MetadataQuorum {
   std::deque<Submission*> pending_;   // queued, not in the log
   std::deque<Submission*> appended_;  // in the log, not committed
   std::size_t pending_bytes_ = 0;
+  raft::Time first_pending_{};
+  std::map<raft::VoterChangeId, VoterChange*> changes_;
+  std::map<NodeId, raft::Endpoint> located_;  // as the transport was told
 
   std::optional<Error> failure_;
   std::function<void(const Error&)> on_failure_;

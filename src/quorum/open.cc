@@ -1,6 +1,7 @@
 // Opening and closing.
 #include "quorum/metadata_quorum.h"
 #include "quorum/snapshot_file.h"
+#include "quorum/voter_records.h"
 #include "storage/checkpoint_file.h"
 
 namespace moldau::quorum {
@@ -29,18 +30,13 @@ storage::LogConfig log_config() {
   return config;
 }
 
-QuorumOptions completed(QuorumOptions options) {
-  if (options.voters.empty()) options.voters = {options.self};
-  return options;
-}
-
 }  // namespace
 
 MetadataQuorum::MetadataQuorum(runtime::World& world, unsigned shard, QuorumOptions options,
                                Transport* transport)
     : world_(world),
       executor_(world.shard(shard)),
-      options_(completed(std::move(options))),
+      options_(std::move(options)),
       transport_(transport),
       random_(world.entropy()),
       log_context_{.executor = executor_,
@@ -83,6 +79,7 @@ Task<Status> MetadataQuorum::load() {
   CO_ASSIGN_OR_RETURN(const std::optional<raft::QuorumState> state, co_await load_state());
   CO_TRY(co_await load_snapshot());
   CO_TRY(co_await load_log());
+  CO_TRY(co_await load_voters());
   // The vote is durable before the first entry: without it this replica could vote twice in an epoch (RA-01).
   if (!state && (view_->end() != raft::OffsetAndEpoch{}))
     co_return fail(Errc::corrupt, path(kQuorumState) + " is missing although the log beside it is not empty");
@@ -113,15 +110,52 @@ Task<Status> MetadataQuorum::persist(raft::QuorumState state) {
 }
 
 Task<Status> MetadataQuorum::load_snapshot() {
-  auto image = co_await on_pool(Lane::background, [this]() -> Result<metadata::Image> {
+  auto snapshot = co_await on_pool(Lane::background, [this]() -> Result<Snapshot> {
+    TRY(remove_partial_snapshots(world_.disk(), options_.directory));
     ASSIGN_OR_RETURN(const auto snapshots, list_snapshots(world_.disk(), options_.directory));
-    if (snapshots.empty()) return metadata::Image();
+    if (snapshots.empty()) return Snapshot();
     return read_snapshot(world_.disk(), options_.directory, snapshots.back());
   });
-  if (!image) co_return fail(std::move(image.error()));
-  if (image->end_offset() == 0) co_return Status();
-  metadata::Delta delta = metadata::difference(*image_, *image);
-  co_return publish(std::move(*image), std::move(delta));
+  if (!snapshot) co_return fail(std::move(snapshot.error()));
+  history_.emplace(initial_configuration(*snapshot));
+  metadata::Image& image = snapshot->image;
+  if (image.end_offset() == 0) co_return Status();
+  history_->install(image.end_offset(), snapshot->configuration);
+  metadata::Delta delta = metadata::difference(*image_, image);
+  co_return publish(std::move(image), std::move(delta));
+}
+
+// Who votes before the log says it.
+raft::Configuration MetadataQuorum::initial_configuration(const Snapshot& newest) const {
+  const bool formatted = newest.image.end_offset() == 0 && newest.configuration.kraft_version > 0;
+  if (formatted) return newest.configuration;
+  if (!options_.voters.empty()) return {0, raft::VoterSet(options_.voters)};
+  if (!options_.initial_voters.empty()) return {1, raft::VoterSet(options_.initial_voters)};
+  if (!options_.bootstrap_servers.empty()) return {1, {}};
+  return {0, raft::VoterSet::of({options_.self})};
+}
+
+// The control records of the log, in force from where they are.
+Task<Status> MetadataQuorum::load_voters() {
+  constexpr std::size_t kReadBytes = 1 << 20;
+  const Offset end = log_->end_offset().value();
+  for (Offset at = log_->log_start_offset(); at < end;) {
+    auto read = co_await log_->read(at, kReadBytes, end, true);
+    if (!read) co_return fail(read.error().cause, "read of the metadata log: " + read.error().message);
+    if (read->batches.empty())
+      co_return fail(Errc::corrupt, "the metadata log has nothing at offset " + std::to_string(at));
+    const Slice batches = joined(read->batches);
+    record::BatchReader reader(batches);
+    for (record::BatchView batch;;) {
+      CO_ASSIGN_OR_RETURN(const bool more, reader.next(batch));
+      if (!more) break;
+      CO_ASSIGN_OR_RETURN(auto record, voter_record_of(batch));
+      if (!record) continue;
+      std::visit([&](auto& value) { history_->append(batch.base_offset(), std::move(value)); }, *record);
+    }
+    at = read->next_offset;
+  }
+  co_return Status();
 }
 
 // Written by an orderly close() and good for the next open() only.
@@ -172,15 +206,25 @@ Task<Status> MetadataQuorum::fit_log_to_snapshot() {
 }
 
 void MetadataQuorum::start(raft::QuorumState state) {
-  raft::Settings settings{.self = options_.self, .voters = options_.voters};
+  raft::Settings settings;
+  settings.self = options_.self;
+  settings.self_endpoints = options_.self_endpoints;
+  settings.bootstrap_servers = options_.bootstrap_servers.size();
+  settings.auto_join = options_.auto_join;
   settings.election_timeout = options_.election_timeout;
   settings.fetch_timeout = options_.fetch_timeout;
-  raft_ = std::make_unique<raft::Raft>(std::move(settings), *view_, state, image_->end_offset(),
-                                       Random(random_.next()), now());
+  settings.request_timeout = options_.request_timeout;
+  settings.retry_backoff = options_.retry_backoff;
+  settings.election_backoff_max = options_.election_backoff_max;
+  first_unsaved_ = now();
+  raft_ = std::make_unique<raft::Raft>(std::move(settings), *view_, *std::exchange(history_, std::nullopt),
+                                       state, image_->end_offset(), Random(random_.next()), now());
+  for (std::size_t i = 0; transport_ && i < options_.bootstrap_servers.size(); ++i)
+    transport_->locate(raft::bootstrap_node(i), options_.bootstrap_servers[i]);
 }
 
 Task<Status> MetadataQuorum::close() {
-  if (started_ && !closing_ && !failure_ && options_.voters.size() > 1)
+  if (started_ && !closing_ && !failure_ && raft_->voters().size() > 1)
     (void)co_await run_input([this] { raft_->resign(now()); });
   closing_ = true;
   step_down();

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "quorum/batches.h"
+#include "quorum/voter_records.h"
 #include "record/builder.h"
 #include "record/control.h"
 #include "wire/messages/control_records.h"
@@ -47,6 +48,11 @@ class SnapshotWriter {
     wire::SnapshotHeaderRecord header;
     header.last_contained_log_timestamp = now_ms;
     add(control(record::ControlType::snapshot_header, header, next_offset_, epoch_, now_ms_), 1);
+  }
+  void add(const raft::Configuration& configuration) {
+    if (configuration.kraft_version == 0) return;
+    add(kraft_version_batch(configuration.kraft_version, epoch_, now_ms_, next_offset_), 1);
+    add(voters_batch(configuration.voters, epoch_, now_ms_, next_offset_), 1);
   }
   void add(const metadata::Record& record) {
     values_.push_back(metadata::serialize(record));
@@ -120,6 +126,19 @@ Result<ByteView> unframed(ByteView bytes, LeaderEpoch epoch) {
   return bytes;
 }
 
+Result<raft::Configuration> configuration_of(ByteView batches) {
+  raft::Configuration out;
+  record::BatchReader reader(batches);
+  for (record::BatchView batch;;) {
+    ASSIGN_OR_RETURN(const bool more, reader.next(batch));
+    if (!more) return out;
+    ASSIGN_OR_RETURN(auto record, voter_record_of(batch));
+    if (!record) continue;
+    if (auto* version = std::get_if<std::int16_t>(&*record)) out.kraft_version = *version;
+    if (auto* voters = std::get_if<raft::VoterSet>(&*record)) out.voters = std::move(*voters);
+  }
+}
+
 }  // namespace
 
 std::string snapshot_name(const raft::OffsetAndEpoch& id) {
@@ -137,23 +156,30 @@ std::optional<raft::OffsetAndEpoch> snapshot_of_name(std::string_view name) {
   return raft::OffsetAndEpoch{*offset, *epoch};
 }
 
-Slice encode_snapshot(const metadata::Image& image, TimestampMs now_ms) {
+Slice encode_snapshot(const metadata::Image& image, TimestampMs now_ms,
+                      const raft::Configuration& configuration) {
   SnapshotWriter writer(image.end_epoch(), now_ms);
+  writer.add(configuration);
   image.to_records([&](const metadata::Record& record) { writer.add(record); });
   return std::move(writer).finish();
 }
 
-Result<metadata::Image> decode_snapshot(ByteView bytes, const raft::OffsetAndEpoch& id) {
+Result<Snapshot> decode_snapshot(ByteView bytes, const raft::OffsetAndEpoch& id) {
   ASSIGN_OR_RETURN(const ByteView batches, unframed(bytes, id.epoch));
   ASSIGN_OR_RETURN(const std::vector<metadata::Record> records, records_of(batches, id.epoch));
-  metadata::Image image;
+  Snapshot out;
+  ASSIGN_OR_RETURN(out.configuration, configuration_of(batches));
+  if (out.configuration.kraft_version < 0 ||
+      (out.configuration.kraft_version == 0 && !out.configuration.voters.empty()))
+    return damaged("has voters, but static ones by its kraft.version");
   for (std::span<const metadata::Record> rest = records; !rest.empty();) {
     const std::size_t count = std::min(rest.size(), kRecordsApplied);
-    ASSIGN_OR_RETURN(metadata::Applied applied, metadata::apply_records(image, rest.first(count)));
-    image = std::move(applied.image);
+    ASSIGN_OR_RETURN(metadata::Applied applied, metadata::apply_records(out.image, rest.first(count)));
+    out.image = std::move(applied.image);
     rest = rest.subspan(count);
   }
-  return image.at(id.offset, id.epoch);
+  out.image = out.image.at(id.offset, id.epoch);
+  return out;
 }
 
 Result<std::vector<raft::OffsetAndEpoch>> list_snapshots(runtime::Disk& disk, const std::string& directory) {
@@ -161,11 +187,16 @@ Result<std::vector<raft::OffsetAndEpoch>> list_snapshots(runtime::Disk& disk, co
   auto entries = disk.list(directory);
   if (!entries && entries.error().code == Errc::not_found) return out;
   if (!entries) return fail(std::move(entries.error()));
-  for (const runtime::DirectoryEntry& entry : *entries) {
+  for (const runtime::DirectoryEntry& entry : *entries)
     if (const auto id = snapshot_of_name(entry.name)) out.push_back(*id);
-    if (entry.name.ends_with(kPartialSuffix)) TRY(disk.remove_file(directory + "/" + entry.name));
-  }
   return out;  // the names sort like the offsets
+}
+
+Status remove_partial_snapshots(runtime::Disk& disk, const std::string& directory) {
+  ASSIGN_OR_RETURN(const auto entries, disk.list(directory));
+  for (const runtime::DirectoryEntry& entry : entries)
+    if (entry.name.ends_with(kPartialSuffix)) TRY(disk.remove_file(directory + "/" + entry.name));
+  return {};
 }
 
 namespace {
@@ -175,34 +206,54 @@ Status publish(runtime::Disk& disk, const std::string& directory, const std::str
   return disk.sync_directory(directory);
 }
 
-}  // namespace
-
-Status write_snapshot(runtime::Disk& disk, const std::string& directory, const metadata::Image& image,
-                      TimestampMs now_ms) {
-  const std::string name = snapshot_name({image.end_offset(), image.end_epoch()});
-  const Slice bytes = encode_snapshot(image, now_ms);
+Status write_bytes(runtime::Disk& disk, const std::string& directory, const std::string& name,
+                   ByteView bytes) {
   ASSIGN_OR_RETURN(const auto file, disk.open(directory + "/" + name + ".part", runtime::OpenMode::create));
   TRY(file->truncate(0));
-  TRY(file->write_at(0, bytes.view()));
+  TRY(file->write_at(0, bytes));
   TRY(file->sync_data());
   return publish(disk, directory, name);
 }
 
-Result<metadata::Image> read_snapshot(runtime::Disk& disk, const std::string& directory,
-                                      const raft::OffsetAndEpoch& id) {
+}  // namespace
+
+Status write_snapshot(runtime::Disk& disk, const std::string& directory, const metadata::Image& image,
+                      const raft::Configuration& configuration, TimestampMs now_ms) {
+  return write_bytes(disk, directory, snapshot_name({image.end_offset(), image.end_epoch()}),
+                     encode_snapshot(image, now_ms, configuration));
+}
+
+Status write_initial_voters(runtime::Disk& disk, const std::string& directory, const raft::VoterSet& voters,
+                            TimestampMs now_ms) {
+  MOLDAU_ASSERT(!voters.empty());
+  ASSIGN_OR_RETURN(const auto snapshots, list_snapshots(disk, directory));
+  if (!snapshots.empty())
+    return fail(Errc::already_exists, directory + "/" + snapshot_name(snapshots.back()) + " exists");
+  ASSIGN_OR_RETURN(const bool exists, disk.exists(directory));
+  if (!exists) {
+    TRY(disk.create_directories(directory));
+    TRY(disk.sync_directory(runtime::directory_of(directory)));
+  }
+  return write_snapshot(disk, directory, metadata::Image().at(0, 0), {1, voters}, now_ms);
+}
+
+Result<Snapshot> read_snapshot(runtime::Disk& disk, const std::string& directory,
+                               const raft::OffsetAndEpoch& id) {
   const std::string path = directory + "/" + snapshot_name(id);
   auto bytes = runtime::read_file(disk, path, kMaxSnapshotBytes);
   if (!bytes) return fail(std::move(bytes.error()).within(path));
-  auto image = decode_snapshot(*bytes, id);
-  if (!image) return fail(std::move(image.error()).within(path));
-  return image;
+  auto snapshot = decode_snapshot(*bytes, id);
+  if (!snapshot) return fail(std::move(snapshot.error()).within(path));
+  return snapshot;
 }
 
 Status remove_older_snapshots(runtime::Disk& disk, const std::string& directory,
-                              const raft::OffsetAndEpoch& latest) {
+                              std::span<const raft::OffsetAndEpoch> used) {
+  constexpr std::size_t kKept = 2;
   ASSIGN_OR_RETURN(const auto snapshots, list_snapshots(disk, directory));
-  for (const raft::OffsetAndEpoch& id : snapshots)
-    if (id.offset < latest.offset) TRY(disk.remove_file(directory + "/" + snapshot_name(id)));
+  for (std::size_t i = 0; i + kKept < snapshots.size(); ++i)
+    if (std::ranges::find(used, snapshots[i]) == used.end())
+      TRY(disk.remove_file(directory + "/" + snapshot_name(snapshots[i])));
   return {};
 }
 
@@ -214,17 +265,23 @@ Status write_partial(runtime::Disk& disk, const std::string& directory, const ra
   return file->write_at(static_cast<std::uint64_t>(position), bytes);
 }
 
-Result<metadata::Image> finish_partial(runtime::Disk& disk, const std::string& directory,
-                                       const raft::OffsetAndEpoch& id) {
+Result<Snapshot> finish_partial(runtime::Disk& disk, const std::string& directory,
+                                const raft::OffsetAndEpoch& id) {
   const std::string name = snapshot_name(id);
   const std::string path = directory + "/" + name + ".part";
   ASSIGN_OR_RETURN(const auto file, disk.open(path, runtime::OpenMode::read_write));
   ASSIGN_OR_RETURN(const auto bytes, runtime::read_file(disk, path, kMaxSnapshotBytes));
-  auto image = decode_snapshot(bytes, id);
-  if (!image) return fail(std::move(image.error()).within(path));
+  auto snapshot = decode_snapshot(bytes, id);
+  if (!snapshot) return fail(std::move(snapshot.error()).within(path));
   TRY(file->sync_data());
   TRY(publish(disk, directory, name));
-  return image;
+  return snapshot;
+}
+
+Status remove_partial(runtime::Disk& disk, const std::string& directory, const raft::OffsetAndEpoch& id) {
+  const std::string path = directory + "/" + snapshot_name(id) + ".part";
+  ASSIGN_OR_RETURN(const bool exists, disk.exists(path));
+  return exists ? disk.remove_file(path) : Status();
 }
 
 }  // namespace moldau::quorum

@@ -67,6 +67,7 @@ Task<Result<Offset>> MetadataQuorum::enqueue(std::vector<metadata::Record> recor
   next_offset_ += static_cast<Offset>(records.size());
   submission.end_offset = next_offset_;
   pending_bytes_ += submission.size_bytes;
+  if (pending_.empty()) first_pending_ = now();
   pending_.push_back(&submission);
   wake_.notify_all();
   co_await submission.done.wait();
@@ -74,7 +75,13 @@ Task<Result<Offset>> MetadataQuorum::enqueue(std::vector<metadata::Record> recor
 }
 
 bool MetadataQuorum::can_write() const {
-  return !pending_.empty() && !flushing_ && !flushed_ && raft_->is_ready_leader();
+  return now() >= write_time();
+}
+
+// When the linger of what is pending ends.
+raft::Time MetadataQuorum::write_time() const {
+  const bool writes = !pending_.empty() && !flushing_ && !flushed_ && raft_->is_ready_leader();
+  return writes ? first_pending_ + options_.append_linger : raft::Time::max();
 }
 
 // One batch of as many submissions as fit.
@@ -132,9 +139,10 @@ QuorumDescription MetadataQuorum::describe() const {
     return ReplicaDescription{replica.key, replica.end_offset, self ? wall : wall_of(replica.last_fetch),
                               self ? wall : wall_of(replica.last_caught_up)};
   };
-  QuorumDescription out{raft_->leader_id(), raft_->epoch(), raft_->high_watermark(), {}, {}};
+  QuorumDescription out{raft_->leader_id(), raft_->epoch(), raft_->high_watermark(), {}, {}, {}};
   std::ranges::transform(raft_->voter_progress(), std::back_inserter(out.voters), described);
-  std::ranges::transform(raft_->observer_progress(), std::back_inserter(out.observers), described);
+  std::ranges::transform(raft_->observer_progress(now()), std::back_inserter(out.observers), described);
+  for (const raft::Voter& voter : raft_->voters()) out.nodes.push_back({voter.key.id, voter.endpoints});
   return out;
 }
 

@@ -25,6 +25,14 @@ std::string_view name_of(RaftError error) {
       return "SNAPSHOT_NOT_FOUND";
     case RaftError::position_out_of_range:
       return "POSITION_OUT_OF_RANGE";
+    case RaftError::duplicate_voter:
+      return "DUPLICATE_VOTER";
+    case RaftError::voter_not_found:
+      return "VOTER_NOT_FOUND";
+    case RaftError::request_timed_out:
+      return "REQUEST_TIMED_OUT";
+    case RaftError::unsupported_version:
+      return "UNSUPPORTED_VERSION";
   }
   MOLDAU_UNREACHABLE();
 }

@@ -6,30 +6,20 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "raft/voter_set.h"
 
 namespace moldau::raft {
 
 // Nanoseconds since the monotonic clock's start.
 using Time = std::chrono::nanoseconds;
 using Duration = std::chrono::nanoseconds;
-
-// A voter is a node with its disk: the same node with another disk is another voter (RA-12). A zero directory
-// is not known yet (kraft.version 0) and matches any.
-struct ReplicaKey {
-  NodeId id = kNoNode;
-  DirectoryId directory;
-  bool matches(const ReplicaKey& other) const {
-    return id == other.id &&
-           (directory.is_zero() || other.directory.is_zero() || directory == other.directory);
-  }
-  friend auto operator<=>(const ReplicaKey&, const ReplicaKey&) = default;
-};
 
 // The end of a log, a snapshot or an epoch: offset after the last record, epoch of the last record.
 struct OffsetAndEpoch {
@@ -61,6 +51,10 @@ enum class RaftError : std::uint8_t {
   invalid_request,
   snapshot_not_found,
   position_out_of_range,
+  duplicate_voter,
+  voter_not_found,
+  request_timed_out,
+  unsupported_version,
 };
 std::string_view name_of(RaftError error);
 
@@ -76,23 +70,27 @@ struct VoteResponse {
   LeaderEpoch leader_epoch = 0;
   NodeId leader_id = kNoNode;
   bool granted = false;
+  std::optional<Endpoint> leader_endpoint;  // here and below: NodeEndpoints, of leader_id, where known
 };
 
 struct BeginQuorumEpochRequest {
   NodeId leader_id = kNoNode;
   LeaderEpoch leader_epoch = 0;
   ReplicaKey voter;
+  std::vector<Endpoint> leader_endpoints;
 };
 struct EndQuorumEpochRequest {
   NodeId leader_id = kNoNode;
   LeaderEpoch leader_epoch = 0;
   std::vector<ReplicaKey> preferred_candidates;  // the best log first
+  std::vector<Endpoint> leader_endpoints;
 };
 // Of BeginQuorumEpoch and EndQuorumEpoch.
 struct EpochResponse {
   RaftError error = RaftError::none;
   LeaderEpoch leader_epoch = 0;
   NodeId leader_id = kNoNode;
+  std::optional<Endpoint> leader_endpoint;
 };
 
 struct FetchRequest {
@@ -110,6 +108,7 @@ struct FetchResponse {
   std::optional<OffsetAndEpoch> diverging;  // the end of the largest epoch that both may have
   std::optional<OffsetAndEpoch> snapshot;   // the log starts too late: fetch this snapshot
   SliceList records;                        // whole batches from the fetch offset on
+  std::optional<Endpoint> leader_endpoint;
 };
 
 struct FetchSnapshotRequest {
@@ -126,11 +125,59 @@ struct FetchSnapshotResponse {
   std::int64_t size = 0;
   std::int64_t position = 0;
   SliceList bytes;
+  std::optional<Endpoint> leader_endpoint;
 };
 
-using Request = std::variant<VoteRequest, BeginQuorumEpochRequest, EndQuorumEpochRequest, FetchRequest,
-                             FetchSnapshotRequest>;
-using Response = std::variant<VoteResponse, EpochResponse, FetchResponse, FetchSnapshotResponse>;
+// Changes of the voter set, one at a time (KIP-853). Asked of the leader.
+struct AddVoterRequest {
+  Voter voter;
+  Duration timeout{};              // for the wire; who handles the request passes its deadline
+  bool ack_when_committed = true;  // false: answered once it is in the leader's log
+};
+struct RemoveVoterRequest {
+  ReplicaKey voter;
+};
+// A voter's own: its endpoints have changed, or the versions that it supports.
+struct UpdateVoterRequest {
+  LeaderEpoch current_leader_epoch = 0;
+  Voter voter;
+};
+// Of all three.
+struct VoterChangeResponse {
+  RaftError error = RaftError::none;
+  std::string message;  // why not, for a person; empty without an error
+  LeaderEpoch leader_epoch = 0;
+  NodeId leader_id = kNoNode;
+  std::optional<Endpoint> leader_endpoint;
+};
+
+using Request =
+    std::variant<VoteRequest, BeginQuorumEpochRequest, EndQuorumEpochRequest, FetchRequest,
+                 FetchSnapshotRequest, AddVoterRequest, RemoveVoterRequest, UpdateVoterRequest>;
+using Response =
+    std::variant<VoteResponse, EpochResponse, FetchResponse, FetchSnapshotResponse, VoterChangeResponse>;
+
+template <class Request>
+struct ResponseOf;
+template <>
+struct ResponseOf<VoteRequest> : std::type_identity<VoteResponse> {};
+template <>
+struct ResponseOf<BeginQuorumEpochRequest> : std::type_identity<EpochResponse> {};
+template <>
+struct ResponseOf<EndQuorumEpochRequest> : std::type_identity<EpochResponse> {};
+template <>
+struct ResponseOf<FetchRequest> : std::type_identity<FetchResponse> {};
+template <>
+struct ResponseOf<FetchSnapshotRequest> : std::type_identity<FetchSnapshotResponse> {};
+template <>
+struct ResponseOf<AddVoterRequest> : std::type_identity<VoterChangeResponse> {};
+template <>
+struct ResponseOf<RemoveVoterRequest> : std::type_identity<VoterChangeResponse> {};
+template <>
+struct ResponseOf<UpdateVoterRequest> : std::type_identity<VoterChangeResponse> {};
+
+// Where a bootstrap server is asked whose node id is not known: its place in Settings::bootstrap_servers.
+inline constexpr NodeId bootstrap_node(std::size_t place) { return -2 - static_cast<NodeId>(place); }
 
 // The file quorum-state: Kafka's JSON, version 1. Errc::corrupt or Errc::unsupported (another version).
 std::string to_json(const QuorumState& state);

@@ -26,14 +26,17 @@ std::vector<std::byte> mended(ByteView bytes) {
 }
 
 void check(ByteView bytes) {
-  const auto image = quorum::decode_snapshot(bytes, kPlace);
-  if (!image) {
-    MOLDAU_ASSERT(!image.error().message.empty());
+  const auto snapshot = quorum::decode_snapshot(bytes, kPlace);
+  if (!snapshot) {
+    MOLDAU_ASSERT(!snapshot.error().message.empty());
     return;
   }
-  MOLDAU_ASSERT(image->end_offset() == kPlace.offset && image->end_epoch() == kPlace.epoch);
-  const auto again = quorum::decode_snapshot(quorum::encode_snapshot(*image, 5), kPlace);
-  MOLDAU_ASSERT(again && again->same_state(*image), "a snapshot changes by being written");
+  const metadata::Image& image = snapshot->image;
+  MOLDAU_ASSERT(image.end_offset() == kPlace.offset && image.end_epoch() == kPlace.epoch);
+  const auto again =
+      quorum::decode_snapshot(quorum::encode_snapshot(image, 5, snapshot->configuration), kPlace);
+  MOLDAU_ASSERT(again && again->image.same_state(image) && again->configuration == snapshot->configuration,
+                "a snapshot changes by being written");
 }
 
 void check_name(ByteView bytes) {

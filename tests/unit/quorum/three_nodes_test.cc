@@ -43,7 +43,7 @@ class Net {
     QuorumOptions options;
     options.directory = "/data" + std::to_string(id) + "/__cluster_metadata-0";
     options.self = key(id);
-    options.voters = {key(1), key(2), key(3)};
+    for (NodeId voter = 1; voter <= 3; ++voter) options.voters.push_back({key(voter), {}, {}});
     options.cluster_id = "cluster";
     options.bootstrap = {metadata::ClusterIdRecord{"cluster"}};
     options.max_bytes_between_snapshots = snapshot_bytes_;

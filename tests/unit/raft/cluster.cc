@@ -81,10 +81,11 @@ Cluster::Cluster(int voters, int observers, std::uint64_t seed, Faults faults)
 void Cluster::restart(NodeId id) {
   Node& node = nodes_.at(id);
   if (node.raft) return;
-  Settings settings{.self = node.key, .voters = voters_};
+  Settings settings{.self = node.key};
   node.high_watermark = node.snapshot_committed;
-  node.raft = std::make_unique<Raft>(settings, node.log, node.stored, node.snapshot_committed,
-                                     Random(random_.next()), now_);
+  node.raft =
+      std::make_unique<Raft>(settings, node.log, VoterHistory({0, VoterSet::of(voters_)}), node.stored,
+                             node.snapshot_committed, Random(random_.next()), now_);
   carry_out(id);
 }
 
@@ -139,7 +140,7 @@ void Cluster::carry_out(NodeId id) {
       ASSERT_GE(install->snapshot.offset, node.high_watermark);
       node.log.install_snapshot(install->snapshot);
       node.snapshot_committed = install->snapshot.offset;
-      node.raft->on_snapshot_installed(now_);
+      node.raft->on_snapshot_installed({}, now_);
       installed = true;
     } else if (auto* advanced = std::get_if<HighWatermarkAdvanced>(&effect)) {
       commit(id, advanced->offset);
@@ -209,8 +210,10 @@ void Cluster::deliver(Message message) {
             raft.on_response(message.from, request, std::get<FetchResponse>(*message.response), now_);
           else if constexpr (std::is_same_v<Request, FetchSnapshotRequest>)
             raft.on_response(message.from, request, std::get<FetchSnapshotResponse>(*message.response), now_);
-          else
+          else if constexpr (std::is_same_v<typename ResponseOf<Request>::type, EpochResponse>)
             raft.on_response(message.from, request, std::get<EpochResponse>(*message.response), now_);
+          else
+            raft.on_response(message.from, std::get<VoterChangeResponse>(*message.response), now_);
         },
         message.request);
     return carry_out(to);

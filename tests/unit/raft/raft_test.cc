@@ -18,13 +18,15 @@ const std::vector<ReplicaKey> kThree = {{1, {0, 101}}, {2, {0, 102}}, {3, {0, 10
 // Replica 1 of three, with its effects carried out.
 class Replica {
  public:
-  explicit Replica(std::vector<ReplicaKey> voters = kThree, QuorumState stored = {}) : stored_(stored) {
-    raft_.emplace(Settings{.self = {1, {0, 101}}, .voters = std::move(voters)}, log_, stored, 0, Random(1),
-                  now_);
-    carry_out();
+  explicit Replica(const std::vector<ReplicaKey>& voters = kThree, QuorumState stored = {}) : stored_(stored) {
+    begin(VoterSet::of(voters), stored);
   }
   explicit Replica(MemoryLog log, QuorumState stored = {}) : log_(std::move(log)), stored_(stored) {
-    raft_.emplace(Settings{.self = {1, {0, 101}}, .voters = kThree}, log_, stored, 0, Random(1), now_);
+    begin(VoterSet::of(kThree), stored);
+  }
+  void begin(VoterSet voters, QuorumState stored) {
+    raft_.emplace(Settings{.self = {1, {0, 101}}}, log_, VoterHistory({0, std::move(voters)}), stored, 0,
+                  Random(1), now_);
     carry_out();
   }
 
@@ -179,7 +181,7 @@ TEST(Raft, APreVoteChangesNothing) {  // KIP-996
 
 TEST(Raft, AFollowerOfALivingLeaderDoesNotHelpToReplaceIt) {
   Replica replica;
-  EXPECT_EQ(replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0]}, replica.now_).error, RaftError::none);
+  EXPECT_EQ(replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_).error, RaftError::none);
   replica.carry_out();
   EXPECT_EQ(replica.raft_->role(), Role::follower);
   replica.raft_->poll(replica.now_);
@@ -221,8 +223,8 @@ TEST(Raft, ReplicasWithAnotherDiskAreObservers) {  // RA-12
   replica.flush();
   replica.fetch({2, {0, 999}}, 1, 1);
   EXPECT_EQ(replica.raft_->high_watermark(), 0);
-  ASSERT_EQ(replica.raft_->observer_progress().size(), 1u);
-  EXPECT_EQ(replica.raft_->observer_progress()[0].end_offset, 1);
+  ASSERT_EQ(replica.raft_->observer_progress(replica.now_).size(), 1u);
+  EXPECT_EQ(replica.raft_->observer_progress(replica.now_)[0].end_offset, 1);
   EXPECT_EQ(replica.raft_->voter_progress()[1].end_offset, kNoOffset);
 }
 
@@ -241,7 +243,7 @@ TEST(Raft, ALeaderTellsWhereLogsDiverge) {  // RA-08
 
 TEST(Raft, AFollowerTruncatesByEpochAndFetchesOn) {
   Replica replica(log_of({1, 2, 2, 2}), {.epoch = 2});
-  (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0]}, replica.now_);
+  (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_);
   replica.wait(0s);
   const FetchRequest request = replica.sent<FetchRequest>().at(0);
   EXPECT_EQ(request.fetch_offset, 4);
@@ -258,7 +260,7 @@ TEST(Raft, AFollowerTruncatesByEpochAndFetchesOn) {
 
 TEST(Raft, AFollowerFetchesOnlyBehindWhatIsDurable) {  // RA-02
   Replica replica;
-  (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0]}, replica.now_);
+  (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_);
   replica.wait(0s);
   const FetchRequest request = replica.sent<FetchRequest>().at(0);
   replica.forget();
@@ -278,7 +280,7 @@ TEST(Raft, AFollowerFetchesOnlyBehindWhatIsDurable) {  // RA-02
 
 TEST(Raft, ACutBelowTheHighWatermarkStopsTheNode) {  // RA-08, I-R10
   Replica replica(log_of({1, 1}), {.epoch = 1});
-  (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0]}, replica.now_);
+  (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_);
   replica.wait(0s);
   const FetchRequest request = replica.sent<FetchRequest>().at(0);
   replica.forget();
@@ -310,7 +312,7 @@ TEST(Raft, ALeaderThatNobodyFetchesFromResigns) {  // RA-05
 
 TEST(Raft, AFollowerWithoutAFetchedSnapshotInstallsOneInChunks) {  // RA-09, RA-11
   Replica replica;
-  (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0]}, replica.now_);
+  (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_);
   replica.wait(0s);
   const OffsetAndEpoch id{10, 4};
   replica.raft_->on_response(2, replica.sent<FetchRequest>().at(0),
@@ -337,7 +339,7 @@ TEST(Raft, AFollowerWithoutAFetchedSnapshotInstallsOneInChunks) {  // RA-09, RA-
   EXPECT_EQ(replica.count<InstallSnapshot>(), 1);
   replica.log_.install_snapshot(id);
   replica.forget();
-  replica.raft_->on_snapshot_installed(replica.now_);
+  replica.raft_->on_snapshot_installed({}, replica.now_);
   replica.carry_out();
   EXPECT_EQ(replica.raft_->high_watermark(), 10);
   EXPECT_EQ(replica.sent<FetchRequest>().at(0).fetch_offset, 10);
@@ -346,7 +348,7 @@ TEST(Raft, AFollowerWithoutAFetchedSnapshotInstallsOneInChunks) {  // RA-09, RA-
 
 TEST(Raft, AChunkOfAnotherSnapshotStartsOver) {
   Replica replica;
-  (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0]}, replica.now_);
+  (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_);
   replica.wait(0s);
   replica.raft_->on_response(2, replica.sent<FetchRequest>().at(0),
                              {.leader_epoch = 5, .leader_id = 2, .snapshot = OffsetAndEpoch{10, 4}},
