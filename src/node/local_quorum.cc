@@ -11,6 +11,9 @@ namespace {
 
 // However long a replica wants to wait, it hears from its leader this often.
 constexpr runtime::Duration kMaxFetchWait = std::chrono::seconds(5);
+// Of the changes of voters that say no time of their own, and the longest that one may say.
+constexpr runtime::Duration kChangeTimeout = std::chrono::seconds(10);
+constexpr runtime::Duration kMaxChangeTimeout = std::chrono::minutes(10);
 
 // No more than the replica asked for.
 void limit(SliceList& bytes, std::int32_t max_bytes) {
@@ -23,14 +26,6 @@ void limit(SliceList& bytes, std::int32_t max_bytes) {
     room -= taken;
   }
   bytes = std::move(kept);
-}
-
-template <class Response>
-Response static_voters() {
-  Response response = quorum::refusal<Response>(ErrorCode::unsupported_version);
-  if constexpr (requires { response.error_message; })
-    response.error_message = "the voters of this quorum are fixed by controller.quorum.voters";
-  return response;
 }
 
 }  // namespace
@@ -68,13 +63,9 @@ Task<wire::VoteResponse> LocalQuorum::ask(wire::VoteRequest request) {
 }
 
 Task<wire::BeginQuorumEpochResponse> LocalQuorum::ask(wire::BeginQuorumEpochRequest request) {
-  const auto leader_at = quorum::leader_endpoint_of(request, transport_.listener());
-  return answer<raft::EpochResponse>(std::move(request), {},
-                                     [this, leader_at](const raft::EpochResponse& response) {
-                                       if (response.error == raft::RaftError::none && leader_at)
-                                         transport_.learn({{response.leader_id, *leader_at}});
-                                       return quorum::begin_to_wire(response, transport_.nodes());
-                                     });
+  return answer<raft::EpochResponse>(std::move(request), {}, [this](const raft::EpochResponse& response) {
+    return quorum::begin_to_wire(response, transport_.nodes());
+  });
 }
 
 Task<wire::EndQuorumEpochResponse> LocalQuorum::ask(wire::EndQuorumEpochRequest request) {
@@ -110,14 +101,24 @@ server::Controllers LocalQuorum::controllers() const {
   return {quorum_.leader_id(), {transport_.nodes().begin(), transport_.nodes().end()}};
 }
 
-Task<wire::AddRaftVoterResponse> LocalQuorum::ask(wire::AddRaftVoterRequest) {
-  co_return static_voters<wire::AddRaftVoterResponse>();
+Task<wire::AddRaftVoterResponse> LocalQuorum::ask(wire::AddRaftVoterRequest request) {
+  const auto within = std::clamp(runtime::milliseconds(request.timeout_ms), {}, kMaxChangeTimeout);
+  return answer<raft::VoterChangeResponse>(
+      std::move(request), within,
+      [](const raft::VoterChangeResponse& response) { return quorum::added_to_wire(response); });
 }
-Task<wire::RemoveRaftVoterResponse> LocalQuorum::ask(wire::RemoveRaftVoterRequest) {
-  co_return static_voters<wire::RemoveRaftVoterResponse>();
+
+Task<wire::RemoveRaftVoterResponse> LocalQuorum::ask(wire::RemoveRaftVoterRequest request) {
+  return answer<raft::VoterChangeResponse>(
+      std::move(request), kChangeTimeout,
+      [](const raft::VoterChangeResponse& response) { return quorum::removed_to_wire(response); });
 }
-Task<wire::UpdateRaftVoterResponse> LocalQuorum::ask(wire::UpdateRaftVoterRequest) {
-  co_return static_voters<wire::UpdateRaftVoterResponse>();
+
+Task<wire::UpdateRaftVoterResponse> LocalQuorum::ask(wire::UpdateRaftVoterRequest request) {
+  return answer<raft::VoterChangeResponse>(std::move(request), kChangeTimeout,
+                                           [this](const raft::VoterChangeResponse& response) {
+                                             return quorum::updated_to_wire(response, transport_.nodes());
+                                           });
 }
 
 }  // namespace moldau::node

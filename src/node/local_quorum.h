@@ -23,7 +23,7 @@ class LocalQuorum {
   runtime::Task<wire::FetchResponse> ask(wire::FetchRequest request);
   runtime::Task<wire::FetchSnapshotResponse> ask(wire::FetchSnapshotRequest request);
   runtime::Task<wire::DescribeQuorumResponse> ask(wire::DescribeQuorumRequest request);
-  // Of a quorum whose voters are fixed by its settings: UNSUPPORTED_VERSION, as with kraft.version 0.
+  // Answered when the change is committed, or has failed.
   runtime::Task<wire::AddRaftVoterResponse> ask(wire::AddRaftVoterRequest request);
   runtime::Task<wire::RemoveRaftVoterResponse> ask(wire::RemoveRaftVoterRequest request);
   runtime::Task<wire::UpdateRaftVoterResponse> ask(wire::UpdateRaftVoterRequest request);

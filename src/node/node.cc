@@ -107,8 +107,8 @@ quorum::QuorumOptions Node::quorum_options() const {
   quorum::QuorumOptions options;
   options.directory = metadata_folder(directory_->path());
   options.self = {node_id(), directory_->properties().directory_id};
-  for (const config::Voter& voter : settings_.voters)
-    options.voters.push_back({voter.id, voter.id == node_id() ? options.self.directory : DirectoryId()});
+  options.self_endpoints = controller_listeners();
+  for (const config::Voter& voter : settings_.voters) options.voters.push_back({.key = {voter.id, {}}});
   options.cluster_id = cluster_id();
   options.bootstrap = controller::bootstrap_records(cluster_id());
   options.max_bytes_between_snapshots = cluster_.metadata_max_bytes_between_snapshots;
@@ -117,15 +117,21 @@ quorum::QuorumOptions Node::quorum_options() const {
   return options;
 }
 
+// As others reach them.
+std::vector<raft::Endpoint> Node::controller_listeners() const {
+  std::vector<raft::Endpoint> listeners;
+  for (const BoundListener& listener : listeners_)
+    if (settings_.find_listener(listener.name)->controller)
+      listeners.push_back({listener.name, listener.advertised.host, listener.advertised.port});
+  return listeners;
+}
+
 Task<Status> Node::open_quorum() {
   peer::QuorumTransportOptions transport;
   transport.cluster_id = cluster_id();
   transport.node_id = node_id();
-  for (const BoundListener& listener : listeners_)
-    if (settings_.find_listener(listener.name)->controller)
-      transport.own.push_back({listener.name, listener.advertised});
+  transport.own = controller_listeners();
   for (const config::Voter& voter : settings_.voters) transport.voters[voter.id] = voter.address;
-  transport.bootstrap = settings_.seeds;
   transport.fetch_max_wait = cluster_.quorum_fetch_max_wait;
   quorum_peers_ = std::make_unique<peer::PeerClient>(executor_, world_.network(0), Random(world_.entropy()));
   transport_ = std::make_unique<peer::QuorumTransport>(*quorum_peers_, std::move(transport));

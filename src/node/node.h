@@ -82,6 +82,7 @@ class Node {
   runtime::Task<Status> open_partitions();
   runtime::Task<Status> open_quorum();
   quorum::QuorumOptions quorum_options() const;
+  std::vector<raft::Endpoint> controller_listeners() const;
   std::optional<runtime::Endpoint> controller_address(NodeId id) const;
   void make_controller();
   void make_shards();

@@ -26,10 +26,10 @@ namespace moldau::peer {
 
 // What a connection is for. Requests of one purpose to one address are served in the order of the calls.
 enum class Purpose : std::uint8_t {
-  control,       // AlterPartition, AllocateProducerIds, DescribeCluster and the like
+  control,       // AlterPartition, AllocateProducerIds, changes of the voters and the like
   lifecycle,     // BrokerRegistration and BrokerHeartbeat
   forward,       // Envelope: requests of clients that wait for a commit
-  quorum,        // Vote, BeginQuorumEpoch, EndQuorumEpoch and changes of the voters
+  quorum,        // Vote, BeginQuorumEpoch, EndQuorumEpoch
   quorum_fetch,  // Fetch and FetchSnapshot of the metadata log: long polls
   replication,   // Fetch of partitions: long polls
 };

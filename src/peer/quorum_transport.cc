@@ -12,46 +12,30 @@ using runtime::Task;
 
 namespace {
 
-constexpr std::size_t kMaxLearned = 64;  // leaders; voters are not counted
+constexpr std::size_t kMaxLocated = 1000;  // voters and leaders, over the life of a process
 
 }  // namespace
 
 QuorumTransport::QuorumTransport(PeerClient& peers, QuorumTransportOptions options)
-    : peers_(peers), options_(std::move(options)), voters_(options_.voters) {
-  gather();
+    : peers_(peers), options_(std::move(options)), nodes_(options_.voters) {
+  if (!options_.own.empty())
+    nodes_.insert_or_assign(options_.node_id, Endpoint{options_.own.front().host, options_.own.front().port});
 }
 
 std::string_view QuorumTransport::listener() const {
-  return options_.own.empty() ? std::string_view() : std::string_view(options_.own.front().listener);
+  return options_.own.empty() ? std::string_view() : std::string_view(options_.own.front().name);
 }
 
-void QuorumTransport::set_voters(NodeEndpoints voters) {
-  voters_ = std::move(voters);
-  gather();
-}
-
-void QuorumTransport::learn(const NodeEndpoints& nodes) {
-  if (nodes.empty()) return;
-  for (const auto& [id, at] : nodes) {
-    if (learned_.size() >= kMaxLearned && !learned_.contains(id)) learned_.clear();
-    learned_.insert_or_assign(id, at);
-  }
-  gather();
-}
-
-void QuorumTransport::gather() {
-  nodes_ = voters_;
-  nodes_.insert(learned_.begin(), learned_.end());
-  if (!options_.own.empty()) nodes_.insert_or_assign(options_.node_id, options_.own.front().at);
+void QuorumTransport::locate(NodeId node, const raft::Endpoint& at) {
+  if (options_.voters.contains(node) || node == options_.node_id) return;
+  NodeEndpoints& known = node < kNoNode ? bootstrap_ : nodes_;
+  if (known.size() >= kMaxLocated && !known.contains(node)) return;
+  known.insert_or_assign(node, Endpoint{at.host, at.port});
 }
 
 Result<Endpoint> QuorumTransport::endpoint_of(NodeId node) const {
-  if (node < kNoNode) {
-    const auto index = static_cast<std::size_t>(-2 - node);
-    if (index < options_.bootstrap.size()) return options_.bootstrap[index];
-  } else if (const auto found = nodes_.find(node); found != nodes_.end()) {
-    return found->second;
-  }
+  const NodeEndpoints& known = node < kNoNode ? bootstrap_ : nodes_;
+  if (const auto found = known.find(node); found != known.end()) return found->second;
   return fail(Errc::unavailable, "no address of node " + std::to_string(node) + " is known");
 }
 
@@ -65,31 +49,47 @@ Task<Result<raft::Response>> QuorumTransport::exchange(Endpoint to, WireRequest 
                                                        MonotonicTime deadline, Purpose purpose) {
   CO_ASSIGN_OR_RETURN(WireResponse response, co_await peers_.call<WireResponse>(
                                                  std::move(to), std::move(request), deadline, purpose));
-  learn(quorum::endpoints_in(response));
   auto answer = quorum::from_wire(std::move(response));
   if (!answer) co_return fail(std::move(answer).error().within(wire::name_of(WireRequest::kKey)));
   co_return raft::Response(std::move(*answer));
 }
 
 Task<Result<raft::Response>> QuorumTransport::call(NodeId to, raft::Request request, MonotonicTime deadline) {
-  CO_ASSIGN_OR_RETURN(const Endpoint at, endpoint_of(to));
+  CO_ASSIGN_OR_RETURN(Endpoint at, endpoint_of(to));
   const std::string& cluster = options_.cluster_id;
+  const auto send = [&]<class Response>(std::type_identity<Response>, auto message, Purpose purpose) {
+    return exchange<Response>(std::move(at), std::move(message), deadline, purpose);
+  };
+  const auto with_own = [&](auto message) {
+    if (message.leader_endpoints.empty()) message.leader_endpoints = options_.own;
+    return message;
+  };
   if (auto* vote = std::get_if<raft::VoteRequest>(&request))
-    co_return co_await exchange<wire::VoteResponse>(at, quorum::to_wire(*vote, cluster), deadline,
-                                                    Purpose::quorum);
+    co_return co_await send(std::type_identity<wire::VoteResponse>(), quorum::to_wire(*vote, cluster),
+                            Purpose::quorum);
   if (auto* begin = std::get_if<raft::BeginQuorumEpochRequest>(&request))
-    co_return co_await exchange<wire::BeginQuorumEpochResponse>(
-        at, quorum::to_wire(*begin, cluster, options_.own), deadline, Purpose::quorum);
+    co_return co_await send(std::type_identity<wire::BeginQuorumEpochResponse>(),
+                            quorum::to_wire(with_own(*begin), cluster), Purpose::quorum);
   if (auto* end = std::get_if<raft::EndQuorumEpochRequest>(&request))
-    co_return co_await exchange<wire::EndQuorumEpochResponse>(
-        at, quorum::to_wire(*end, cluster, options_.own), deadline, Purpose::quorum);
+    co_return co_await send(std::type_identity<wire::EndQuorumEpochResponse>(),
+                            quorum::to_wire(with_own(*end), cluster), Purpose::quorum);
   if (auto* fetch = std::get_if<raft::FetchRequest>(&request))
-    co_return co_await exchange<wire::FetchResponse>(at, quorum::to_wire(*fetch, cluster, max_wait(deadline)),
-                                                     deadline, Purpose::quorum_fetch);
-  auto* snapshot = std::get_if<raft::FetchSnapshotRequest>(&request);
-  MOLDAU_ASSERT(snapshot != nullptr);
-  co_return co_await exchange<wire::FetchSnapshotResponse>(at, quorum::to_wire(*snapshot, cluster), deadline,
-                                                           Purpose::quorum_fetch);
+    co_return co_await send(std::type_identity<wire::FetchResponse>(),
+                            quorum::to_wire(*fetch, cluster, max_wait(deadline)), Purpose::quorum_fetch);
+  if (auto* snapshot = std::get_if<raft::FetchSnapshotRequest>(&request))
+    co_return co_await send(std::type_identity<wire::FetchSnapshotResponse>(),
+                            quorum::to_wire(*snapshot, cluster), Purpose::quorum_fetch);
+  // A change of the voters waits to be committed: no vote is to wait behind it.
+  if (auto* added = std::get_if<raft::AddVoterRequest>(&request))
+    co_return co_await send(std::type_identity<wire::AddRaftVoterResponse>(),
+                            quorum::to_wire(*added, cluster), Purpose::control);
+  if (auto* removed = std::get_if<raft::RemoveVoterRequest>(&request))
+    co_return co_await send(std::type_identity<wire::RemoveRaftVoterResponse>(),
+                            quorum::to_wire(*removed, cluster), Purpose::control);
+  auto* updated = std::get_if<raft::UpdateVoterRequest>(&request);
+  MOLDAU_ASSERT(updated != nullptr);
+  co_return co_await send(std::type_identity<wire::UpdateRaftVoterResponse>(),
+                          quorum::to_wire(*updated, cluster), Purpose::control);
 }
 
 }  // namespace moldau::peer

@@ -1,9 +1,8 @@
 // QuorumTransport: carries the requests of this node's Raft replica to the others, over PeerClient, and knows
 // where each node takes them. Lives on the shard of the metadata quorum.
 //
-// An address comes from the voters (controller.quorum.voters, or the voters of the log), else from what
-// leaders say of themselves (KIP-853). Before anybody is known there are the bootstrap servers: node -2 is
-// the first of them, -3 the second, as in Kafka.
+// An address comes from the settings (controller.quorum.voters), else from locate(): the voters of the log
+// and what leaders say of themselves (KIP-853), and the bootstrap servers before anybody is known.
 #pragma once
 
 #include <string>
@@ -17,9 +16,8 @@ namespace moldau::peer {
 struct QuorumTransportOptions {
   std::string cluster_id;
   NodeId node_id = kNoNode;
-  std::vector<quorum::NamedEndpoint> own;    // this node's controller listeners, as others reach them
-  quorum::NodeEndpoints voters;              // known from the start
-  std::vector<runtime::Endpoint> bootstrap;  // controller.quorum.bootstrap.servers
+  std::vector<raft::Endpoint> own;  // this node's controller listeners, as others reach them
+  quorum::NodeEndpoints voters;     // controller.quorum.voters; those that are in the log are located
   // How long a leader may hold a fetch for which there is nothing; half the time to the deadline at most.
   runtime::Duration fetch_max_wait = std::chrono::milliseconds(500);
 };
@@ -34,19 +32,14 @@ class QuorumTransport final : public quorum::Transport {
   runtime::Task<Result<raft::Response>> call(NodeId to, raft::Request request,
                                              runtime::MonotonicTime deadline) override;
 
-  // The voters have changed, or moved.
-  void set_voters(quorum::NodeEndpoints voters);
-  // What a leader said.
-  void learn(const quorum::NodeEndpoints& nodes);
+  void locate(NodeId node, const raft::Endpoint& at) override;
   // Every node of which an address is known, this one included.
   const quorum::NodeEndpoints& nodes() const { return nodes_; }
   // The name of the listeners that the quorum uses; empty without any.
   std::string_view listener() const;
-  static NodeId bootstrap_id(std::size_t index) { return -2 - static_cast<NodeId>(index); }
 
  private:
   Result<runtime::Endpoint> endpoint_of(NodeId node) const;
-  void gather();
   template <class WireResponse, class WireRequest>
   runtime::Task<Result<raft::Response>> exchange(runtime::Endpoint to, WireRequest request,
                                                  runtime::MonotonicTime deadline, Purpose purpose);
@@ -54,9 +47,8 @@ class QuorumTransport final : public quorum::Transport {
 
   PeerClient& peers_;
   const QuorumTransportOptions options_;
-  quorum::NodeEndpoints voters_;
-  quorum::NodeEndpoints learned_;
   quorum::NodeEndpoints nodes_;
+  quorum::NodeEndpoints bootstrap_;
 };
 
 }  // namespace moldau::peer

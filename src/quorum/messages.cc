@@ -12,6 +12,8 @@ using wire::ErrorCode;
 namespace {
 
 constexpr PartitionIndex kMetadataPartition = 0;
+constexpr std::size_t kMaxListeners = 16;  // of one node
+constexpr std::int32_t kMaxPort = 0xffff;
 
 // The messages name topics and partitions in different ways.
 template <class Topic>
@@ -103,29 +105,46 @@ raft::ReplicaKey voter_key(NodeId voter_id, const DirectoryId& directory, const 
   return {voter_id == kNoNode ? self.node_id : voter_id, directory};
 }
 
-template <class Message>
-void add_listeners(Message& message, std::span<const NamedEndpoint> own) {
-  for (const NamedEndpoint& one : own)
-    message.leader_endpoints.push_back({one.listener, one.at.host, one.at.port});
+template <class Listeners>
+void put_endpoints(const std::vector<raft::Endpoint>& endpoints, Listeners& out) {
+  for (const raft::Endpoint& one : endpoints) out.push_back({one.name, one.host, one.port});
+}
+template <class Listeners>
+std::vector<raft::Endpoint> take_endpoints(const Listeners& listeners) {
+  std::vector<raft::Endpoint> out;
+  for (const auto& one : listeners) {
+    if (out.size() == kMaxListeners) break;
+    if (!one.host.empty() && one.port != 0) out.push_back({one.name, one.host, one.port});
+  }
+  return out;
 }
 
-template <class Message>
-std::optional<runtime::Endpoint> listener_in(const Message& message, std::string_view listener) {
-  const auto& all = message.leader_endpoints;
-  auto found = std::ranges::find(all, listener, [](const auto& one) { return std::string_view(one.name); });
-  if (found == all.end()) found = all.begin();
-  if (found == all.end() || found->host.empty() || found->port == 0) return std::nullopt;
-  return runtime::Endpoint{found->host, found->port};
+// Where the leader is, by the response itself or else by `nodes`; host empty when nobody knows.
+template <class RaftResponse>
+raft::Endpoint leader_of(const RaftResponse& response, const NodeEndpoints& nodes) {
+  if (response.leader_id == kNoNode) return {};
+  if (response.leader_endpoint) return *response.leader_endpoint;
+  const auto known = nodes.find(response.leader_id);
+  if (known == nodes.end()) return {};
+  return {.host = known->second.host, .port = known->second.port};
 }
-
+template <class Response, class RaftResponse>
+void add_leader(Response& out, const RaftResponse& response, const NodeEndpoints& nodes) {
+  const raft::Endpoint at = leader_of(response, nodes);
+  if (at.host.empty()) return;
+  auto& node = out.node_endpoints.emplace_back();
+  node.node_id = response.leader_id;
+  node.host = at.host;
+  node.port = at.port;
+}
 template <class Response>
-void add_leader(Response& response, NodeId leader, const NodeEndpoints& nodes) {
-  const auto known = nodes.find(leader);
-  if (known == nodes.end()) return;
-  auto& node = response.node_endpoints.emplace_back();
-  node.node_id = leader;
-  node.host = known->second.host;
-  node.port = known->second.port;
+std::optional<raft::Endpoint> leader_in(const Response& response, NodeId leader) {
+  for (const auto& node : response.node_endpoints) {
+    if (leader == kNoNode || node.node_id != leader) continue;
+    if (node.host.empty() || node.port <= 0 || node.port > kMaxPort) continue;
+    return raft::Endpoint{.host = node.host, .port = static_cast<std::uint16_t>(node.port)};
+  }
+  return std::nullopt;
 }
 
 template <class Response>
@@ -135,7 +154,7 @@ Response epoch_to_wire(const raft::EpochResponse& response, const NodeEndpoints&
   partition.error_code = error_code_of(response.error);
   partition.leader_id = response.leader_id;
   partition.leader_epoch = response.leader_epoch;
-  add_leader(out, response.leader_id, nodes);
+  add_leader(out, response, nodes);
   return out;
 }
 
@@ -175,7 +194,9 @@ template <class Response>
 Result<raft::EpochResponse> epoch_from_wire(const Response& response) {
   ASSIGN_OR_RETURN(const auto answer, answer_in(response));
   TRY(check_leader(answer.partition->leader_id, answer.partition->leader_epoch));
-  return raft::EpochResponse{answer.error, answer.partition->leader_epoch, answer.partition->leader_id};
+  const NodeId leader = answer.partition->leader_id;
+  return raft::EpochResponse{answer.error, answer.partition->leader_epoch, leader,
+                             leader_in(response, leader)};
 }
 
 std::int32_t to_ms(runtime::Duration duration) {
@@ -206,6 +227,14 @@ ErrorCode error_code_of(RaftError error) {
       return ErrorCode::snapshot_not_found;
     case RaftError::position_out_of_range:
       return ErrorCode::position_out_of_range;
+    case RaftError::duplicate_voter:
+      return ErrorCode::duplicate_voter;
+    case RaftError::voter_not_found:
+      return ErrorCode::voter_not_found;
+    case RaftError::request_timed_out:
+      return ErrorCode::request_timed_out;
+    case RaftError::unsupported_version:
+      return ErrorCode::unsupported_version;
   }
   MOLDAU_UNREACHABLE();
 }
@@ -214,7 +243,9 @@ std::optional<RaftError> raft_error_of(ErrorCode code) {
   for (const RaftError error :
        {RaftError::none, RaftError::fenced_leader_epoch, RaftError::unknown_leader_epoch,
         RaftError::not_leader_or_follower, RaftError::inconsistent_voter_set, RaftError::invalid_voter_key,
-        RaftError::invalid_request, RaftError::snapshot_not_found, RaftError::position_out_of_range}) {
+        RaftError::invalid_request, RaftError::snapshot_not_found, RaftError::position_out_of_range,
+        RaftError::duplicate_voter, RaftError::voter_not_found, RaftError::request_timed_out,
+        RaftError::unsupported_version}) {
     if (error_code_of(error) == code) return error;
   }
   return std::nullopt;
@@ -263,21 +294,22 @@ wire::VoteResponse to_wire(const raft::VoteResponse& response, const NodeEndpoin
   partition.leader_id = response.leader_id;
   partition.leader_epoch = response.leader_epoch;
   partition.vote_granted = response.granted;
-  add_leader(out, response.leader_id, nodes);
+  add_leader(out, response, nodes);
   return out;
 }
 
 Result<raft::VoteResponse> from_wire(const wire::VoteResponse& response) {
   ASSIGN_OR_RETURN(const auto answer, answer_in(response));
   TRY(check_leader(answer.partition->leader_id, answer.partition->leader_epoch));
-  return raft::VoteResponse{answer.error, answer.partition->leader_epoch, answer.partition->leader_id,
-                            answer.partition->vote_granted};
+  const NodeId leader = answer.partition->leader_id;
+  return raft::VoteResponse{answer.error, answer.partition->leader_epoch, leader,
+                            answer.partition->vote_granted, leader_in(response, leader)};
 }
 
 // --- BeginQuorumEpoch, EndQuorumEpoch
 
 wire::BeginQuorumEpochRequest to_wire(const raft::BeginQuorumEpochRequest& request,
-                                      const std::string& cluster_id, std::span<const NamedEndpoint> own) {
+                                      const std::string& cluster_id) {
   wire::BeginQuorumEpochRequest out;
   out.cluster_id = cluster_id;
   out.voter_id = request.voter.id;
@@ -285,7 +317,7 @@ wire::BeginQuorumEpochRequest to_wire(const raft::BeginQuorumEpochRequest& reque
   partition.voter_directory_id = request.voter.directory;
   partition.leader_id = request.leader_id;
   partition.leader_epoch = request.leader_epoch;
-  add_listeners(out, own);
+  put_endpoints(request.leader_endpoints, out.leader_endpoints);
   return out;
 }
 
@@ -298,7 +330,8 @@ std::expected<raft::BeginQuorumEpochRequest, wire::BeginQuorumEpochResponse> fro
   if (asked->leader_id < 0 || asked->leader_epoch < 0)
     return refuse_values<Response>(ErrorCode::invalid_request);
   return raft::BeginQuorumEpochRequest{asked->leader_id, asked->leader_epoch,
-                                       voter_key(request.voter_id, asked->voter_directory_id, self)};
+                                       voter_key(request.voter_id, asked->voter_directory_id, self),
+                                       take_endpoints(request.leader_endpoints)};
 }
 
 wire::BeginQuorumEpochResponse begin_to_wire(const raft::EpochResponse& response,
@@ -309,8 +342,8 @@ Result<raft::EpochResponse> from_wire(const wire::BeginQuorumEpochResponse& resp
   return epoch_from_wire(response);
 }
 
-wire::EndQuorumEpochRequest to_wire(const raft::EndQuorumEpochRequest& request, const std::string& cluster_id,
-                                    std::span<const NamedEndpoint> own) {
+wire::EndQuorumEpochRequest to_wire(const raft::EndQuorumEpochRequest& request,
+                                    const std::string& cluster_id) {
   wire::EndQuorumEpochRequest out;
   out.cluster_id = cluster_id;
   auto& partition = add_the_partition(out);
@@ -320,7 +353,7 @@ wire::EndQuorumEpochRequest to_wire(const raft::EndQuorumEpochRequest& request, 
     partition.preferred_successors.push_back(candidate.id);
     partition.preferred_candidates.push_back({candidate.id, candidate.directory});
   }
-  add_listeners(out, own);
+  put_endpoints(request.leader_endpoints, out.leader_endpoints);
   return out;
 }
 
@@ -332,7 +365,8 @@ std::expected<raft::EndQuorumEpochRequest, wire::EndQuorumEpochResponse> from_wi
   if (!asked) return refuse<Response>(ErrorCode::invalid_request);
   if (asked->leader_id < 0 || asked->leader_epoch < 0)
     return refuse_values<Response>(ErrorCode::invalid_request);
-  raft::EndQuorumEpochRequest out{asked->leader_id, asked->leader_epoch, {}};
+  raft::EndQuorumEpochRequest out{
+      asked->leader_id, asked->leader_epoch, {}, take_endpoints(request.leader_endpoints)};
   for (const auto& candidate : asked->preferred_candidates)
     out.preferred_candidates.push_back({candidate.candidate_id, candidate.candidate_directory_id});
   if (out.preferred_candidates.empty()) {  // version 0
@@ -346,15 +380,6 @@ wire::EndQuorumEpochResponse end_to_wire(const raft::EpochResponse& response, co
 }
 Result<raft::EpochResponse> from_wire(const wire::EndQuorumEpochResponse& response) {
   return epoch_from_wire(response);
-}
-
-std::optional<runtime::Endpoint> leader_endpoint_of(const wire::BeginQuorumEpochRequest& request,
-                                                    std::string_view listener) {
-  return listener_in(request, listener);
-}
-std::optional<runtime::Endpoint> leader_endpoint_of(const wire::EndQuorumEpochRequest& request,
-                                                    std::string_view listener) {
-  return listener_in(request, listener);
 }
 
 // --- Fetch
@@ -401,7 +426,7 @@ wire::FetchResponse to_wire(raft::FetchResponse response, const NodeEndpoints& n
   if (response.diverging) partition.diverging_epoch = {response.diverging->epoch, response.diverging->offset};
   if (response.snapshot) partition.snapshot_id = {response.snapshot->offset, response.snapshot->epoch};
   partition.records = std::move(response.records);
-  add_leader(out, response.leader_id, nodes);
+  add_leader(out, response, nodes);
   return out;
 }
 
@@ -412,7 +437,8 @@ Result<raft::FetchResponse> from_wire(wire::FetchResponse response) {
   raft::FetchResponse out{.error = answer.error,
                           .leader_epoch = partition.current_leader.leader_epoch,
                           .leader_id = partition.current_leader.leader_id,
-                          .high_watermark = std::max<Offset>(partition.high_watermark, 0)};
+                          .high_watermark = std::max<Offset>(partition.high_watermark, 0),
+                          .leader_endpoint = leader_in(response, partition.current_leader.leader_id)};
   const auto& diverging = partition.diverging_epoch;
   if (diverging.epoch >= 0) {
     if (diverging.end_offset < 0) return fail(Errc::corrupt, "a diverging epoch without its end");
@@ -476,7 +502,7 @@ wire::FetchSnapshotResponse to_wire(raft::FetchSnapshotResponse response, const 
   partition.size = response.size;
   partition.position = response.position;
   partition.unaligned_records = std::move(response.bytes);
-  add_leader(out, response.leader_id, nodes);
+  add_leader(out, response, nodes);
   return out;
 }
 
@@ -490,9 +516,151 @@ Result<raft::FetchSnapshotResponse> from_wire(wire::FetchSnapshotResponse respon
                                   .snapshot = {partition.snapshot_id.end_offset, partition.snapshot_id.epoch},
                                   .size = partition.size,
                                   .position = partition.position,
-                                  .bytes = std::move(partition.unaligned_records)};
+                                  .bytes = std::move(partition.unaligned_records),
+                                  .leader_endpoint = leader_in(response, partition.current_leader.leader_id)};
   if (out.error == RaftError::none && (out.size < 0 || out.position < 0))
     return fail(Errc::corrupt, "a snapshot of negative size");
+  return out;
+}
+
+// --- changes of the voters
+
+namespace {
+
+// A voter that can be told from the one that its node was with another disk.
+bool is_voter(NodeId id, const DirectoryId& directory) { return id >= 0 && !directory.is_zero(); }
+
+template <class Response>
+std::unexpected<Response> refuse(ErrorCode code, std::string why) {
+  Response response = refusal<Response>(code);
+  response.error_message = std::move(why);
+  return std::unexpected(std::move(response));
+}
+
+template <class Response>
+Response change_to_wire(const raft::VoterChangeResponse& response) {
+  Response out = refusal<Response>(error_code_of(response.error));
+  if (response.error != RaftError::none) out.error_message = response.message;
+  return out;
+}
+
+template <class Response>
+Result<raft::VoterChangeResponse> change_from_wire(const Response& response) {
+  const auto error = raft_error_of(response.error_code);
+  if (!error) TRY(whole(response.error_code));
+  raft::VoterChangeResponse out{.error = *error};
+  if constexpr (requires { response.error_message; }) out.message = response.error_message.value_or("");
+  return out;
+}
+
+}  // namespace
+
+wire::AddRaftVoterRequest to_wire(const raft::AddVoterRequest& request, const std::string& cluster_id) {
+  wire::AddRaftVoterRequest out;
+  out.cluster_id = cluster_id;
+  out.timeout_ms = to_ms(request.timeout);
+  out.voter_id = request.voter.key.id;
+  out.voter_directory_id = request.voter.key.directory;
+  put_endpoints(request.voter.endpoints, out.listeners);
+  out.ack_when_committed = request.ack_when_committed;
+  return out;
+}
+
+std::expected<raft::AddVoterRequest, wire::AddRaftVoterResponse> from_wire(
+    const wire::AddRaftVoterRequest& request, const Receiver& self) {
+  using Response = wire::AddRaftVoterResponse;
+  if (!is_of(request.cluster_id, self))
+    return refuse<Response>(ErrorCode::inconsistent_cluster_id, "the request is for another cluster");
+  if (!is_voter(request.voter_id, request.voter_directory_id))
+    return refuse<Response>(ErrorCode::invalid_request, "a voter has a node id and a directory id");
+  raft::AddVoterRequest out{.voter = {.key = {request.voter_id, request.voter_directory_id},
+                                      .endpoints = take_endpoints(request.listeners)},
+                            .timeout = runtime::milliseconds(std::max(request.timeout_ms, 0)),
+                            .ack_when_committed = request.ack_when_committed};
+  if (out.voter.endpoints.empty())
+    return refuse<Response>(ErrorCode::invalid_request, "a voter has a controller listener");
+  return out;
+}
+
+wire::AddRaftVoterResponse added_to_wire(const raft::VoterChangeResponse& response) {
+  return change_to_wire<wire::AddRaftVoterResponse>(response);
+}
+Result<raft::VoterChangeResponse> from_wire(const wire::AddRaftVoterResponse& response) {
+  return change_from_wire(response);
+}
+
+wire::RemoveRaftVoterRequest to_wire(const raft::RemoveVoterRequest& request, const std::string& cluster_id) {
+  wire::RemoveRaftVoterRequest out;
+  out.cluster_id = cluster_id;
+  out.voter_id = request.voter.id;
+  out.voter_directory_id = request.voter.directory;
+  return out;
+}
+
+std::expected<raft::RemoveVoterRequest, wire::RemoveRaftVoterResponse> from_wire(
+    const wire::RemoveRaftVoterRequest& request, const Receiver& self) {
+  using Response = wire::RemoveRaftVoterResponse;
+  if (!is_of(request.cluster_id, self))
+    return refuse<Response>(ErrorCode::inconsistent_cluster_id, "the request is for another cluster");
+  if (!is_voter(request.voter_id, request.voter_directory_id))
+    return refuse<Response>(ErrorCode::invalid_request, "a voter has a node id and a directory id");
+  return raft::RemoveVoterRequest{{request.voter_id, request.voter_directory_id}};
+}
+
+wire::RemoveRaftVoterResponse removed_to_wire(const raft::VoterChangeResponse& response) {
+  return change_to_wire<wire::RemoveRaftVoterResponse>(response);
+}
+Result<raft::VoterChangeResponse> from_wire(const wire::RemoveRaftVoterResponse& response) {
+  return change_from_wire(response);
+}
+
+wire::UpdateRaftVoterRequest to_wire(const raft::UpdateVoterRequest& request, const std::string& cluster_id) {
+  wire::UpdateRaftVoterRequest out;
+  out.cluster_id = cluster_id;
+  out.current_leader_epoch = request.current_leader_epoch;
+  out.voter_id = request.voter.key.id;
+  out.voter_directory_id = request.voter.key.directory;
+  put_endpoints(request.voter.endpoints, out.listeners);
+  out.kraft_version_feature = {request.voter.kraft_versions.min, request.voter.kraft_versions.max};
+  return out;
+}
+
+std::expected<raft::UpdateVoterRequest, wire::UpdateRaftVoterResponse> from_wire(
+    const wire::UpdateRaftVoterRequest& request, const Receiver& self) {
+  using Response = wire::UpdateRaftVoterResponse;
+  if (!is_of(request.cluster_id, self)) return refuse<Response>(ErrorCode::inconsistent_cluster_id);
+  const raft::VersionRange range{request.kraft_version_feature.min_supported_version,
+                                 request.kraft_version_feature.max_supported_version};
+  const bool is_range = range.min >= 0 && range.max >= range.min;
+  raft::UpdateVoterRequest out{.current_leader_epoch = request.current_leader_epoch,
+                               .voter = {.key = {request.voter_id, request.voter_directory_id},
+                                         .endpoints = take_endpoints(request.listeners),
+                                         .kraft_versions = range}};
+  if (!is_voter(request.voter_id, request.voter_directory_id) || request.current_leader_epoch < 0 ||
+      !is_range || out.voter.endpoints.empty())
+    return refuse<Response>(ErrorCode::invalid_request);
+  return out;
+}
+
+wire::UpdateRaftVoterResponse updated_to_wire(const raft::VoterChangeResponse& response,
+                                              const NodeEndpoints& nodes) {
+  auto out = refusal<wire::UpdateRaftVoterResponse>(error_code_of(response.error));
+  const raft::Endpoint at = leader_of(response, nodes);
+  out.current_leader.leader_id = response.leader_id;
+  out.current_leader.leader_epoch = response.leader_epoch;
+  out.current_leader.host = at.host;
+  out.current_leader.port = at.port;
+  return out;
+}
+
+Result<raft::VoterChangeResponse> from_wire(const wire::UpdateRaftVoterResponse& response) {
+  ASSIGN_OR_RETURN(raft::VoterChangeResponse out, change_from_wire(response));
+  const auto& leader = response.current_leader;
+  TRY(check_leader(leader.leader_id, leader.leader_epoch));
+  out.leader_id = leader.leader_id;
+  out.leader_epoch = leader.leader_epoch;
+  if (leader.leader_id != kNoNode && !leader.host.empty() && leader.port > 0 && leader.port <= kMaxPort)
+    out.leader_endpoint = {.host = leader.host, .port = static_cast<std::uint16_t>(leader.port)};
   return out;
 }
 
@@ -538,10 +706,16 @@ wire::DescribeQuorumResponse describe_to_wire(const wire::DescribeQuorumRequest&
   partition.high_watermark = description->high_watermark;
   describe_replicas(description->voters, partition.current_voters);
   describe_replicas(description->observers, partition.observers);
+  std::map<NodeId, std::vector<raft::Endpoint>> described;
+  for (const auto& node : description->nodes) described.emplace(node.id, node.endpoints);
   for (const ReplicaDescription& voter : description->voters) {
-    const auto known = nodes.find(voter.key.id);
-    if (known == nodes.end()) continue;
-    out.nodes.push_back({voter.key.id, {{std::string(listener), known->second.host, known->second.port}}});
+    std::vector<raft::Endpoint>& endpoints = described[voter.key.id];
+    if (const auto known = nodes.find(voter.key.id); endpoints.empty() && known != nodes.end())
+      endpoints.push_back({std::string(listener), known->second.host, known->second.port});
+    if (endpoints.empty()) continue;
+    auto& node = out.nodes.emplace_back();
+    node.node_id = voter.key.id;
+    put_endpoints(endpoints, node.listeners);
   }
   return out;
 }

@@ -8,7 +8,6 @@
 #include <expected>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -16,24 +15,20 @@
 #include "raft/types.h"
 #include "runtime/network.h"
 #include "wire/error_code.h"
+#include "wire/messages/add_raft_voter.h"
 #include "wire/messages/begin_quorum_epoch.h"
 #include "wire/messages/describe_quorum.h"
 #include "wire/messages/end_quorum_epoch.h"
 #include "wire/messages/fetch.h"
 #include "wire/messages/fetch_snapshot.h"
+#include "wire/messages/remove_raft_voter.h"
+#include "wire/messages/update_raft_voter.h"
 #include "wire/messages/vote.h"
 
 namespace moldau::quorum {
 
 // Where nodes take requests of the quorum: a controller listener of each.
 using NodeEndpoints = std::map<NodeId, runtime::Endpoint>;
-
-// A controller listener of the sender's: "CONTROLLER" at host and port.
-struct NamedEndpoint {
-  std::string listener;
-  runtime::Endpoint at;
-  friend bool operator==(const NamedEndpoint&, const NamedEndpoint&) = default;
-};
 
 // --- errors
 
@@ -44,15 +39,17 @@ std::optional<raft::RaftError> raft_error_of(wire::ErrorCode code);
 // --- requests: to send
 
 wire::VoteRequest to_wire(const raft::VoteRequest& request, const std::string& cluster_id);
-// `own`: the sender's controller listeners, by which others learn where it is.
 wire::BeginQuorumEpochRequest to_wire(const raft::BeginQuorumEpochRequest& request,
-                                      const std::string& cluster_id, std::span<const NamedEndpoint> own);
-wire::EndQuorumEpochRequest to_wire(const raft::EndQuorumEpochRequest& request, const std::string& cluster_id,
-                                    std::span<const NamedEndpoint> own);
+                                      const std::string& cluster_id);
+wire::EndQuorumEpochRequest to_wire(const raft::EndQuorumEpochRequest& request,
+                                    const std::string& cluster_id);
 // A long poll of up to `max_wait`.
 wire::FetchRequest to_wire(const raft::FetchRequest& request, const std::string& cluster_id,
                            runtime::Duration max_wait);
 wire::FetchSnapshotRequest to_wire(const raft::FetchSnapshotRequest& request, const std::string& cluster_id);
+wire::AddRaftVoterRequest to_wire(const raft::AddVoterRequest& request, const std::string& cluster_id);
+wire::RemoveRaftVoterRequest to_wire(const raft::RemoveVoterRequest& request, const std::string& cluster_id);
+wire::UpdateRaftVoterRequest to_wire(const raft::UpdateVoterRequest& request, const std::string& cluster_id);
 
 // --- requests: received
 
@@ -72,20 +69,25 @@ std::expected<raft::FetchRequest, wire::FetchResponse> from_wire(const wire::Fet
                                                                  const Receiver& self);
 std::expected<raft::FetchSnapshotRequest, wire::FetchSnapshotResponse> from_wire(
     const wire::FetchSnapshotRequest& request, const Receiver& self);
-// Where the sender, which leads, is reached: the listener of that name, else its first one.
-std::optional<runtime::Endpoint> leader_endpoint_of(const wire::BeginQuorumEpochRequest& request,
-                                                    std::string_view listener);
-std::optional<runtime::Endpoint> leader_endpoint_of(const wire::EndQuorumEpochRequest& request,
-                                                    std::string_view listener);
+std::expected<raft::AddVoterRequest, wire::AddRaftVoterResponse> from_wire(
+    const wire::AddRaftVoterRequest& request, const Receiver& self);
+std::expected<raft::RemoveVoterRequest, wire::RemoveRaftVoterResponse> from_wire(
+    const wire::RemoveRaftVoterRequest& request, const Receiver& self);
+std::expected<raft::UpdateVoterRequest, wire::UpdateRaftVoterResponse> from_wire(
+    const wire::UpdateRaftVoterRequest& request, const Receiver& self);
 
 // --- responses: to send
 
-// `nodes`: the leader's address is added when it is known.
+// The leader's address is the one that the response has, else, as with static voters, that in `nodes`.
 wire::VoteResponse to_wire(const raft::VoteResponse& response, const NodeEndpoints& nodes);
 wire::BeginQuorumEpochResponse begin_to_wire(const raft::EpochResponse& response, const NodeEndpoints& nodes);
 wire::EndQuorumEpochResponse end_to_wire(const raft::EpochResponse& response, const NodeEndpoints& nodes);
 wire::FetchResponse to_wire(raft::FetchResponse response, const NodeEndpoints& nodes);
 wire::FetchSnapshotResponse to_wire(raft::FetchSnapshotResponse response, const NodeEndpoints& nodes);
+wire::AddRaftVoterResponse added_to_wire(const raft::VoterChangeResponse& response);
+wire::RemoveRaftVoterResponse removed_to_wire(const raft::VoterChangeResponse& response);
+wire::UpdateRaftVoterResponse updated_to_wire(const raft::VoterChangeResponse& response,
+                                              const NodeEndpoints& nodes);
 // The whole request failed, with this code.
 template <class Response>
 Response refusal(wire::ErrorCode code) {
@@ -104,21 +106,14 @@ Result<raft::EpochResponse> from_wire(const wire::BeginQuorumEpochResponse& resp
 Result<raft::EpochResponse> from_wire(const wire::EndQuorumEpochResponse& response);
 Result<raft::FetchResponse> from_wire(wire::FetchResponse response);
 Result<raft::FetchSnapshotResponse> from_wire(wire::FetchSnapshotResponse response);
-
-// The addresses that a response tells, whatever else it says.
-template <class Response>
-NodeEndpoints endpoints_in(const Response& response) {
-  NodeEndpoints nodes;
-  for (const auto& node : response.node_endpoints) {
-    if (node.node_id < 0 || node.host.empty() || node.port <= 0 || node.port > 0xffff) continue;
-    nodes.insert_or_assign(node.node_id, runtime::Endpoint{node.host, static_cast<std::uint16_t>(node.port)});
-  }
-  return nodes;
-}
+Result<raft::VoterChangeResponse> from_wire(const wire::AddRaftVoterResponse& response);
+Result<raft::VoterChangeResponse> from_wire(const wire::RemoveRaftVoterResponse& response);
+Result<raft::VoterChangeResponse> from_wire(const wire::UpdateRaftVoterResponse& response);
 
 // --- DescribeQuorum
 
-// `description`: of a leader, else null: only the leader knows. `nodes`: the voters' controller listeners.
+// `description`: of a leader, else null: only the leader knows. `nodes`, on `listener`: where voters are of
+// which the description does not say it.
 wire::DescribeQuorumResponse describe_to_wire(const wire::DescribeQuorumRequest& request,
                                               const QuorumDescription* description, std::string_view listener,
                                               const NodeEndpoints& nodes);

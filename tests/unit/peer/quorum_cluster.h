@@ -29,6 +29,8 @@ class QuorumCluster {
     unsigned machines = 3;
     std::string cluster_id = "cluster";
     std::int64_t snapshot_bytes = 20 << 20;
+    // The first voters are in the log and may change (KIP-853); every node is told of them only where to ask.
+    bool dynamic = false;
   };
 
   // One life of one node.
@@ -67,6 +69,7 @@ class QuorumCluster {
   simulation::World& world() { return world_; }
   simulation::Machine& machine(NodeId id) { return world_.machine(static_cast<unsigned>(id - 1)); }
   runtime::Endpoint address(NodeId id) { return {machine(id).host(), kPort}; }
+  raft::Endpoint endpoint(NodeId id) { return {"CONTROLLER", machine(id).host(), kPort}; }
   static raft::ReplicaKey key(NodeId id) { return {id, {0, static_cast<std::uint64_t>(100 + id)}}; }
   bool is_up(NodeId id) const { return nodes_.contains(id); }
   Node& node(NodeId id) { return *nodes_.at(id); }
@@ -159,17 +162,25 @@ class QuorumCluster {
     QuorumTransportOptions out;
     out.cluster_id = other_cluster_.at(id);
     out.node_id = id;
-    out.own = {{"CONTROLLER", address(id)}};
-    for (NodeId voter = 1; voter <= static_cast<NodeId>(options_.voters); ++voter)
+    out.own = {endpoint(id)};
+    for (NodeId voter = 1; voter <= static_cast<NodeId>(options_.voters) && !options_.dynamic; ++voter)
       out.voters.emplace(voter, address(voter));
     return out;
   }
-  quorum::QuorumOptions quorum_options(NodeId id, const std::string& cluster_id) const {
+  quorum::QuorumOptions quorum_options(NodeId id, const std::string& cluster_id) {
     quorum::QuorumOptions out;
     out.directory = "/data/__cluster_metadata-0";
     out.self = key(id);
-    for (NodeId voter = 1; voter <= static_cast<NodeId>(options_.voters); ++voter)
-      out.voters.push_back(key(voter));
+    out.self_endpoints = {endpoint(id)};
+    for (NodeId voter = 1; voter <= static_cast<NodeId>(options_.voters); ++voter) {
+      if (!options_.dynamic) {
+        out.voters.push_back({.key = {voter, {}}});
+        continue;
+      }
+      out.bootstrap_servers.push_back({.host = machine(voter).host(), .port = kPort});
+      if (id <= static_cast<NodeId>(options_.voters))
+        out.initial_voters.push_back({.key = key(voter), .endpoints = {endpoint(voter)}});
+    }
     out.cluster_id = cluster_id;
     out.bootstrap = {metadata::ClusterIdRecord{cluster_id}};
     out.max_bytes_between_snapshots = options_.snapshot_bytes;

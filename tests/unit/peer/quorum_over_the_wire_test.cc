@@ -166,6 +166,39 @@ TEST(QuorumOverTheWire, AnObserverCatchesUpAndFollowsToTheNextLeader) {
   EXPECT_EQ(described.observers[0].key, QuorumCluster::key(4));
 }
 
+TEST(QuorumOverTheWire, AVoterJoinsAndAnotherLeaves) {  // KIP-853
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    QuorumCluster cluster(seed, {.machines = 4, .dynamic = true});
+    for (NodeId id = 1; id <= 3; ++id) cluster.start(id);
+    ASSERT_TRUE(cluster.submit(0)) << seed;
+    cluster.start(4);
+    ASSERT_TRUE(cluster.alike()) << "an observer that knows only where to ask";
+    NodeId leader = cluster.active();
+    const auto ask_leader = [&](raft::Request request) {
+      const auto response = cluster.world().run(
+          cluster.node(4).transport.call(leader, std::move(request), cluster.world().now() + 20s));
+      EXPECT_TRUE(response) << response.error().message;
+      return response ? std::get<raft::VoterChangeResponse>(*response) : raft::VoterChangeResponse();
+    };
+    const raft::AddVoterRequest fourth{
+        .voter = {.key = QuorumCluster::key(4), .endpoints = {cluster.endpoint(4)}}, .timeout = 10s};
+    const auto added = ask_leader(fourth);
+    ASSERT_EQ(added.error, raft::RaftError::none) << added.message;
+    EXPECT_EQ(cluster.quorum(leader).voters().size(), 4u);
+    EXPECT_EQ(ask_leader(fourth).error, raft::RaftError::duplicate_voter);
+    const NodeId leaving = leader == 1 ? 2 : 1;
+    const auto removed = ask_leader(raft::RemoveVoterRequest{QuorumCluster::key(leaving)});
+    ASSERT_EQ(removed.error, raft::RaftError::none) << removed.message;
+    cluster.stop(leaving);
+    cluster.kill(leader);
+    ASSERT_TRUE(cluster.submit(1)) << "the new voter and the one that is left are a majority of three";
+    leader = cluster.active();
+    const auto described = cluster.quorum(leader).describe();
+    ASSERT_EQ(described.voters.size(), 3u);
+    EXPECT_EQ(cluster.node(4).transport.nodes().at(leader), cluster.address(leader));
+  }
+}
+
 TEST(QuorumOverTheWire, ANodeOfAnotherClusterIsRefusedAndDisturbsNobody) {  // RA-24
   QuorumCluster cluster(7);
   cluster.start(1);
@@ -194,27 +227,31 @@ TEST(QuorumOverTheWire, TheLeadersAddressIsToldByWhoIsNotTheLeader) {
   auto& machine = cluster.machine(4);
   PeerClient peers(machine.shard(0), machine.network(0), Random(1));
   // Knows one bootstrap server and nothing else.
-  QuorumTransport transport(peers,
-                            {.cluster_id = "cluster", .node_id = 4, .bootstrap = {cluster.address(other)}});
+  QuorumTransport transport(peers, {.cluster_id = "cluster", .node_id = 4});
+  transport.locate(raft::bootstrap_node(0), cluster.endpoint(other));
   EXPECT_TRUE(transport.nodes().empty());
   const raft::FetchRequest fetch{.replica = QuorumCluster::key(4),
                                  .current_leader_epoch = cluster.quorum(leader).leader_epoch()};
-  auto response = cluster.world().run(
-      transport.call(QuorumTransport::bootstrap_id(0), fetch, cluster.world().now() + 5s));
+  const auto ask = [&](NodeId node) {
+    return cluster.world().run(transport.call(node, fetch, cluster.world().now() + 5s));
+  };
+  auto response = ask(raft::bootstrap_node(0));
   ASSERT_TRUE(response) << response.error().message;
-  EXPECT_EQ(std::get<raft::FetchResponse>(*response).error, raft::RaftError::not_leader_or_follower);
-  EXPECT_EQ(std::get<raft::FetchResponse>(*response).leader_id, leader);
+  const auto told = std::get<raft::FetchResponse>(*response);
+  EXPECT_EQ(told.error, raft::RaftError::not_leader_or_follower);
+  EXPECT_EQ(told.leader_id, leader);
+  ASSERT_TRUE(told.leader_endpoint);
+  transport.locate(leader, *told.leader_endpoint);
   EXPECT_EQ(transport.nodes().at(leader), cluster.address(leader));
-  response = cluster.world().run(transport.call(leader, fetch, cluster.world().now() + 5s));
+  response = ask(leader);
   ASSERT_TRUE(response) << response.error().message;
   EXPECT_EQ(std::get<raft::FetchResponse>(*response).error, raft::RaftError::none);
   EXPECT_GT(size_of(std::get<raft::FetchResponse>(*response).records), 0u);
-  response = cluster.world().run(transport.call(77, fetch, cluster.world().now() + 5s));
-  ASSERT_FALSE(response);
-  EXPECT_EQ(response.error().code, Errc::unavailable);
-  response = cluster.world().run(
-      transport.call(QuorumTransport::bootstrap_id(1), fetch, cluster.world().now() + 5s));
-  EXPECT_FALSE(response);
+  for (const NodeId unknown : {77, raft::bootstrap_node(1)}) {
+    response = ask(unknown);
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().code, Errc::unavailable);
+  }
   cluster.world().run(peers.close());
 }
 
@@ -359,10 +396,20 @@ TEST_F(ControllerListener, TellsTheControllersToWhoWantsControllers) {  // KIP-9
 }
 
 TEST_F(ControllerListener, VotersOfTheSettingsCannotBeChanged) {
-  const auto added = ask<wire::AddRaftVoterResponse>(leader_, wire::AddRaftVoterRequest());
+  ASSERT_TRUE(cluster_.submit(0));
+  const raft::AddVoterRequest fourth{
+      .voter = {.key = QuorumCluster::key(4), .endpoints = {cluster_.endpoint(4)}}, .timeout = 1s};
+  const auto added = ask<wire::AddRaftVoterResponse>(leader_, quorum::to_wire(fourth, "cluster"));
   ASSERT_TRUE(added) << added.error().message;
   EXPECT_EQ(added->error_code, ErrorCode::unsupported_version);
   EXPECT_TRUE(added->error_message);
+  const auto removed = ask<wire::RemoveRaftVoterResponse>(
+      leader_, quorum::to_wire(raft::RemoveVoterRequest{QuorumCluster::key(1)}, "cluster"));
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(removed->error_code, ErrorCode::unsupported_version);
+  const auto nowhere = ask<wire::AddRaftVoterResponse>(leader_, wire::AddRaftVoterRequest());
+  ASSERT_TRUE(nowhere);
+  EXPECT_EQ(nowhere->error_code, ErrorCode::invalid_request);
 }
 
 TEST_F(ControllerListener, AChunkIsNoLargerThanAskedFor) {

@@ -18,6 +18,7 @@ const Receiver kSelf{kCluster, 2};
 const DirectoryId kOwnDirectory{7, 8};
 const DirectoryId kOtherDirectory{9, 10};
 const NodeEndpoints kNodes{{1, {"one", 9093}}, {2, {"two", 9094}}};
+const std::vector<raft::Endpoint> kOwnEndpoints{{"INTERNAL", "far", 1}, {"CONTROLLER", "one", 9093}};
 
 // What the other side reads of it at this version.
 template <class Message>
@@ -77,20 +78,26 @@ TEST(Messages, AVoteKeepsWhatItsVersionCanSay) {
 }
 
 TEST(Messages, TheEndsOfEpochsKeepWhatTheirVersionCanSay) {
-  const std::vector<NamedEndpoint> own{{"INTERNAL", {"far", 1}}, {"CONTROLLER", {"one", 9093}}};
   for (wire::ApiVersion version = 0; version <= 1; ++version) {
-    const auto begun = over_the_wire(
-        to_wire(raft::BeginQuorumEpochRequest{1, 5, {2, kOwnDirectory}}, kCluster, own), version);
-    const auto begin = from_wire(begun, kSelf);
+    const auto endpoints = version >= 1 ? kOwnEndpoints : std::vector<raft::Endpoint>();
+    const auto begin = from_wire(
+        over_the_wire(
+            to_wire(raft::BeginQuorumEpochRequest{1, 5, {2, kOwnDirectory}, kOwnEndpoints}, kCluster),
+            version),
+        kSelf);
     ASSERT_TRUE(begin);
     EXPECT_EQ(begin->leader_id, 1);
     EXPECT_EQ(begin->leader_epoch, 5);
     EXPECT_EQ(begin->voter, (raft::ReplicaKey{2, version >= 1 ? kOwnDirectory : DirectoryId()}));
+    EXPECT_EQ(begin->leader_endpoints, endpoints);
 
-    const auto ended = over_the_wire(
-        to_wire(raft::EndQuorumEpochRequest{1, 5, {{3, kOtherDirectory}, {2, kOwnDirectory}}}, kCluster, own),
-        version);
-    const auto end = from_wire(ended, kSelf);
+    const auto end = from_wire(
+        over_the_wire(
+            to_wire(
+                raft::EndQuorumEpochRequest{1, 5, {{3, kOtherDirectory}, {2, kOwnDirectory}}, kOwnEndpoints},
+                kCluster),
+            version),
+        kSelf);
     ASSERT_TRUE(end);
     EXPECT_EQ(end->leader_id, 1);
     EXPECT_EQ(end->leader_epoch, 5);
@@ -98,13 +105,16 @@ TEST(Messages, TheEndsOfEpochsKeepWhatTheirVersionCanSay) {
     EXPECT_EQ(end->preferred_candidates[0],
               (raft::ReplicaKey{3, version >= 1 ? kOtherDirectory : DirectoryId()}));
     EXPECT_EQ(end->preferred_candidates[1].id, 2);
-
-    const runtime::Endpoint one{"one", 9093}, far{"far", 1};
-    const auto none = std::optional<runtime::Endpoint>();
-    EXPECT_EQ(leader_endpoint_of(begun, "CONTROLLER"), version >= 1 ? std::optional(one) : none);
-    EXPECT_EQ(leader_endpoint_of(ended, "CONTROLLER"), version >= 1 ? std::optional(one) : none);
-    EXPECT_EQ(leader_endpoint_of(begun, "OTHER"), version >= 1 ? std::optional(far) : none);
+    EXPECT_EQ(end->leader_endpoints, endpoints);
   }
+}
+
+TEST(Messages, ListenersThatCannotBeAreNotLearned) {
+  auto request = to_wire(raft::BeginQuorumEpochRequest{1, 5, {2, {}}, {}}, kCluster);
+  request.leader_endpoints = {{"A", "", 1}, {"B", "b", 0}, {"C", "c", 9093}};
+  EXPECT_EQ(from_wire(request, kSelf)->leader_endpoints, (std::vector<raft::Endpoint>{{"C", "c", 9093}}));
+  request.leader_endpoints.assign(10'000, {"C", "c", 9093});
+  EXPECT_LE(from_wire(request, kSelf)->leader_endpoints.size(), 16u);
 }
 
 TEST(Messages, AFetchKeepsWhatItsVersionCanSay) {
@@ -207,10 +217,10 @@ void expect_identity_checks(const Request& good, ErrorCode other_partition_whole
 
 TEST(Messages, OfAnotherClusterOrPartitionIsRefusedWithKafkasErrors) {
   expect_identity_checks(wire_vote(), ErrorCode::invalid_request, ErrorCode::none);
-  expect_identity_checks(to_wire(raft::BeginQuorumEpochRequest{1, 5, {2, {}}}, kCluster, {}),
+  expect_identity_checks(to_wire(raft::BeginQuorumEpochRequest{1, 5, {2, {}}}, kCluster),
                          ErrorCode::invalid_request, ErrorCode::none);
-  expect_identity_checks(to_wire(raft::EndQuorumEpochRequest{1, 5, {}}, kCluster, {}),
-                         ErrorCode::invalid_request, ErrorCode::none);
+  expect_identity_checks(to_wire(raft::EndQuorumEpochRequest{1, 5, {}}, kCluster), ErrorCode::invalid_request,
+                         ErrorCode::none);
   expect_identity_checks(wire_fetch(), ErrorCode::invalid_request, ErrorCode::none);
   expect_identity_checks(wire_snapshot(), ErrorCode::none, ErrorCode::unknown_topic_or_partition);
 }
@@ -236,10 +246,10 @@ TEST(Messages, ValuesThatCannotBeAreRefused) {
   expect_bad_values(wire_vote(), [](auto& partition) { partition.last_offset_epoch = 5; });
   expect_bad_values(to_wire(vote_request(true), kCluster),
                     [](auto& partition) { partition.last_offset_epoch = 6; });
-  const auto begin = to_wire(raft::BeginQuorumEpochRequest{1, 5, {2, {}}}, kCluster, {});
+  const auto begin = to_wire(raft::BeginQuorumEpochRequest{1, 5, {2, {}}}, kCluster);
   expect_bad_values(begin, [](auto& partition) { partition.leader_id = -1; });
   expect_bad_values(begin, [](auto& partition) { partition.leader_epoch = -1; });
-  const auto end = to_wire(raft::EndQuorumEpochRequest{1, 5, {}}, kCluster, {});
+  const auto end = to_wire(raft::EndQuorumEpochRequest{1, 5, {}}, kCluster);
   expect_bad_values(end, [](auto& partition) { partition.leader_id = -1; });
   expect_bad_values(end, [](auto& partition) { partition.leader_epoch = -1; });
   expect_bad_values(wire_fetch(), [](auto& partition) { partition.fetch_offset = -1; });
@@ -282,32 +292,45 @@ TEST(Messages, RandomRequestsAreReadOrRefused) {
 
 // --- responses
 
+std::optional<raft::Endpoint> address(std::string host, std::uint16_t port) {
+  return raft::Endpoint{.host = std::move(host), .port = port};
+}
+const std::optional<raft::Endpoint> kNoAddress;
+
 TEST(Messages, ResponsesTellTheLeadersAddressFromTheVersionThatCan) {
   for (wire::ApiVersion version = 0; version <= 2; ++version) {
-    const auto sent = over_the_wire(
-        to_wire(raft::VoteResponse{RaftError::fenced_leader_epoch, 6, 1, false}, kNodes), version);
-    const auto read = from_wire(sent);
+    const auto read = from_wire(over_the_wire(
+        to_wire(raft::VoteResponse{RaftError::fenced_leader_epoch, 6, 1, false, {}}, kNodes), version));
     ASSERT_TRUE(read);
     EXPECT_EQ(read->error, RaftError::fenced_leader_epoch);
     EXPECT_EQ(read->leader_epoch, 6);
     EXPECT_EQ(read->leader_id, 1);
     EXPECT_FALSE(read->granted);
-    EXPECT_EQ(endpoints_in(sent), version >= 1 ? NodeEndpoints({{1, {"one", 9093}}}) : NodeEndpoints());
+    EXPECT_EQ(read->leader_endpoint, version >= 1 ? address("one", 9093) : kNoAddress);
   }
-  EXPECT_TRUE(from_wire(to_wire(raft::VoteResponse{RaftError::none, 6, kNoNode, true}, kNodes))->granted);
-  EXPECT_TRUE(endpoints_in(to_wire(raft::VoteResponse{RaftError::none, 6, kNoNode, true}, kNodes)).empty());
   for (wire::ApiVersion version = 0; version <= 1; ++version) {
-    const raft::EpochResponse response{RaftError::none, 6, 2};
+    const raft::EpochResponse response{RaftError::none, 6, 2, {}};
     for (const auto& read : {from_wire(over_the_wire(begin_to_wire(response, kNodes), version)),
                              from_wire(over_the_wire(end_to_wire(response, kNodes), version))}) {
       ASSERT_TRUE(read);
       EXPECT_EQ(read->error, RaftError::none);
       EXPECT_EQ(read->leader_epoch, 6);
       EXPECT_EQ(read->leader_id, 2);
+      EXPECT_EQ(read->leader_endpoint, version >= 1 ? address("two", 9094) : kNoAddress);
     }
-    EXPECT_EQ(endpoints_in(over_the_wire(begin_to_wire(response, kNodes), version)).size(),
-              version >= 1 ? 1u : 0u);
   }
+}
+
+TEST(Messages, WhatTheReplicaKnowsOfTheLeaderGoesBeforeTheSettings) {
+  const raft::VoteResponse moved{RaftError::none, 6, 1, true, raft::Endpoint{"CONTROLLER", "moved", 1}};
+  const auto read = from_wire(to_wire(moved, kNodes));
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(read->granted);
+  EXPECT_EQ(read->leader_endpoint, address("moved", 1));
+  const raft::VoteResponse unknown{RaftError::none, 6, kNoNode, true, {}};
+  EXPECT_TRUE(to_wire(unknown, kNodes).node_endpoints.empty());
+  const raft::VoteResponse elsewhere{RaftError::none, 6, 9, true, {}};
+  EXPECT_TRUE(to_wire(elsewhere, kNodes).node_endpoints.empty());
 }
 
 TEST(Messages, AnAnswerToAFetchComesBackWhole) {
@@ -316,10 +339,9 @@ TEST(Messages, AnAnswerToAFetchComesBackWhole) {
                                .high_watermark = 120,
                                .records = {Slice::copy_of(as_bytes("batch"))}};
   for (wire::ApiVersion version = 12; version <= 18; ++version) {
-    const auto sent = over_the_wire(to_wire(response, kNodes), version);
-    EXPECT_EQ(endpoints_in(sent).size(), version >= 16 ? 1u : 0u);
-    const auto read = from_wire(sent);
+    const auto read = from_wire(over_the_wire(to_wire(response, kNodes), version));
     ASSERT_TRUE(read) << version << read.error().message;
+    EXPECT_EQ(read->leader_endpoint, version >= 16 ? address("one", 9093) : kNoAddress);
     EXPECT_EQ(read->error, RaftError::none);
     EXPECT_EQ(read->leader_epoch, 6);
     EXPECT_EQ(read->leader_id, 1);
@@ -358,6 +380,7 @@ TEST(Messages, AChunkOfASnapshotComesBackWhole) {
     EXPECT_EQ(read->size, 5000);
     EXPECT_EQ(read->position, 4096);
     EXPECT_EQ(as_text(joined(read->bytes)), "chunk");
+    EXPECT_EQ(read->leader_endpoint, version >= 1 ? address("two", 9094) : kNoAddress);
   }
 }
 
@@ -368,10 +391,10 @@ TEST(Messages, ResponsesThatCannotBeUsedAreErrors) {
             Errc::unavailable);
   EXPECT_EQ(code(from_wire(wire::VoteResponse())), Errc::corrupt);
   EXPECT_EQ(code(from_wire(wire::FetchResponse())), Errc::corrupt);
-  auto vote = to_wire(raft::VoteResponse{RaftError::none, 6, 1, true}, kNodes);
+  auto vote = to_wire(raft::VoteResponse{RaftError::none, 6, 1, true, {}}, kNodes);
   vote.topics[0].partitions[0].error_code = ErrorCode::unknown_server_error;
   EXPECT_EQ(code(from_wire(vote)), Errc::unavailable);
-  vote = to_wire(raft::VoteResponse{RaftError::none, 6, 1, true}, kNodes);
+  vote = to_wire(raft::VoteResponse{RaftError::none, 6, 1, true, {}}, kNodes);
   vote.topics[0].partitions[0].leader_epoch = -1;
   EXPECT_EQ(code(from_wire(vote)), Errc::corrupt);
   vote.topics[0].partitions[0].leader_epoch = 6;
@@ -399,9 +422,102 @@ TEST(Messages, ARefusalOfValuesTeachesNothing) {
 }
 
 TEST(Messages, AddressesThatCannotBeAreNotLearned) {
-  wire::FetchResponse response;
-  response.node_endpoints = {{-1, "a", 1}, {1, "", 1}, {2, "b", 0}, {3, "c", 70000}, {4, "d", 9093}};
-  EXPECT_EQ(endpoints_in(response), (NodeEndpoints{{4, {"d", 9093}}}));
+  wire::FetchResponse response = to_wire(raft::FetchResponse{.leader_epoch = 6, .leader_id = 4}, kNodes);
+  for (const wire::FetchResponse::NodeEndpoint& bad :
+       {wire::FetchResponse::NodeEndpoint{4, "", 1}, {4, "b", 0}, {4, "c", 70000}, {5, "d", 9093}}) {
+    response.node_endpoints = {bad};
+    EXPECT_EQ(from_wire(response)->leader_endpoint, kNoAddress);
+  }
+  response.node_endpoints.push_back({4, "d", 9093});
+  EXPECT_EQ(from_wire(response)->leader_endpoint, address("d", 9093));
+}
+
+// --- changes of the voters
+
+raft::Voter joining() {
+  return {.key = {4, kOtherDirectory}, .endpoints = kOwnEndpoints, .kraft_versions = {0, 1}};
+}
+template <class Request>
+ErrorCode change_error(const Request& request) {
+  const auto read = from_wire(request, kSelf);
+  return read ? ErrorCode::none : read.error().error_code;
+}
+
+TEST(Messages, ChangesOfTheVotersComeBackWhole) {
+  for (wire::ApiVersion version = 0; version <= 1; ++version) {
+    const auto added = from_wire(
+        over_the_wire(to_wire(raft::AddVoterRequest{joining(), 7s, false}, kCluster), version), kSelf);
+    ASSERT_TRUE(added);
+    EXPECT_EQ(added->voter.key, joining().key);
+    EXPECT_EQ(added->voter.endpoints, kOwnEndpoints);
+    EXPECT_EQ(added->timeout, 7s);
+    EXPECT_EQ(added->ack_when_committed, version == 0);
+  }
+  const auto removed =
+      from_wire(over_the_wire(to_wire(raft::RemoveVoterRequest{joining().key}, kCluster), 0), kSelf);
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(removed->voter, joining().key);
+  const auto updated =
+      from_wire(over_the_wire(to_wire(raft::UpdateVoterRequest{5, joining()}, kCluster), 0), kSelf);
+  ASSERT_TRUE(updated);
+  EXPECT_EQ(updated->current_leader_epoch, 5);
+  EXPECT_EQ(updated->voter, joining());
+}
+
+TEST(Messages, ChangesOfTheVotersThatCannotBeAreRefused) {
+  const auto add = to_wire(raft::AddVoterRequest{joining(), 7s, true}, kCluster);
+  const auto remove = to_wire(raft::RemoveVoterRequest{joining().key}, kCluster);
+  const auto update = to_wire(raft::UpdateVoterRequest{5, joining()}, kCluster);
+  const auto check_each = [&](auto change, ErrorCode code) {
+    auto a = add;
+    auto r = remove;
+    auto u = update;
+    change(a), change(r), change(u);
+    EXPECT_EQ(change_error(a), code);
+    EXPECT_EQ(change_error(r), code);
+    EXPECT_EQ(change_error(u), code);
+  };
+  check_each([](auto&) {}, ErrorCode::none);
+  check_each([](auto& request) { request.cluster_id.reset(); }, ErrorCode::none);
+  check_each([](auto& request) { request.cluster_id = "other"; }, ErrorCode::inconsistent_cluster_id);
+  check_each([](auto& request) { request.voter_id = -1; }, ErrorCode::invalid_request);
+  check_each([](auto& request) { request.voter_directory_id = {}; }, ErrorCode::invalid_request);
+  auto nowhere = add;
+  nowhere.listeners.clear();
+  EXPECT_EQ(change_error(nowhere), ErrorCode::invalid_request);
+  auto moved = update;
+  moved.listeners.clear();
+  EXPECT_EQ(change_error(moved), ErrorCode::invalid_request);
+  moved = update;
+  moved.kraft_version_feature = {1, 0};
+  EXPECT_EQ(change_error(moved), ErrorCode::invalid_request);
+  moved = update;
+  moved.current_leader_epoch = -1;
+  EXPECT_EQ(change_error(moved), ErrorCode::invalid_request);
+}
+
+TEST(Messages, AnswersToChangesOfTheVotersComeBackWhole) {
+  const raft::VoterChangeResponse refused{.error = RaftError::duplicate_voter,
+                                          .message = "node 4 votes already",
+                                          .leader_epoch = 6,
+                                          .leader_id = 1};
+  for (const auto& read : {from_wire(over_the_wire(added_to_wire(refused), 1)),
+                           from_wire(over_the_wire(removed_to_wire(refused), 0))}) {
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->error, RaftError::duplicate_voter);
+    EXPECT_EQ(read->message, "node 4 votes already");
+  }
+  const auto updated = from_wire(over_the_wire(updated_to_wire(refused, kNodes), 0));
+  ASSERT_TRUE(updated);
+  EXPECT_EQ(updated->error, RaftError::duplicate_voter);
+  EXPECT_EQ(updated->leader_epoch, 6);
+  EXPECT_EQ(updated->leader_id, 1);
+  EXPECT_EQ(updated->leader_endpoint, address("one", 9093));
+  EXPECT_EQ(from_wire(refusal<wire::AddRaftVoterResponse>(ErrorCode::inconsistent_cluster_id)).error().code,
+            Errc::mismatch);
+  EXPECT_EQ(from_wire(refusal<wire::UpdateRaftVoterResponse>(ErrorCode::broker_not_available)).error().code,
+            Errc::unavailable);
+  EXPECT_FALSE(added_to_wire(raft::VoterChangeResponse()).error_message);
 }
 
 // --- DescribeQuorum
@@ -440,6 +556,12 @@ TEST(Messages, OnlyTheLeaderDescribesTheQuorum) {
   EXPECT_EQ(described.nodes[0].node_id, 1);
   EXPECT_EQ(described.nodes[0].listeners.at(0).name, "CONTROLLER");
   EXPECT_EQ(described.nodes[0].listeners.at(0).host, "one");
+  QuorumDescription located = description;
+  located.nodes = {{1, {{"CONTROLLER", "moved", 1}}}, {3, {{"CONTROLLER", "three", 3}}}};
+  const auto known = describe_to_wire(describe_request(), &located, "CONTROLLER", kNodes);
+  ASSERT_EQ(known.nodes.size(), 2u);
+  EXPECT_EQ(known.nodes[0].listeners.at(0).host, "moved");
+  EXPECT_EQ(known.nodes[1].listeners.at(0).host, "three");
   const auto other = describe_to_wire(describe_request("orders"), &description, "CONTROLLER", kNodes);
   EXPECT_EQ(other.error_code, ErrorCode::none);
   EXPECT_EQ(other.topics.at(0).partitions.at(0).error_code, ErrorCode::unknown_topic_or_partition);
