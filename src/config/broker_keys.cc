@@ -325,7 +325,9 @@ constexpr auto kBrokerKeys = std::to_array<Key>({
     {.name = "follower.replication.throttled.rate",
      .type = Type::int64,
      .default_value = "9223372036854775807",
-     .doc = "Accepted and without effect here: a setting of quotas.",
+     .doc = "Bytes that replicas out of sync may fetch in a second, those that "
+            "follower.replication.throttled.replicas "
+            "names.",
      .unit = Unit::bytes_per_second,
      .range = {0},
      .dynamic = Dynamic::cluster_wide,
@@ -784,7 +786,9 @@ constexpr auto kBrokerKeys = std::to_array<Key>({
     {.name = "leader.replication.throttled.rate",
      .type = Type::int64,
      .default_value = "9223372036854775807",
-     .doc = "Accepted and without effect here: a setting of quotas.",
+     .doc = "Bytes that replicas out of sync may be given in a second, those that "
+            "leader.replication.throttled.replicas "
+            "names.",
      .unit = Unit::bytes_per_second,
      .range = {0},
      .dynamic = Dynamic::cluster_wide,
@@ -1586,9 +1590,8 @@ constexpr auto kBrokerKeys = std::to_array<Key>({
     {.name = "replica.high.watermark.checkpoint.interval.ms",
      .type = Type::int64,
      .default_value = "5000",
-     .doc = "Accepted and without effect here: a setting of several nodes.",
-     .unit = Unit::milliseconds,
-     .support = Support::harmless},
+     .doc = "How often the high watermarks are saved, with which replicas begin after a restart.",
+     .unit = Unit::milliseconds},
     {.name = "replica.lag.time.max.ms",
      .type = Type::int64,
      .default_value = "30000",

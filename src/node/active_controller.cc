@@ -232,6 +232,12 @@ Task<wire::AllocateProducerIdsResponse> ActiveController::ask(wire::AllocateProd
   });
 }
 
+Task<wire::AssignReplicasToDirsResponse> ActiveController::ask(wire::AssignReplicasToDirsRequest request) {
+  return decide(request, Until::committed, [this, request](const metadata::Image& image) {
+    return controller_.assign_replicas_to_dirs(image, request);
+  });
+}
+
 // --- what nobody asks for
 
 void ActiveController::begin_term() {

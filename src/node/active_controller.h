@@ -70,6 +70,7 @@ class ActiveController {
   runtime::Task<wire::BrokerHeartbeatResponse> ask(wire::BrokerHeartbeatRequest request);
   runtime::Task<wire::AlterPartitionResponse> ask(wire::AlterPartitionRequest request);
   runtime::Task<wire::AllocateProducerIdsResponse> ask(wire::AllocateProducerIdsRequest request);
+  runtime::Task<wire::AssignReplicasToDirsResponse> ask(wire::AssignReplicasToDirsRequest request);
 
  private:
   // What a client's answer waits for: that this broker serves by the change, too.

@@ -99,7 +99,8 @@ class ControllerRoute {
                   std::is_same_v<Request, wire::BrokerHeartbeatRequest>) {
       return Purpose::lifecycle;
     } else if constexpr (std::is_same_v<Request, wire::AlterPartitionRequest> ||
-                         std::is_same_v<Request, wire::AllocateProducerIdsRequest>) {
+                         std::is_same_v<Request, wire::AllocateProducerIdsRequest> ||
+                         std::is_same_v<Request, wire::AssignReplicasToDirsRequest>) {
       return Purpose::control;
     } else {
       return Purpose::forward;

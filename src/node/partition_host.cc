@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kRecoveryPoints = "/recovery-point-offset-checkpoint";
 constexpr std::string_view kLogStarts = "/log-start-offset-checkpoint";
+constexpr std::string_view kHighWatermarks = "/replication-offset-checkpoint";
 
 void report(const storage::LogManager& logs) {
   const auto& found = logs.load_report();
@@ -29,6 +30,33 @@ void report(const storage::LogManager& logs) {
   }
 }
 
+// Whom replication throttles slow down is said by the topic alone.
+void throttle(replication::Partition& partition, const metadata::Image& image) {
+  const TopicPartition& name = partition.log()->identity().topic_partition;
+  const auto& configs = image.configs({metadata::ResourceType::topic, name.topic});
+  const auto named = [&](std::string_view key) {
+    const auto found = configs.find(key);
+    return replication::ThrottledReplicas::parse(found == configs.end() ? "" : found->second, name.partition);
+  };
+  partition.set_throttled(named("leader.replication.throttled.replicas"),
+                          named("follower.replication.throttled.replicas"));
+}
+
+bool names(const std::vector<NodeId>& nodes, NodeId id) {
+  return std::ranges::find(nodes, id) != nodes.end();
+}
+
+Task<Status> forget_nothing() { co_return Status(); }
+
+storage::OffsetCheckpoint high_watermarks_of(const HostedLogs& hosted) {
+  storage::OffsetCheckpoint offsets;
+  for (const auto& [key, partition] : hosted.partitions.all()) {
+    if (partition->closed()) continue;
+    offsets[partition->log()->identity().topic_partition] = partition->high_watermark().value();
+  }
+  return offsets;
+}
+
 }  // namespace
 
 PartitionHost::PartitionHost(runtime::World& world, const config::Settings& settings,
@@ -38,7 +66,8 @@ PartitionHost::PartitionHost(runtime::World& world, const config::Settings& sett
       directory_(directory),
       links_(std::move(links)),
       node_id_(directory.properties().node_id),
-      gate_(world.shard(0)) {}
+      gate_(world.shard(0)),
+      stopping_(world.shard(0)) {}
 
 Task<Status> PartitionHost::open() {
   runtime::Executor& home = world_.shard(0);
@@ -48,6 +77,8 @@ Task<Status> PartitionHost::open() {
                                             home, world_.pool(), disk, path + std::string(kRecoveryPoints)));
   CO_ASSIGN_OR_RETURN(log_starts_, co_await storage::SharedCheckpoint::load(home, world_.pool(), disk,
                                                                             path + std::string(kLogStarts)));
+  CO_ASSIGN_OR_RETURN(high_watermarks_, co_await storage::SharedCheckpoint::load(
+                                            home, world_.pool(), disk, path + std::string(kHighWatermarks)));
   CO_ASSIGN_OR_RETURN(const unsigned found, co_await world_.pool().run(runtime::Lane::background, home, [&] {
     return storage::commit_log_count(disk, path);
   }));
@@ -60,6 +91,8 @@ Task<Status> PartitionHost::open() {
     CO_TRY(co_await runtime::on_shard(home, hosted_[index]->executor,
                                       [this, index, count] { return open_manager(index, count); }));
   }
+  saved_.resize(count);
+  save_high_watermarks_from_time_to_time().detach();
   co_return Status();
 }
 
@@ -94,6 +127,22 @@ Task<Status> PartitionHost::open_manager(unsigned index, unsigned count) {
     });
   });
   report(*hosted.logs);
+  hosted.logs->set_high_watermark([&hosted](const TopicIdPartition& key) -> Offset {
+    const auto partition = hosted.partitions.find(key);
+    return partition ? partition->high_watermark().value() : 0;
+  });
+  replication::Replicator::Parts parts{
+      hosted.executor,
+      world_.wall_clock(),
+      hosted.logs->commit_log(),
+      hosted.partitions,
+      node_id_,
+      replication::ReplicatorSettings::of(config::ClusterSettings::of(settings_.broker)),
+      links_.registration,
+      {},
+      directory_.properties().directory_id};
+  if (links_.channels) parts.channels.emplace(links_.channels(hosted.executor.shard()));
+  hosted.replicator = std::make_unique<replication::Replicator>(std::move(parts));
   co_return Status();
 }
 
@@ -132,35 +181,102 @@ Task<void> PartitionHost::apply(std::shared_ptr<const metadata::Image> image, me
 
 Task<void> PartitionHost::apply_here(HostedLogs& hosted, unsigned index,
                                      std::shared_ptr<const metadata::Image> image, metadata::Delta delta) {
-  for (const TopicIdPartition& key : delta.changed_partitions) {
-    if (owns(key, index)) co_await open_partition(hosted, *image, key);
+  // Who had a name that has a new owner goes first.
+  co_await remove_here(hosted, gone(hosted, *image, delta, true));
+  std::set<TopicIdPartition> changed;
+  if (hosted.replicator->set_image(image)) {
+    for (const auto& [key, partition] : hosted.partitions.all()) changed.insert(key);
   }
+  for (const TopicIdPartition& key : delta.changed_partitions) {
+    if (owns(key, index)) changed.insert(key);
+  }
+  for (const TopicIdPartition& key : changed) co_await apply_partition(hosted, *image, key);
   if (!delta.changed_configs.empty()) configure_here(hosted, *image, delta);
+}
+
+Task<void> PartitionHost::apply_partition(HostedLogs& hosted, const metadata::Image& image,
+                                          TopicIdPartition key) {
+  const metadata::Partition* state = image.partition(key);
+  if (state == nullptr) co_return;
+  const auto open = hosted.partitions.find(key);
+  if (!names(state->replicas, node_id_)) {
+    // It stays until the image is published (remove()), and leads no longer.
+    hosted.replicator->forget(key);
+    if (open) co_await open->apply(*state, false);
+  } else if (open) {
+    co_await hosted.replicator->apply(key, open, *state);
+  } else {
+    co_await open_partition(hosted, image, key);
+  }
 }
 
 Task<void> PartitionHost::open_partition(HostedLogs& hosted, const metadata::Image& image,
                                          TopicIdPartition key) {
-  const metadata::Topic* topic = image.topic(key.topic_id);
-  const metadata::Partition* state = image.partition(key);
-  if (topic == nullptr || state == nullptr) co_return;
-  if (std::ranges::find(state->replicas, node_id_) == state->replicas.end()) co_return;
-  if (const auto open = hosted.partitions.find(key)) co_return open->lead(*state);
-  const config::ConfigLayers layers = layers_of(image, topic->name);
+  const metadata::Topic& topic = *image.topic(key.topic_id);
+  const metadata::Partition& state = *image.partition(key);
+  const config::ConfigLayers layers = layers_of(image, topic.name);
   const config::TopicConfig config = config::effective_topic_config(layers);
-  auto log =
-      co_await hosted.logs->find_or_create({topic->name, key.partition}, key.topic_id,
-                                           replication::log_config_of(config, config::BrokerConfig(layers)));
+  auto log = co_await open_log(hosted, state, {topic.name, key.partition},
+                               replication::log_config_of(config, config::BrokerConfig(layers)));
   if (!log) {
     telemetry::log_error("node", "a partition cannot be opened",
-                         {{"topic", topic->name}, {"partition", key.partition}, {"error", log.error()}});
+                         {{"topic", topic.name}, {"partition", key.partition}, {"error", log.error()}});
     hosted.partitions.set_offline(key);
+    hosted.replicator->report_damage(state);
     co_return;
   }
-  auto partition =
-      std::make_shared<replication::Partition>(**log, hosted.logs->commit_log(), config.min_insync_replicas);
-  partition->lead(*state);
+  const Offset high_watermark = co_await known_high_watermark(hosted, **log);
+  auto partition = std::make_shared<replication::Partition>(**log, hosted.replicator->context(),
+                                                            high_watermark, config.min_insync_replicas);
+  throttle(*partition, image);
   hosted.partitions.clear_offline(key);
-  hosted.partitions.add(key, std::move(partition));
+  hosted.partitions.add(key, partition);
+  co_await hosted.replicator->apply(key, std::move(partition), state);
+}
+
+// A replica whose files are damaged, and which nobody counts on, is fetched anew from its leader.
+Task<Result<storage::Log*>> PartitionHost::open_log(HostedLogs& hosted, const metadata::Partition& state,
+                                                    TopicPartition name, storage::LogConfig config) {
+  const TopicIdPartition key{state.topic_id, state.partition};
+  auto log = co_await hosted.logs->find_or_create(name, key.topic_id, config);
+  if (log || log.error().code != Errc::corrupt || !may_discard(state)) co_return log;
+  telemetry::log_warn("node", "the files of a replica are damaged: it is fetched anew from the leader",
+                      {{"topic", name.topic},
+                       {"partition", name.partition},
+                       {"leader", state.leader},
+                       {"error", log.error()}});
+  CO_TRY(co_await hosted.logs->remove(key));
+  co_return co_await hosted.logs->find_or_create(name, key.topic_id, config);
+}
+
+bool PartitionHost::may_discard(const metadata::Partition& state) const {
+  return links_.channels && state.leader != kNoNode && state.leader != node_id_ &&
+         !names(state.isr, node_id_) && !names(state.eligible_leader_replicas, node_id_) &&
+         !names(state.last_known_elr, node_id_);
+}
+
+// What the checkpoint says of the name was said of this log, if it was there at the start. One that is new
+// must not find what was said of an earlier topic of its name, now or after a crash.
+Task<Offset> PartitionHost::known_high_watermark(HostedLogs& hosted, storage::Log& log) {
+  const TopicPartition name = log.identity().topic_partition;
+  const bool first = hosted.opened.insert(name).second;
+  const auto known = high_watermarks_->loaded().find(name);
+  if (known == high_watermarks_->loaded().end()) co_return 0;
+  if (first && log.end_offset().value() > 0) co_return known->second;
+  const auto index = static_cast<unsigned>(
+      std::ranges::find(hosted_, &hosted, [](const auto& each) { return each.get(); }) - hosted_.begin());
+  const Status forgotten =
+      co_await runtime::on_shard(hosted.executor, high_watermarks_->home(), [this, index, name] {
+        if (!high_watermarks_->mentions(name)) return forget_nothing();
+        storage::OffsetCheckpoint kept = saved_[index];
+        kept.erase(name);
+        return high_watermarks_->update(index, std::move(kept), {name});
+      });
+  if (!forgotten) {
+    telemetry::log_warn("node", "the checkpoint of high watermarks cannot be written",
+                        {{"error", forgotten.error()}});
+  }
+  co_return 0;
 }
 
 void PartitionHost::configure_here(HostedLogs& hosted, const metadata::Image& image,
@@ -175,30 +291,60 @@ void PartitionHost::configure_here(HostedLogs& hosted, const metadata::Image& im
     const config::TopicConfig config = config::effective_topic_config(layers);
     partition->log()->configure(replication::log_config_of(config, config::BrokerConfig(layers)));
     partition->set_min_insync_replicas(config.min_insync_replicas);
+    throttle(*partition, image);
   }
+  if (!all) return;
+  const config::ConfigLayers layers = layers_of(image, "");
+  const config::BrokerConfig broker(layers);
+  const auto rate_of = [&](std::string_view key) {
+    const std::int64_t rate = broker.int_of(key, replication::Throttle::kUnlimited);
+    return rate == replication::Throttle::kUnlimited
+               ? rate
+               : std::max<std::int64_t>(1, rate / static_cast<std::int64_t>(hosted_.size()));
+  };
+  hosted.replicator->set_throttle_rates(rate_of("leader.replication.throttled.rate"),
+                                        rate_of("follower.replication.throttled.rate"));
 }
 
 Task<void> PartitionHost::remove(metadata::Delta delta) {
-  if (delta.removed_topics.empty()) co_return;
+  if (delta.removed_topics.empty() && delta.changed_partitions.empty()) co_return;
   for (const auto& hosted : hosted_) {
-    co_await runtime::on_shard(world_.shard(0), hosted->executor,
-                               [this, &hosted, &delta] { return remove_here(*hosted, delta); });
+    co_await runtime::on_shard(world_.shard(0), hosted->executor, [this, &hosted, &delta] {
+      return remove_here(*hosted, gone(*hosted, *hosted->replicator->context().image, delta, false));
+    });
   }
 }
 
-Task<void> PartitionHost::remove_here(HostedLogs& hosted, metadata::Delta delta) {
-  std::vector<TopicIdPartition> gone;
-  for (const auto& [key, partition] : hosted.partitions.all()) {
-    if (delta.removed_topics.contains(key.topic_id)) gone.push_back(key);
+// Those that are no longer to be here. `names_taken`: only those whose name another topic has by now.
+std::vector<TopicIdPartition> PartitionHost::gone(const HostedLogs& hosted, const metadata::Image& image,
+                                                  const metadata::Delta& delta, bool names_taken) const {
+  std::set<TopicIdPartition> gone;
+  if (!delta.removed_topics.empty()) {
+    for (const auto& [key, partition] : hosted.partitions.all()) {
+      if (!delta.removed_topics.contains(key.topic_id)) continue;
+      if (!names_taken || image.topic(partition->log()->identity().topic_partition.topic) != nullptr)
+        gone.insert(key);
+    }
   }
+  if (names_taken) return {gone.begin(), gone.end()};
   for (const auto& [key, error] : hosted.logs->failures()) {
-    if (delta.removed_topics.contains(key.topic_id)) gone.push_back(key);
+    if (delta.removed_topics.contains(key.topic_id)) gone.insert(key);
   }
+  for (const TopicIdPartition& key : delta.changed_partitions) {
+    const metadata::Partition* state = image.partition(key);
+    const bool here = hosted.partitions.peek(key) != nullptr || hosted.logs->failures().contains(key);
+    if (here && state != nullptr && !names(state->replicas, node_id_)) gone.insert(key);
+  }
+  return {gone.begin(), gone.end()};
+}
+
+Task<void> PartitionHost::remove_here(HostedLogs& hosted, std::vector<TopicIdPartition> gone) {
   for (const TopicIdPartition& key : gone) {
     const auto partition = hosted.partitions.find(key);
     if (partition && hosted.on_topic_removed) {
       hosted.on_topic_removed(partition->log()->identity().topic_partition.topic);
     }
+    hosted.replicator->forget(key);
     hosted.partitions.remove(key);
     hosted.partitions.clear_offline(key);
     // Requests that read this log hold the partition; it goes when the last of them has let go.
@@ -212,12 +358,39 @@ Task<void> PartitionHost::remove_here(HostedLogs& hosted, metadata::Delta delta)
   }
 }
 
+Task<void> PartitionHost::save_high_watermarks_from_time_to_time() {
+  const runtime::Gate::Pass pass(gate_);
+  config::ConfigLayers layers;
+  layers.static_broker = &settings_.broker;
+  const auto interval = runtime::milliseconds(
+      config::BrokerConfig(layers).int_of("replica.high.watermark.checkpoint.interval.ms", 5000));
+  while (pass && !stopped_) {
+    co_await stopping_.wait(world_.shard(0).now() + interval);
+    if (!stopped_) co_await save_high_watermarks();
+  }
+}
+
+Task<void> PartitionHost::save_high_watermarks() {
+  for (unsigned index = 0; index < hosted_.size() && !offline_; ++index) {
+    HostedLogs& hosted = *hosted_[index];
+    storage::OffsetCheckpoint offsets = co_await runtime::on_shard(
+        world_.shard(0), hosted.executor, [&hosted] { return high_watermarks_of(hosted); });
+    if (offsets == saved_[index]) continue;
+    saved_[index] = offsets;
+    if (const Status saved = co_await high_watermarks_->update(index, std::move(offsets)); !saved) {
+      telemetry::log_warn("node", "the checkpoint of high watermarks cannot be written",
+                          {{"error", saved.error()}});
+      saved_[index].clear();
+    }
+  }
+}
+
 Task<Status> PartitionHost::reconcile(std::shared_ptr<const metadata::Image> image) {
   for (const auto& hosted : hosted_) {
     auto aside = co_await runtime::on_shard(world_.shard(0), hosted->executor, [&] {
       return hosted->logs->reconcile([image, this](const TopicIdPartition& key) {
         const metadata::Partition* state = image->partition(key);
-        return state != nullptr && std::ranges::find(state->replicas, node_id_) != state->replicas.end();
+        return state != nullptr && names(state->replicas, node_id_);
       });
     });
     if (!aside) co_return fail(std::move(aside).error());
@@ -226,10 +399,18 @@ Task<Status> PartitionHost::reconcile(std::shared_ptr<const metadata::Image> ima
                           {{"folder", folder}});
     }
   }
+  high_watermarks_->forget_unclaimed();
   co_return Status();
 }
 
 Task<void> PartitionHost::close_partitions() {
+  stopped_ = true;
+  stopping_.notify_all();
+  for (const auto& hosted : hosted_) {
+    if (!hosted->replicator) continue;
+    co_await runtime::on_shard(world_.shard(0), hosted->executor, [&] { return hosted->replicator->stop(); });
+  }
+  if (saved_.size() == hosted_.size()) co_await save_high_watermarks();
   for (const auto& hosted : hosted_) {
     co_await runtime::on_shard(world_.shard(0), hosted->executor, [&] {
       std::vector<TopicIdPartition> keys;
@@ -247,6 +428,8 @@ Task<Status> PartitionHost::close() {
         co_await runtime::on_shard(world_.shard(0), hosted->executor, [&] { return hosted->logs->close(); });
     if (!closed && first) first = std::move(closed);
   }
+  stopped_ = true;
+  stopping_.notify_all();
   co_await gate_.close();
   co_return first;
 }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "base/random.h"
@@ -12,6 +13,7 @@
 #include "record/codec.h"
 #include "replication/channels.h"
 #include "replication/partition_set.h"
+#include "replication/replicator.h"
 #include "runtime/world.h"
 #include "server/broker.h"
 #include "storage/log_manager.h"
@@ -30,6 +32,8 @@ struct HostedLogs {
   std::function<void(const std::string& topic)> on_topic_removed;
   std::unique_ptr<storage::LogManager> logs;
   replication::PartitionSet partitions;
+  std::unique_ptr<replication::Replicator> replicator;
+  std::set<TopicPartition> opened;  // names that were opened since the start
 };
 
 // What ties this node's partitions to those of other nodes. Without it nothing replicates: a partition is led
@@ -50,8 +54,8 @@ class PartitionHost {
   runtime::Task<Status> open();
   // Opens, leads and configures what `image` has and `delta` names. Call in the order of images.
   runtime::Task<void> apply(std::shared_ptr<const metadata::Image> image, metadata::Delta delta);
-  // The partitions of removed topics: closed, then deleted in the background. After the image without them
-  // was published.
+  // The partitions of removed topics, and those that this broker is no replica of any more: closed, then
+  // deleted in the background. After the image without them was published.
   runtime::Task<void> remove(metadata::Delta delta);
   // Once, after the first apply(): puts aside what the metadata does not know.
   runtime::Task<Status> reconcile(std::shared_ptr<const metadata::Image> image);
@@ -70,9 +74,19 @@ class PartitionHost {
   runtime::Task<void> go_offline(Error error);
   runtime::Task<void> apply_here(HostedLogs& hosted, unsigned index,
                                  std::shared_ptr<const metadata::Image> image, metadata::Delta delta);
+  runtime::Task<void> apply_partition(HostedLogs& hosted, const metadata::Image& image, TopicIdPartition key);
   runtime::Task<void> open_partition(HostedLogs& hosted, const metadata::Image& image, TopicIdPartition key);
+  runtime::Task<Result<storage::Log*>> open_log(HostedLogs& hosted, const metadata::Partition& state,
+                                                TopicPartition name, storage::LogConfig config);
+  bool may_discard(const metadata::Partition& state) const;
+  runtime::Task<Offset> known_high_watermark(HostedLogs& hosted, storage::Log& log);
   void configure_here(HostedLogs& hosted, const metadata::Image& image, const metadata::Delta& delta);
-  runtime::Task<void> remove_here(HostedLogs& hosted, metadata::Delta delta);
+  std::vector<TopicIdPartition> gone(const HostedLogs& hosted, const metadata::Image& image,
+                                     const metadata::Delta& delta, bool names_taken) const;
+  runtime::Task<void> remove_here(HostedLogs& hosted, std::vector<TopicIdPartition> gone);
+  // replication-offset-checkpoint.
+  runtime::Task<void> save_high_watermarks_from_time_to_time();
+  runtime::Task<void> save_high_watermarks();
   // Borrows `image`.
   config::ConfigLayers layers_of(const metadata::Image& image, const std::string& topic) const;
   bool owns(const TopicIdPartition& key, unsigned index) const {
@@ -86,8 +100,12 @@ class PartitionHost {
   NodeId node_id_;
   std::unique_ptr<storage::SharedCheckpoint> recovery_points_;
   std::unique_ptr<storage::SharedCheckpoint> log_starts_;
+  std::unique_ptr<storage::SharedCheckpoint> high_watermarks_;
   std::vector<std::unique_ptr<HostedLogs>> hosted_;  // by commit log
-  runtime::Gate gate_;                               // going offline
+  std::vector<storage::OffsetCheckpoint> saved_;     // high watermarks, by commit log
+  runtime::Gate gate_;                               // going offline, and what happens from time to time
+  runtime::Signal stopping_;
+  bool stopped_ = false;
   bool offline_ = false;
   const std::shared_ptr<int> alive_ = std::make_shared<int>();  // for jobs that may come too late
 };

@@ -38,13 +38,24 @@ Task<Result<wire::FetchResponse>> PeerLink::fetch(NodeId leader, wire::FetchRequ
   co_return response;
 }
 
-Task<Result<wire::AlterPartitionResponse>> PeerLink::alter_partition(wire::AlterPartitionRequest request,
-                                                                     runtime::MonotonicTime deadline) {
+template <class Request>
+Task<Result<server::AnswerTo<Request>>> PeerLink::ask_controller(Request request,
+                                                                 runtime::MonotonicTime deadline) {
   if (route_ == nullptr) co_return fail(Errc::unavailable, "the node has not joined its cluster yet");
   co_return co_await runtime::on_shard(executor_, *home_,
                                        [&route = *route_, request = std::move(request), deadline]() mutable {
                                          return route.ask(std::move(request), deadline);
                                        });
+}
+
+Task<Result<wire::AlterPartitionResponse>> PeerLink::alter_partition(wire::AlterPartitionRequest request,
+                                                                     runtime::MonotonicTime deadline) {
+  return ask_controller(std::move(request), deadline);
+}
+
+Task<Result<wire::AssignReplicasToDirsResponse>> PeerLink::assign_replicas_to_dirs(
+    wire::AssignReplicasToDirsRequest request, runtime::MonotonicTime deadline) {
+  return ask_controller(std::move(request), deadline);
 }
 
 }  // namespace moldau::node

@@ -31,9 +31,14 @@ class PeerLink final : public replication::LeaderChannel, public replication::Is
                                                    runtime::MonotonicTime deadline) override;
   runtime::Task<Result<wire::AlterPartitionResponse>> alter_partition(
       wire::AlterPartitionRequest request, runtime::MonotonicTime deadline) override;
+  runtime::Task<Result<wire::AssignReplicasToDirsResponse>> assign_replicas_to_dirs(
+      wire::AssignReplicasToDirsRequest request, runtime::MonotonicTime deadline) override;
 
  private:
   Result<runtime::Endpoint> address_of(NodeId broker) const;
+  template <class Request>
+  runtime::Task<Result<server::AnswerTo<Request>>> ask_controller(Request request,
+                                                                  runtime::MonotonicTime deadline);
 
   runtime::Executor& executor_;
   const std::string listener_;

@@ -9,6 +9,7 @@
 #include "runtime/task.h"
 #include "runtime/time.h"
 #include "wire/messages/alter_partition.h"
+#include "wire/messages/assign_replicas_to_dirs.h"
 #include "wire/messages/fetch.h"
 
 namespace moldau::replication {
@@ -28,7 +29,7 @@ class LeaderChannel {
                                                            runtime::MonotonicTime deadline) = 0;
 };
 
-// To the active controller. Lives on the shard; one call at a time.
+// To the active controller. Lives on the shard; one call of each kind at a time.
 class IsrChannel {
  public:
   virtual ~IsrChannel() = default;
@@ -37,6 +38,12 @@ class IsrChannel {
   // just now: the caller tries again. Ends soon when the node stops.
   virtual runtime::Task<Result<wire::AlterPartitionResponse>> alter_partition(
       wire::AlterPartitionRequest request, runtime::MonotonicTime deadline) = 0;
+
+  // AssignReplicasToDirs (KIP-858): a replica whose log is damaged is said to be in kLostDirectory, which
+  // takes it out of the in-sync replicas and away from leadership, and afterwards back in its own. Errors as
+  // above.
+  virtual runtime::Task<Result<wire::AssignReplicasToDirsResponse>> assign_replicas_to_dirs(
+      wire::AssignReplicasToDirsRequest request, runtime::MonotonicTime deadline) = 0;
 };
 
 struct ReplicationChannels {
@@ -45,9 +52,10 @@ struct ReplicationChannels {
 };
 
 // This broker's registration: set by who registers it, read on every shard. A process that has not registered
-// yet leads nothing that has other replicas: the controller still counts on what an earlier process had, and
-// what that one had appended in a leader epoch may not be all in the log any more. So an image counts only
-// from the one on that has the registration of `incarnation_id`; from then on epochs are this process's own.
+// yet neither leads nor follows in partitions that have other replicas. What its image says may be long past:
+// in the leader epoch of its predecessor it would write other records at offsets that its followers have; and
+// by a leader of the past it would cut off what was committed since. So states count only from the image on
+// that has the registration of `incarnation_id`.
 class BrokerRegistration {
  public:
   BrokerRegistration(NodeId node_id, Uuid incarnation_id)

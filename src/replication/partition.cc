@@ -2,84 +2,206 @@
 
 #include <algorithm>
 
-#include "metadata/topic_name.h"
-#include "record/batch.h"
+#include "base/assert.h"
+#include "replication/damage.h"
 
 namespace moldau::replication {
 
+using runtime::Task;
 using wire::ErrorCode;
 
 namespace {
 
 constexpr Offset kHighWatermarkSentinel = -1;  // of DeleteRecords
 
+std::unexpected<PartitionError> out_of_range(const storage::Log& log) {
+  PartitionError error;
+  error.code = ErrorCode::offset_out_of_range;
+  error.log_start = log.log_start_offset();
+  return std::unexpected(std::move(error));
+}
+
 }  // namespace
 
-Partition::Partition(storage::Log& log, storage::CommitLog& commit_log, std::int32_t min_insync_replicas)
-    : log_(&log), commit_log_(&commit_log), min_insync_replicas_(min_insync_replicas) {}
+Partition::Partition(storage::Log& log, const PartitionContext& context, Offset high_watermark,
+                     std::int32_t min_insync_replicas)
+    : log_(&log), context_(context), min_insync_replicas_(min_insync_replicas) {
+  const Offset known = std::clamp(high_watermark, log.log_start_offset(), log.end_offset().value());
+  following_ = std::make_shared<PartitionFollower>(log, context, known);
+  log.on_durable_end([this] { on_durable_end(); });
+}
 
-void Partition::lead(const metadata::Partition& state) {
-  leader_ = state.leader;
-  in_sync_count_ = state.isr.size();
-  replica_count_ = state.replicas.size();
-  if (state.leader_epoch == leader_epoch_) return;
-  leader_epoch_ = state.leader_epoch;
-  log_->assign_epoch_start(leader_epoch_);
+Partition::~Partition() {
+  if (log_ != nullptr) log_->on_durable_end(nullptr);
+}
+
+// --- which of them it is
+
+Task<void> Partition::apply(metadata::Partition state, bool current) {
+  if (closed() || !fence_.admit(state)) co_return;
+  if (!current) state.leader = kNoNode;
+  leader_id_ = state.leader;
+  if (offline_) co_return;
+  if (state.leader != context_.self) {
+    if (leading_) step_down();
+    following_->follow(state);
+    co_return;
+  }
+  if (following_) {
+    co_await following_->stop();
+    if (closed() || offline_) co_return;
+    take_over();
+  }
+  leading_->lead(state);
+}
+
+void Partition::take_over() {
+  leading_ = std::make_unique<PartitionLeader>(*log_, context_, following_->high_watermark().value(),
+                                               min_insync_replicas_);
+  if (const auto& damage = following_->damaged_from()) leading_->note_damage(*damage);
+  following_.reset();
+  ++leadership_;
+}
+
+void Partition::step_down() {
+  following_ = std::make_shared<PartitionFollower>(*log_, context_, leading_->high_watermark().value());
+  if (const auto& damage = leading_->damaged_from()) following_->note_damage(*damage);
+  leading_->resign();
+  leading_.reset();
+  ++leadership_;
+}
+
+void Partition::on_durable_end() {
+  if (leading_) leading_->on_durable_end();
 }
 
 void Partition::close() {
-  if (log_ != nullptr) log_->durable_end_offset().close();
+  if (closed()) return;
+  if (leading_) leading_->resign();
+  if (following_) following_->abandon();
+  log_->on_durable_end(nullptr);
   log_ = nullptr;
 }
 
 void Partition::go_offline() {
   offline_ = true;
-  if (log_ != nullptr) log_->durable_end_offset().close();
+  if (closed()) return;
+  if (leading_) leading_->resign();
+  if (following_) following_->abandon();
+  log_->durable_end_offset().close();
+}
+
+void Partition::set_min_insync_replicas(std::int32_t count) {
+  min_insync_replicas_ = count;
+  if (leading_) leading_->set_min_insync_replicas(count);
+}
+
+void Partition::set_throttled(ThrottledReplicas by_leader, ThrottledReplicas by_follower) {
+  throttled_by_leader_ = std::move(by_leader);
+  throttled_by_follower_ = std::move(by_follower);
+}
+
+// Only who is not in sync: the others hold up the high watermark.
+bool Partition::leader_throttles(const Fetcher& fetcher) const {
+  return leading_ && fetcher.is_replica() && context_.leader_throttle != nullptr &&
+         throttled_by_leader_.contains(fetcher.replica) &&
+         !leading_->tracker().in_maximal_isr(fetcher.replica);
+}
+
+bool Partition::throttles_self() const {
+  return following_ && context_.follower_throttle != nullptr &&
+         throttled_by_follower_.contains(context_.self) && !following_->is_in_sync();
+}
+
+bool Partition::follower_is_throttled() const {
+  return throttles_self() && context_.follower_throttle->is_closed(context_.executor.now());
+}
+
+void Partition::note_fetched(std::size_t bytes) const {
+  if (throttles_self()) context_.follower_throttle->note(bytes, context_.executor.now());
 }
 
 runtime::Watermark& Partition::high_watermark() {
+  return leading_ ? leading_->high_watermark() : following_->high_watermark();
+}
+
+runtime::Watermark& Partition::visible_watermark(bool replica) {
   MOLDAU_ASSERT(log_ != nullptr);
-  return log_->durable_end_offset();
-}
-
-PartitionResult<void> Partition::check_epoch(LeaderEpoch current_leader_epoch) const {
-  if (log_ == nullptr) return refuse(ErrorCode::unknown_topic_or_partition);
-  if (offline_) return refuse(ErrorCode::kafka_storage_error);
-  if (current_leader_epoch == kNoEpoch || current_leader_epoch == leader_epoch_) return {};
-  return refuse(current_leader_epoch < leader_epoch_ ? ErrorCode::fenced_leader_epoch
-                                                     : ErrorCode::unknown_leader_epoch);
-}
-
-PartitionResult<void> Partition::check_in_sync(std::int16_t acks) const {
-  const auto required = std::min<std::size_t>(static_cast<std::size_t>(min_insync_replicas_), replica_count_);
-  if (acks != -1 || in_sync_count_ >= required) return {};
-  return refuse(ErrorCode::not_enough_replicas,
-                "the in-sync replicas are " + std::to_string(in_sync_count_) +
-                    ", fewer than min.insync.replicas=" + std::to_string(min_insync_replicas_));
-}
-
-PartitionResult<storage::AppendInfo> Partition::append(const Slice& records, const ProduceRules& rules,
-                                                       TimestampMs now_ms) {
-  if (const auto open = check_epoch(kNoEpoch); !open) return std::unexpected(open.error());
-  if (const auto in_sync = check_in_sync(rules.acks); !in_sync) return std::unexpected(in_sync.error());
-  storage::AppendOptions options;
-  options.leader_epoch = leader_epoch_;
-  options.now_ms = now_ms;
-  options.produce_version = rules.version;
-  auto appended = log_->append_as_leader(records, options);
-  if (!appended) return refuse(std::move(appended).error());
-  return *appended;
-}
-
-runtime::Task<void> Partition::wait_for_space(runtime::MonotonicTime deadline) {
-  if (log_ != nullptr && !offline_ && commit_log_->poisoned() == nullptr)
-    co_await commit_log_->wait_for_space(deadline);
+  return replica ? log_->end_offset() : high_watermark();
 }
 
 Offset Partition::visible_end(Isolation isolation) {
   const Offset high_watermark = this->high_watermark().value();
   return isolation == Isolation::read_committed ? log_->last_stable_offset(high_watermark) : high_watermark;
 }
+
+// --- who may ask
+
+PartitionResult<void> Partition::check_open() const {
+  if (log_ == nullptr) return refuse(ErrorCode::unknown_topic_or_partition);
+  if (offline_) return refuse(ErrorCode::kafka_storage_error);
+  return {};
+}
+
+std::unexpected<PartitionError> Partition::not_leader() const {
+  PartitionError error;
+  error.code = ErrorCode::not_leader_or_follower;
+  error.leader = leader_id_;
+  error.leader_epoch = fence_.leader_epoch();
+  return std::unexpected(std::move(error));
+}
+
+PartitionResult<void> Partition::check_leads(LeaderEpoch current_leader_epoch) const {
+  TRY(check_open());
+  TRY(fence_.check(current_leader_epoch));
+  if (!leading_) return not_leader();
+  return {};
+}
+
+PartitionResult<void> Partition::check_serves(LeaderEpoch current_leader_epoch,
+                                              const Fetcher& fetcher) const {
+  TRY(check_open());
+  TRY(fence_.check(current_leader_epoch));
+  if (!leading_ && (fetcher.is_replica() || !fetcher.follower_reads)) return not_leader();
+  return {};
+}
+
+// --- producing
+
+PartitionResult<Appended> Partition::append(const Slice& records, const ProduceRules& rules,
+                                            TimestampMs now_ms) {
+  TRY(check_leads(kNoEpoch));
+  auto appended = leading_->append(records, rules, now_ms);
+  if (!appended) return std::unexpected(std::move(appended).error());
+  return Appended{*appended, leadership_};
+}
+
+Task<void> Partition::wait_for_space(runtime::MonotonicTime deadline) {
+  if (log_ != nullptr && !offline_ && context_.commit_log.poisoned() == nullptr)
+    co_await context_.commit_log.wait_for_space(deadline);
+}
+
+bool Partition::is_acknowledged(Offset until, std::int16_t acks, Leadership leadership) {
+  if (!leading_ || leadership != leadership_ || closed()) return false;
+  return (acks == -1 ? leading_->high_watermark() : leading_->durable_end()).value() >= until;
+}
+
+Task<PartitionResult<void>> Partition::acknowledged(Offset until, std::int16_t acks, Leadership leadership,
+                                                    runtime::MonotonicTime deadline) {
+  if (const auto open = check_open(); !open) co_return std::unexpected(open.error());
+  if (!leading_ || leadership != leadership_) co_return not_leader();
+  runtime::Watermark& mark = acks == -1 ? leading_->high_watermark() : leading_->durable_end();
+  if (co_await mark.reaches(context_.executor, until, deadline)) co_return PartitionResult<void>();
+  if (const auto open = check_open(); !open) co_return std::unexpected(open.error());
+  if (const Error* poison = log_->poisoned())
+    co_return refuse(ErrorCode::kafka_storage_error, poison->message);
+  if (!leading_ || leadership != leadership_) co_return not_leader();
+  if (acks == -1 && !leading_->enough_in_sync())
+    co_return refuse(ErrorCode::not_enough_replicas_after_append);
+  co_return refuse(ErrorCode::request_timed_out);
+}
+
+// --- reading
 
 // What Kafka's leader compares when a fetch names the epoch of the last record that the client has (KIP-320,
 // KIP-595).
@@ -90,33 +212,72 @@ std::optional<storage::LeaderEpochCache::EpochEnd> Partition::divergence(
   return std::nullopt;
 }
 
-runtime::Task<PartitionResult<Fetched>> Partition::fetch(FetchPosition position, FetchLimits limits) {
-  if (const auto fit = check_epoch(position.current_leader_epoch); !fit) {
-    co_return std::unexpected(fit.error());
-  }
-  Fetched fetched;
-  fetched.high_watermark = high_watermark().value();
-  fetched.last_stable_offset = log_->last_stable_offset(fetched.high_watermark);
-  fetched.log_start_offset = log_->log_start_offset();
-  if (position.offset < fetched.log_start_offset) co_return refuse(ErrorCode::offset_out_of_range);
+// Whether there is anything at the position; fills in where the histories part when it is of another one.
+PartitionResult<void> Partition::check_range(const FetchPosition& position, const Fetcher& fetcher,
+                                             Fetched& fetched) const {
+  if (position.offset < fetched.log_start_offset) return out_of_range(*log_);
   // Before the end is looked at: who is beyond it is told where its epoch ended.
   if (position.last_fetched_epoch != kNoEpoch) {
     const auto known = log_->offset_for_leader_epoch(position.last_fetched_epoch);
-    if (known.epoch == kNoEpoch) co_return refuse(ErrorCode::offset_out_of_range);
+    if (known.epoch == kNoEpoch) return out_of_range(*log_);
     fetched.diverging_epoch = divergence(position);
-    if (fetched.diverging_epoch) co_return fetched;
+    if (fetched.diverging_epoch) return {};
+  } else if (fetcher.is_replica() && position.offset > fetched.log_start_offset) {
+    return out_of_range(*log_);  // a replica that cannot say whose records it has (RP-06)
   }
-  if (position.offset > log_->end_offset().value()) co_return refuse(ErrorCode::offset_out_of_range);
-  const bool committed = limits.isolation == Isolation::read_committed;
-  const Offset visible = committed ? fetched.last_stable_offset : fetched.high_watermark;
+  if (position.offset > log_->end_offset().value()) return out_of_range(*log_);
+  const bool too_early = leading_ && !fetcher.is_replica() && !leading_->high_watermark_is_known() &&
+                         position.offset > fetched.high_watermark;
+  if (too_early) return refuse(ErrorCode::offset_not_available);
+  return {};
+}
+
+Task<PartitionResult<Fetched>> Partition::fetch(FetchPosition position, FetchLimits limits, Fetcher fetcher) {
+  if (const auto fit = check_serves(position.current_leader_epoch, fetcher); !fit)
+    co_return std::unexpected(fit.error());
+  Fetched fetched;
+  fetched.log_start_offset = log_->log_start_offset();
+  fetched.high_watermark = std::min(high_watermark().value(), log_->end_offset().value());
+  if (const auto in_range = check_range(position, fetcher, fetched); !in_range)
+    co_return std::unexpected(in_range.error());
+  if (fetcher.is_replica() && fetcher.reports && !fetched.diverging_epoch) {
+    const FollowerReport report{position.offset, fetcher.log_start, fetcher.broker_epoch};
+    if (const auto noted = leading_->note_fetch(fetcher.replica, report); !noted)
+      co_return std::unexpected(noted.error());
+    fetched.high_watermark = high_watermark().value();
+  }
+  fetched.last_stable_offset = log_->last_stable_offset(fetched.high_watermark);
+  const bool committed = limits.isolation == Isolation::read_committed && !fetcher.is_replica();
+  fetched.visible_end = fetcher.is_replica() ? log_->end_offset().value()
+                        : committed          ? fetched.last_stable_offset
+                                             : fetched.high_watermark;
+  if (fetched.diverging_epoch) co_return fetched;
+  if (leading_ && !fetcher.is_replica() && fetcher.follower_reads) {
+    fetched.preferred_read_replica = leading_->preferred_read_replica(fetcher.rack, position.offset);
+    if (fetched.preferred_read_replica) co_return fetched;
+  }
   if (committed) fetched.aborted.emplace();
-  if (position.offset >= visible) co_return fetched;
+  if (position.offset >= fetched.visible_end) co_return fetched;
   if (limits.max_bytes == 0 && !limits.at_least_one_batch) co_return fetched;
+  const bool throttled = leader_throttles(fetcher);
+  if (throttled && context_.leader_throttle->is_closed(context_.executor.now())) co_return fetched;
 
   storage::Log& log = *log_;
-  auto read = co_await log.read(position.offset, limits.max_bytes, visible, limits.at_least_one_batch);
-  if (!read) co_return refuse(std::move(read).error());
+  auto read =
+      co_await log.read(position.offset, limits.max_bytes, fetched.visible_end, limits.at_least_one_batch);
+  if (!read) {
+    auto refused = refuse(std::move(read).error());
+    note_read_error(refused.error(), position.offset);
+    co_return refused;
+  }
   fetched.batches = std::move(read->batches);
+  if (throttled) context_.leader_throttle->note(size_of(fetched.batches), context_.executor.now());
+  if (fetcher.is_replica()) {
+    if (const auto damaged = cut_at_damage(fetched.batches)) {
+      if (leading_ && !closed()) leading_->note_damage(*damaged);
+      if (fetched.batches.empty()) co_return refuse(ErrorCode::corrupt_message);
+    }
+  }
   if (committed && !fetched.batches.empty() && log_ != nullptr) {
     auto aborted = co_await log.aborted_transactions(position.offset, read->next_offset);
     if (!aborted) co_return refuse(std::move(aborted).error());
@@ -125,15 +286,37 @@ runtime::Task<PartitionResult<Fetched>> Partition::fetch(FetchPosition position,
   co_return fetched;
 }
 
-runtime::Task<PartitionResult<OffsetAnswer>> Partition::list_offset(TimestampMs timestamp,
-                                                                    LeaderEpoch current_leader_epoch,
-                                                                    Isolation isolation) {
-  if (const auto fit = check_epoch(current_leader_epoch); !fit) co_return std::unexpected(fit.error());
-  const Offset visible = visible_end(isolation);
+bool Partition::has_nothing_new(const FetchPosition& position, const Fetcher& fetcher,
+                                const FollowerReport& report, Offset known_high_watermark,
+                                Offset known_log_start) {
+  if (!leading_ || offline_ || closed() || position.current_leader_epoch != leader_epoch()) return false;
+  const Offset end = log_->end_offset().value();
   const Offset start = log_->log_start_offset();
+  if (position.offset != end || known_log_start != start) return false;
+  const LeaderEpoch last_epoch = end > start ? log_->epochs().epoch_of(end - 1) : kNoEpoch;
+  if (position.last_fetched_epoch != last_epoch) return false;
+  if (fetcher.reports && !leading_->note_fetch(fetcher.replica, report)) return false;
+  return high_watermark().value() == known_high_watermark;
+}
+
+// Damage is not served; whoever may have a better copy is asked for it, or to serve in this one's place.
+void Partition::note_read_error(const PartitionError& error, Offset from) {
+  if (closed() || error.code != ErrorCode::corrupt_message) return;
+  if (leading_) leading_->note_damage(from);
+  if (following_) following_->note_damage(from);
+}
+
+Task<PartitionResult<OffsetAnswer>> Partition::list_offset(TimestampMs timestamp,
+                                                           LeaderEpoch current_leader_epoch,
+                                                           Isolation isolation, bool replica) {
+  if (const auto fit = check_leads(current_leader_epoch); !fit) co_return std::unexpected(fit.error());
+  const Offset visible = replica ? log_->end_offset().value() : visible_end(isolation);
+  const Offset start = log_->log_start_offset();
+  const bool is_known = replica || leading_->high_watermark_is_known();
   switch (timestamp) {
     case list_offsets::kLatest:
-      co_return OffsetAnswer{kNoTimestamp, visible, leader_epoch_};
+      if (!is_known) co_return refuse(ErrorCode::offset_not_available);
+      co_return OffsetAnswer{kNoTimestamp, visible, leader_epoch()};
     case list_offsets::kEarliest:
     case list_offsets::kEarliestLocal:
       co_return OffsetAnswer{kNoTimestamp, start, log_->epochs().epoch_of(start)};
@@ -141,40 +324,50 @@ runtime::Task<PartitionResult<OffsetAnswer>> Partition::list_offset(TimestampMs 
     case list_offsets::kEarliestPendingUpload:
       co_return OffsetAnswer{};  // nothing is tiered
     default:
-      co_return co_await by_timestamp(timestamp, visible);
+      co_return co_await by_timestamp(timestamp, visible, is_known);
   }
 }
 
-runtime::Task<PartitionResult<OffsetAnswer>> Partition::by_timestamp(TimestampMs timestamp,
-                                                                     Offset visible_end) {
+// What is found beyond the end of what is visible counts as not there; as long as that end is not known,
+// nobody can say.
+Task<PartitionResult<OffsetAnswer>> Partition::by_timestamp(TimestampMs timestamp, Offset visible_end,
+                                                            bool is_known) {
   auto found = timestamp == list_offsets::kMaxTimestamp ? co_await log_->offset_of_max_timestamp()
                                                         : co_await log_->offset_for_timestamp(timestamp);
   if (!found) co_return refuse(std::move(found).error());
-  if (!*found || (*found)->offset >= visible_end) co_return OffsetAnswer{};
+  const bool visible = *found && (*found)->offset < visible_end;
+  if (!visible && !is_known) co_return refuse(ErrorCode::offset_not_available);
+  if (!visible) co_return OffsetAnswer{};
   co_return OffsetAnswer{(*found)->timestamp, (*found)->offset, (*found)->leader_epoch};
 }
 
 PartitionResult<storage::LeaderEpochCache::EpochEnd> Partition::offset_for_leader_epoch(
     LeaderEpoch current_leader_epoch, LeaderEpoch requested) {
-  if (const auto fit = check_epoch(current_leader_epoch); !fit) return std::unexpected(fit.error());
+  TRY(check_leads(current_leader_epoch));
   // The leader's own epoch ends at the end of its log, also before its first record.
-  if (requested == leader_epoch_) {
-    return storage::LeaderEpochCache::EpochEnd{leader_epoch_, log_->end_offset().value()};
+  if (requested == leader_epoch()) {
+    return storage::LeaderEpochCache::EpochEnd{leader_epoch(), log_->end_offset().value()};
   }
   return log_->offset_for_leader_epoch(requested);
 }
 
-PartitionResult<Offset> Partition::delete_records(Offset before) {
-  if (const auto open = check_epoch(kNoEpoch); !open) return std::unexpected(open.error());
+Task<PartitionResult<Offset>> Partition::delete_records(Offset before, runtime::MonotonicTime deadline) {
+  if (const auto fit = check_leads(kNoEpoch); !fit) co_return std::unexpected(fit.error());
   if (!log_->config().cleanup_delete) {
-    return refuse(ErrorCode::policy_violation,
-                  "records of a topic without cleanup.policy=delete are not deleted");
+    co_return refuse(ErrorCode::policy_violation,
+                     "records of a topic without cleanup.policy=delete are not deleted");
   }
   const Offset high_watermark = this->high_watermark().value();
   const Offset start = before == kHighWatermarkSentinel ? high_watermark : before;
-  if (start < 0 || start > high_watermark) return refuse(ErrorCode::offset_out_of_range);
-  if (auto set = log_->set_log_start_offset(start); !set) return refuse(std::move(set).error());
-  return log_->log_start_offset();
+  if (start < 0 || start > high_watermark) co_return refuse(ErrorCode::offset_out_of_range);
+  if (auto set = log_->set_log_start_offset(start); !set) co_return refuse(std::move(set).error());
+  leading_->note_log_start();
+  const Leadership leadership = leadership_;
+  const bool everywhere = co_await leading_->low_watermark().reaches(context_.executor, start, deadline);
+  if (const auto fit = check_leads(kNoEpoch); !fit) co_return std::unexpected(fit.error());
+  if (leadership != leadership_) co_return not_leader();
+  if (!everywhere) co_return refuse(ErrorCode::request_timed_out);
+  co_return leading_->low_watermark().value();
 }
 
 }  // namespace moldau::replication

@@ -1,7 +1,9 @@
-// Partition: the leader of one partition on the shard that owns it: fences by leader epoch, appends, reads up
-// to what may be seen, and answers questions about offsets (kafka-protocol.md 6.2 to 6.5). The log below does
-// the storing. Shared ownership: a request that waits keeps its partition alive after the topic is deleted;
-// the partition is then closed and answers unknown_topic_or_partition.
+// Partition: what requests talk to: one partition on the shard that owns its log, as leader, as follower, or
+// as neither while it has no leader (kafka-protocol.md 6.2 to 6.5). Which of them it is comes from metadata
+// alone, by apply(). The log below does the storing, PartitionLeader and PartitionFollower know their parts.
+//
+// Shared ownership: a request that waits keeps its partition alive after the topic is deleted; the partition
+// is then closed and answers unknown_topic_or_partition.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +13,8 @@
 
 #include "metadata/image.h"
 #include "replication/partition_error.h"
+#include "replication/partition_follower.h"
+#include "replication/partition_leader.h"
 #include "storage/log.h"
 
 namespace moldau::replication {
@@ -27,11 +31,6 @@ inline constexpr TimestampMs kLatestTiered = -5;
 inline constexpr TimestampMs kEarliestPendingUpload = -6;
 }  // namespace list_offsets
 
-struct ProduceRules {
-  std::int16_t acks = -1;     // 0, 1, -1
-  std::int16_t version = 13;  // of the Produce request
-};
-
 struct FetchLimits {
   std::size_t max_bytes = 0;
   bool at_least_one_batch = false;
@@ -44,14 +43,32 @@ struct FetchPosition {
   LeaderEpoch last_fetched_epoch = kNoEpoch;    // v12+: for the divergence check
 };
 
+// Who fetches.
+struct Fetcher {
+  NodeId replica = kNoNode;  // negative: a consumer
+  metadata::BrokerEpoch broker_epoch = metadata::kNoBrokerEpoch;
+  Offset log_start = kNoOffset;  // of the replica
+  // The offset is where the replica is: false when a waiting request is looked at again.
+  bool reports = true;
+  // Of a consumer. Without `follower_reads` (before v11) it reads from the leader only.
+  std::string_view rack = {};
+  bool follower_reads = false;
+
+  bool is_replica() const { return replica >= 0; }
+};
+
 struct Fetched {
   SliceList batches;
   Offset high_watermark = kNoOffset;
   Offset last_stable_offset = kNoOffset;
   Offset log_start_offset = kNoOffset;
+  // Where this fetcher's data ends now.
+  Offset visible_end = kNoOffset;
   // The epoch and end offset up to which the client agrees with this log, when it has gone astray.
   std::optional<storage::LeaderEpochCache::EpochEnd> diverging_epoch;
   std::optional<std::vector<storage::AbortedProducer>> aborted;  // read_committed only
+  // The consumer had better fetch there; nothing was read.
+  std::optional<NodeId> preferred_read_replica;
 };
 
 struct OffsetAnswer {
@@ -60,13 +77,26 @@ struct OffsetAnswer {
   LeaderEpoch leader_epoch = kNoEpoch;
 };
 
+// A time during which this broker led the partition without a break.
+using Leadership = std::uint64_t;
+
+struct Appended {
+  storage::AppendInfo info;
+  Leadership leadership = 0;  // in which acknowledged() may tell of it
+};
+
 class Partition {
  public:
-  // REQUIRES: `log` and the commit log that it appends to outlive every use but those after close().
-  Partition(storage::Log& log, storage::CommitLog& commit_log, std::int32_t min_insync_replicas);
+  // `high_watermark`: as it was last known, from replication-offset-checkpoint; raised to the log start.
+  // REQUIRES: `log` and `context` outlive every use but those after close().
+  Partition(storage::Log& log, const PartitionContext& context, Offset high_watermark,
+            std::int32_t min_insync_replicas);
+  ~Partition();
 
-  // Takes over leadership as the metadata says, or learns of its changes.
-  void lead(const metadata::Partition& state);
+  // Becomes what the metadata says, or learns of its changes; older states are ignored. A leader first lets
+  // the follower that it was end its changes of the log. A state that is not `current` (BrokerRegistration),
+  // or of a partition that is no longer to be here, says that there is no leader.
+  runtime::Task<void> apply(metadata::Partition state, bool current = true);
   // The topic is deleted or the broker stops: fails those who wait; the log may go once this returns and its
   // own operations have ended.
   void close();
@@ -75,45 +105,85 @@ class Partition {
   void go_offline();
   bool offline() const { return offline_; }
 
-  PartitionResult<storage::AppendInfo> append(const Slice& records, const ProduceRules& rules,
-                                              TimestampMs now_ms);
+  // --- producing
+  PartitionResult<Appended> append(const Slice& records, const ProduceRules& rules, TimestampMs now_ms);
   // After an append was refused with PartitionError::passes: until it may succeed, or never will.
   runtime::Task<void> wait_for_space(runtime::MonotonicTime deadline);
-  // What acks=1 and acks=all wait for: at this watermark a record may be acknowledged and seen. With one
-  // replica it is the durable end of the log.
-  runtime::Watermark& high_watermark();
+  // Whether what ends below `until` may be acknowledged already. False also when it never will be.
+  bool is_acknowledged(Offset until, std::int16_t acks, Leadership leadership);
+  // Until it may. NOT_LEADER_OR_FOLLOWER when the leadership in which it was appended has ended: what became
+  // of the records another leader knows. NOT_ENOUGH_REPLICAS_AFTER_APPEND when the in-sync replicas are too
+  // few, REQUEST_TIMED_OUT at the deadline: they may be committed yet.
+  runtime::Task<PartitionResult<void>> acknowledged(Offset until, std::int16_t acks, Leadership leadership,
+                                                    runtime::MonotonicTime deadline);
 
-  runtime::Task<PartitionResult<Fetched>> fetch(FetchPosition position, FetchLimits limits);
-  // Where new data becomes visible for this isolation.
+  // --- reading
+  runtime::Task<PartitionResult<Fetched>> fetch(FetchPosition position, FetchLimits limits,
+                                                Fetcher fetcher = {});
+  // Whether a replica that has heard of these watermarks would learn nothing from fetch(); what it reports is
+  // noted. False also when only fetch() can say.
+  bool has_nothing_new(const FetchPosition& position, const Fetcher& fetcher, const FollowerReport& report,
+                       Offset known_high_watermark, Offset known_log_start);
+  // What a fetch waits for: the end of the log for replicas, else the high watermark. Closed when this is to
+  // be looked at anew (the leader changes), or nothing more comes.
+  runtime::Watermark& visible_watermark(bool replica);
+  runtime::Watermark& high_watermark();
+  // Where data ends that a consumer sees, for this isolation.
   Offset visible_end(Isolation isolation);
 
   runtime::Task<PartitionResult<OffsetAnswer>> list_offset(TimestampMs timestamp,
                                                            LeaderEpoch current_leader_epoch,
-                                                           Isolation isolation);
+                                                           Isolation isolation, bool replica = false);
   PartitionResult<storage::LeaderEpochCache::EpochEnd> offset_for_leader_epoch(
       LeaderEpoch current_leader_epoch, LeaderEpoch requested);
-  // The new log start offset; -1 asks for the high watermark.
-  PartitionResult<Offset> delete_records(Offset before);
+  // Deletes below an offset; -1 asks for the high watermark. The answer is the smallest log start of the
+  // living replicas, once it has come as far; REQUEST_TIMED_OUT at the deadline.
+  runtime::Task<PartitionResult<Offset>> delete_records(Offset before, runtime::MonotonicTime deadline);
 
-  LeaderEpoch leader_epoch() const { return leader_epoch_; }
-  NodeId leader() const { return leader_; }
+  // --- who it is
+  LeaderEpoch leader_epoch() const { return fence_.leader_epoch(); }
+  NodeId leader() const { return leader_id_; }
+  // Null when this broker does not lead.
+  PartitionLeader* leading() { return leading_.get(); }
+  // Null when it does.
+  const std::shared_ptr<PartitionFollower>& following() { return following_; }
+  const EpochFence& fence() const { return fence_; }
   // Null once closed.
   storage::Log* log() { return log_; }
-  void set_min_insync_replicas(std::int32_t count) { min_insync_replicas_ = count; }
+  void set_min_insync_replicas(std::int32_t count);
+  // Whom the throttles slow down, as leader and as follower.
+  void set_throttled(ThrottledReplicas by_leader, ThrottledReplicas by_follower);
+  // This replica may not fetch just now.
+  bool follower_is_throttled() const;
+  void note_fetched(std::size_t bytes) const;
 
  private:
-  PartitionResult<void> check_epoch(LeaderEpoch current_leader_epoch) const;
-  PartitionResult<void> check_in_sync(std::int16_t acks) const;
+  PartitionResult<void> check_open() const;
+  PartitionResult<void> check_leads(LeaderEpoch current_leader_epoch) const;
+  PartitionResult<void> check_serves(LeaderEpoch current_leader_epoch, const Fetcher& fetcher) const;
+  std::unexpected<PartitionError> not_leader() const;
   std::optional<storage::LeaderEpochCache::EpochEnd> divergence(const FetchPosition& position) const;
-  runtime::Task<PartitionResult<OffsetAnswer>> by_timestamp(TimestampMs timestamp, Offset visible_end);
+  PartitionResult<void> check_range(const FetchPosition& position, const Fetcher& fetcher,
+                                    Fetched& fetched) const;
+  runtime::Task<PartitionResult<OffsetAnswer>> by_timestamp(TimestampMs timestamp, Offset visible_end,
+                                                            bool is_known);
+  void note_read_error(const PartitionError& error, Offset from);
+  bool leader_throttles(const Fetcher& fetcher) const;
+  bool throttles_self() const;
+  void take_over();
+  void step_down();
+  void on_durable_end();
 
   storage::Log* log_;
-  storage::CommitLog* commit_log_;
-  NodeId leader_ = kNoNode;
-  LeaderEpoch leader_epoch_ = kNoEpoch;
-  std::size_t in_sync_count_ = 0;
-  std::size_t replica_count_ = 0;
+  const PartitionContext& context_;
+  EpochFence fence_;
+  NodeId leader_id_ = kNoNode;
+  std::unique_ptr<PartitionLeader> leading_;
+  std::shared_ptr<PartitionFollower> following_;
+  Leadership leadership_ = 0;
   std::int32_t min_insync_replicas_;
+  ThrottledReplicas throttled_by_leader_;
+  ThrottledReplicas throttled_by_follower_;
   bool offline_ = false;
 };
 

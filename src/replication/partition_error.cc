@@ -39,14 +39,20 @@ wire::ErrorCode error_code_of(storage::LogErrorCode code) {
 }
 
 std::unexpected<PartitionError> refuse(wire::ErrorCode code, std::string message) {
-  return std::unexpected(PartitionError{code, std::move(message), {}, false});
+  PartitionError error;
+  error.code = code;
+  error.message = std::move(message);
+  return std::unexpected(std::move(error));
 }
 
 std::unexpected<PartitionError> refuse(storage::LogError error) {
-  const bool passes =
+  PartitionError refused;
+  refused.code = error_code_of(error.code);
+  refused.message = std::move(error.message);
+  refused.record_errors = std::move(error.record_errors);
+  refused.passes =
       error.code == storage::LogErrorCode::kafka_storage_error && error.cause == Errc::unavailable;
-  return std::unexpected(PartitionError{error_code_of(error.code), std::move(error.message),
-                                        std::move(error.record_errors), passes});
+  return std::unexpected(std::move(refused));
 }
 
 }  // namespace moldau::replication

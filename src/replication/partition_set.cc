@@ -18,6 +18,11 @@ std::shared_ptr<Partition> PartitionSet::find(const TopicIdPartition& key) const
   return found == partitions_.end() ? nullptr : found->second;
 }
 
+Partition* PartitionSet::peek(const TopicIdPartition& key) const {
+  const auto found = partitions_.find(key);
+  return found == partitions_.end() ? nullptr : found->second.get();
+}
+
 void PartitionSet::add(const TopicIdPartition& key, std::shared_ptr<Partition> partition) {
   if (all_offline_) {
     partition->go_offline();

@@ -1,4 +1,5 @@
-// PartitionSet: the partitions that one shard leads, and ImageHolder: the shard's view of the cluster.
+// PartitionSet: the partitions of which one shard has replicas, and ImageHolder: the shard's view of the
+// cluster.
 #pragma once
 
 #include <memory>
@@ -36,8 +37,10 @@ class PartitionSet {
  public:
   using Map = std::unordered_map<TopicIdPartition, std::shared_ptr<Partition>>;
 
-  // Null when this shard does not lead it.
+  // Null when this shard has no replica of it.
   std::shared_ptr<Partition> find(const TopicIdPartition& key) const;
+  // The same for a look within this turn of the loop.
+  Partition* peek(const TopicIdPartition& key) const;
 
   void add(const TopicIdPartition& key, std::shared_ptr<Partition> partition);
   // Closes the partition: those who wait on it are answered.

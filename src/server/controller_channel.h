@@ -14,6 +14,7 @@
 #include "wire/messages/alter_configs.h"
 #include "wire/messages/alter_partition.h"
 #include "wire/messages/alter_partition_reassignments.h"
+#include "wire/messages/assign_replicas_to_dirs.h"
 #include "wire/messages/broker_heartbeat.h"
 #include "wire/messages/broker_registration.h"
 #include "wire/messages/create_partitions.h"
@@ -56,7 +57,8 @@ using ControllerApis =
             Api<wire::BrokerRegistrationRequest, wire::BrokerRegistrationResponse>,
             Api<wire::BrokerHeartbeatRequest, wire::BrokerHeartbeatResponse>,
             Api<wire::AlterPartitionRequest, wire::AlterPartitionResponse>,
-            Api<wire::AllocateProducerIdsRequest, wire::AllocateProducerIdsResponse>>;
+            Api<wire::AllocateProducerIdsRequest, wire::AllocateProducerIdsResponse>,
+            Api<wire::AssignReplicasToDirsRequest, wire::AssignReplicasToDirsResponse>>;
 
 // One overload of ask() for each API of a list.
 template <class A>

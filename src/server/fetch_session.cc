@@ -23,8 +23,8 @@ std::vector<FetchTarget> targets_of(const wire::FetchRequest& request) {
   for (const auto& topic : request.topics) {
     for (const auto& partition : topic.partitions) {
       targets.push_back({topic.topic_id, topic.topic, partition.partition, partition.current_leader_epoch,
-                         partition.fetch_offset, partition.last_fetched_epoch,
-                         partition.partition_max_bytes});
+                         partition.fetch_offset, partition.last_fetched_epoch, partition.partition_max_bytes,
+                         partition.log_start_offset, partition.high_watermark});
     }
   }
   return targets;
@@ -35,7 +35,12 @@ std::vector<FetchTarget> targets_of(const wire::FetchRequest& request) {
 std::vector<FetchTarget> FetchSession::targets() const {
   std::vector<FetchTarget> targets;
   targets.reserve(entries_.size());
-  for (const Entry& entry : entries_) targets.push_back(entry.target);
+  for (const Entry& entry : entries_) {
+    FetchTarget& target = targets.emplace_back(entry.target);
+    if (entry.high_watermark != kNoOffset) target.known_high_watermark = entry.high_watermark;
+    target.told_log_start = entry.log_start_offset;
+    target.told_error = entry.had_error;
+  }
   return targets;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <limits>
 #include <list>
 #include <memory>
 #include <string>
@@ -28,6 +29,12 @@ struct FetchTarget {
   Offset fetch_offset = 0;
   LeaderEpoch last_fetched_epoch = kNoEpoch;
   std::int32_t max_bytes = 0;
+  Offset log_start_offset = kNoOffset;  // of a follower's log
+  // What a follower knows of the high watermark: what it was told in the session, or says itself (v18+).
+  Offset known_high_watermark = std::numeric_limits<Offset>::max();
+  // In a session: the log start that it was told, and whether it was told of an error that may be over.
+  Offset told_log_start = kNoOffset;
+  bool told_error = false;
 };
 
 // One partition of the answer, whatever the way it was asked for.

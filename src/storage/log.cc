@@ -111,7 +111,7 @@ Status Log::replay_append(const ReplayQueue::Operation& operation) {
   tail_.push({operation.batch, operation.base_offset, operation.next_offset, operation.end});
   tail_.mark_durable(operation.end);
   note(batch);
-  durable_end_offset_.advance(end_offset_.value());
+  durable_up_to(end_offset_.value());
   return {};
 }
 
@@ -171,11 +171,21 @@ void Log::configure(LogConfig config) {
 
 void Log::poison(const Error& error) {
   if (!poison_) poison_ = error;
+  close_durable_end();
+}
+
+void Log::durable_up_to(Offset offset) {
+  durable_end_offset_.advance(offset);
+  if (on_durable_end_) on_durable_end_();
+}
+
+void Log::close_durable_end() {
   durable_end_offset_.close();
+  if (on_durable_end_) on_durable_end_();
 }
 
 void Log::on_durable(CommitLog::Position up_to) {
-  if (const auto offset = tail_.mark_durable(up_to)) durable_end_offset_.advance(*offset);
+  if (const auto offset = tail_.mark_durable(up_to)) durable_up_to(*offset);
   if (tail_.size_bytes() >= context_.tail_flush_bytes) start_flush();
 }
 

@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -152,8 +153,11 @@ class Log final : public CommitLog::Participant, public ProducerBudget::Holder {
   // REQUIRES: leader_epoch >= latest_epoch().
   LogResult<AppendInfo> append_as_leader(const Slice& batch, const AppendOptions& options);
   // Appends what a leader sent, with its offsets and epochs; a cut-off batch at the end is left out. Batches
-  // below the end are skipped. Errors leave what came before appended.
-  LogResult<AppendInfo> append_as_follower(const Slice& batches, TimestampMs now_ms);
+  // below the end are skipped. A batch of an epoch above `max_epoch`, that in which it was fetched, is left
+  // out with all that follow: a later leader wrote it, to whose log this one was not compared yet
+  // (KAFKA-18723). Errors leave what came before appended.
+  LogResult<AppendInfo> append_as_follower(const Slice& batches, TimestampMs now_ms,
+                                           LeaderEpoch max_epoch = std::numeric_limits<LeaderEpoch>::max());
   // Notes that `epoch` begins at the end of the log; at promotion, before the first append.
   void assign_epoch_start(LeaderEpoch epoch);
 
@@ -168,6 +172,9 @@ class Log final : public CommitLog::Participant, public ProducerBudget::Holder {
   // close(), remove() and, the second, by a failure of the device.
   runtime::Watermark& end_offset() { return end_offset_; }
   runtime::Watermark& durable_end_offset() { return durable_end_offset_; }
+  // Called whenever the second has risen or was closed, on the spot: what follows from it costs no turn of
+  // the loop. It must not change the log. Empty: nobody is told.
+  void on_durable_end(std::function<void()> callback) { on_durable_end_ = std::move(callback); }
   Offset log_start_offset() const { return log_start_offset_; }
   Offset recovery_point() const { return recovery_point_; }
   LeaderEpoch latest_epoch() const { return epochs_.latest(); }
@@ -269,6 +276,8 @@ class Log final : public CommitLog::Participant, public ProducerBudget::Holder {
   bool wants_sync() const { return config_.durability == Durability::synced; }
   bool buffers();
   void poison(const Error& error);
+  void durable_up_to(Offset offset);
+  void close_durable_end();
   runtime::Task<Status> replay(ReplayQueue::Operation operation);
   Status replay_append(const ReplayQueue::Operation& operation);
   Status missing_before(Offset offset) const;
@@ -368,6 +377,7 @@ class Log final : public CommitLog::Participant, public ProducerBudget::Holder {
   LogConfig config_;
   runtime::Watermark end_offset_;
   runtime::Watermark durable_end_offset_;
+  std::function<void()> on_durable_end_;
   Offset log_start_offset_;
   Offset recovery_point_;
   LeaderEpochCache epochs_;

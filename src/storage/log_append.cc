@@ -128,7 +128,8 @@ AppendInfo Log::info_of(const AppendedBatch& original, const record::ValidatedBa
           .duplicate = true};
 }
 
-LogResult<AppendInfo> Log::append_as_follower(const Slice& batches, TimestampMs now_ms) {
+LogResult<AppendInfo> Log::append_as_follower(const Slice& batches, TimestampMs now_ms,
+                                              LeaderEpoch max_epoch) {
   AppendInfo info{.log_start_offset = log_start_offset_};
   record::BatchReader reader(batches);
   for (record::BatchView batch;;) {
@@ -137,6 +138,7 @@ LogResult<AppendInfo> Log::append_as_follower(const Slice& batches, TimestampMs 
     if (!more) return storage::refuse(std::move(more).error());
     if (!*more) return info;
     if (batch.last_offset() < end_offset_.value()) continue;
+    if (batch.partition_leader_epoch() > max_epoch) return info;
     if (Status status = record::check_stored_batch(batch, end_offset_.value()); !status) {
       return storage::refuse(std::move(status).error());
     }
@@ -300,7 +302,7 @@ void Log::note_unflushed(const Batch& batch, TimestampMs now_ms) {
   if (wants_sync()) {
     start_flush();
   } else {
-    durable_end_offset_.advance(end_offset_.value());
+    durable_up_to(end_offset_.value());
   }
 }
 

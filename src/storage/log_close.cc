@@ -23,7 +23,7 @@ Task<void> Log::wait_until_durable() {
 
 Task<void> Log::let_go() {
   end_offset_.close();
-  durable_end_offset_.close();
+  close_durable_end();
   co_await gate_.close();
   for (const SegmentPtr& segment : segments_) segment->file = nullptr;
   leave_commit_log();

@@ -162,7 +162,7 @@ void Log::apply(FlushPlan& plan) {
   unsynced_bytes_ = 0;
   for (const SegmentPtr& segment : segments_) unsynced_bytes_ += segment->unsynced_bytes();
   recovery_point_ = std::max(recovery_point_, unsynced_bytes_ == 0 ? plan.end_offset : recovery_point_);
-  if (tail_.empty()) durable_end_offset_.advance(std::min(plan.end_offset, end_offset_.value()));
+  if (tail_.empty()) durable_up_to(std::min(plan.end_offset, end_offset_.value()));
   unflushed_messages_ = 0;
   if (unflushed_bytes() == 0) unflushed_since_ms_ = kNoTimestamp;
 }
@@ -208,7 +208,7 @@ Task<Status> Log::remove() {
   closed_ = true;
   co_await changes_.acquire(1);
   end_offset_.close();
-  durable_end_offset_.close();
+  close_durable_end();
   Status status = co_await note_removal();
   const std::string parent = runtime::directory_of(identity_.directory);
   const std::string deleted =

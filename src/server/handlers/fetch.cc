@@ -1,6 +1,8 @@
 // Fetch: session, reads in the session's order within the byte limits, and the long poll, which wakes up when
-// one of just these partitions has something new (kafka-protocol.md 6.3).
+// one of just these partitions has something new (kafka-protocol.md 6.3). For a follower that is a record; a
+// higher high watermark alone it is told a little later, so that under load it comes with the next records.
 #include <algorithm>
+#include <deque>
 #include <map>
 
 #include "server/handlers/handlers.h"
@@ -14,13 +16,17 @@ namespace {
 
 constexpr wire::ApiVersion kLeadersFrom = 16;
 constexpr std::int64_t kMaxWaitMs = 3'600'000;
+constexpr wire::ApiVersion kFollowersReadFrom = 11;  // KIP-392
 // What a fetch may return, whatever else waits to be sent.
 constexpr std::uint64_t kLeastBytes = 64 * 1024;
+// How long a follower may wait to hear of a high watermark that no record goes with.
+constexpr runtime::Duration kWatermarkDelay = std::chrono::milliseconds(10);
 
 // Where a partition stood when it was read; the poll waits for it to move.
 struct Watched {
   TopicIdPartition key;
-  Offset high_watermark;
+  Offset end;             // of the log for a follower, else the high watermark
+  Offset high_watermark;  // that a follower knows
 };
 
 struct Round {
@@ -28,14 +34,16 @@ struct Round {
   std::vector<Watched> watched;
   std::size_t bytes = 0;
   bool answer_at_once = false;  // an error or a divergence, which waiting would not mend
+  bool watermark_news = false;  // for a follower
 };
 
 struct Limits {
   std::size_t max_bytes;
   std::size_t min_bytes;
   replication::Isolation isolation;
-  NodeId replica;      // that fetches; negative for consumers
   bool names_leaders;  // to who asks the wrong broker (KIP-951)
+  replication::Fetcher fetcher;
+  bool incremental = false;  // only what is new is answered
 };
 
 FetchOutcome outcome_of(const FetchTarget& target) {
@@ -51,6 +59,7 @@ void fill(FetchedPartition& answer, replication::Fetched fetched) {
   answer.last_stable_offset = fetched.last_stable_offset;
   answer.log_start_offset = fetched.log_start_offset;
   answer.records = std::move(fetched.batches);
+  if (fetched.preferred_read_replica) answer.preferred_read_replica = *fetched.preferred_read_replica;
   if (fetched.diverging_epoch) {
     answer.diverging_epoch = {fetched.diverging_epoch->epoch, fetched.diverging_epoch->end_offset};
   }
@@ -62,12 +71,11 @@ void fill(FetchedPartition& answer, replication::Fetched fetched) {
   }
 }
 
-// Only a replica of the partition may follow it.
-ErrorCode check_replica(const metadata::Topic& topic, PartitionIndex partition, NodeId replica) {
-  if (replica < 0) return ErrorCode::none;
-  const auto& replicas = topic.partition(partition)->replicas;
-  return std::ranges::find(replicas, replica) != replicas.end() ? ErrorCode::none
-                                                                : ErrorCode::not_leader_or_follower;
+// A follower that has fallen out of the log begins anew where it starts; others ask by ListOffsets.
+void fill_error(FetchedPartition& answer, const replication::PartitionError& error, bool replica) {
+  answer.error_code = error.code;
+  if (replica) answer.log_start_offset = error.log_start;
+  answer.current_leader = {error.leader, error.leader_epoch};
 }
 
 // Kafka takes every negative epoch for none.
@@ -78,10 +86,7 @@ Task<void> read_target(Broker& broker, const metadata::Image& image, const Fetch
   FetchOutcome outcome = outcome_of(target);
   FetchedPartition& answer = outcome.partition;
   const metadata::Topic* topic = find_topic(image, target.topic_id, target.topic);
-  answer.error_code = check_leader(broker, topic, !target.topic_id.is_zero(), target.partition);
-  if (answer.error_code == ErrorCode::none) {
-    answer.error_code = check_replica(*topic, target.partition, limits.replica);
-  }
+  answer.error_code = check_exists(topic, !target.topic_id.is_zero(), target.partition);
   if (answer.error_code == ErrorCode::none) {
     const TopicIdPartition key{topic->id, target.partition};
     const std::size_t left = limits.max_bytes > round.bytes ? limits.max_bytes - round.bytes : 0;
@@ -90,26 +95,51 @@ Task<void> read_target(Broker& broker, const metadata::Image& image, const Fetch
     const replication::FetchPosition position{target.fetch_offset, epoch_or_none(target.current_leader_epoch),
                                               epoch_or_none(target.last_fetched_epoch)};
     auto fetched = co_await on_partition(broker, key, [&](replication::Partition& partition) {
-      return partition.fetch(position, fetch_limits);
+      replication::Fetcher fetcher = limits.fetcher;
+      fetcher.log_start = target.log_start_offset;
+      return partition.fetch(position, fetch_limits, std::move(fetcher));
     });
     if (fetched) {
-      round.answer_at_once |= fetched->diverging_epoch.has_value();
+      round.answer_at_once |= fetched->diverging_epoch || fetched->preferred_read_replica;
+      round.watermark_news |= fetched->high_watermark > target.known_high_watermark;
       round.bytes += size_of(fetched->batches);
-      round.watched.push_back({key, fetched->high_watermark});
+      const Offset end = limits.fetcher.is_replica() ? fetched->visible_end : fetched->high_watermark;
+      round.watched.push_back({key, end, fetched->high_watermark});
       fill(answer, std::move(*fetched));
     } else {
-      answer.error_code = fetched.error().code;
+      fill_error(answer, fetched.error(), limits.fetcher.is_replica());
     }
   }
   if (limits.names_leaders && answer.error_code == ErrorCode::not_leader_or_follower && topic != nullptr) {
     const metadata::Partition* state = topic->partition(target.partition);
-    if (state != nullptr) answer.current_leader = {state->leader, state->leader_epoch};
+    // The partition may know of a leader that this image does not know yet.
+    if (state != nullptr && state->leader_epoch >= answer.current_leader.leader_epoch)
+      answer.current_leader = {state->leader, state->leader_epoch};
+  } else {
+    answer.current_leader = {};
   }
   // Of what is not there Kafka sends an empty list, in place of null.
   if (topic == nullptr || topic->partition(target.partition) == nullptr)
     answer.aborted_transactions.emplace();
   round.answer_at_once |= answer.error_code != ErrorCode::none;
   round.outcomes.push_back(std::move(outcome));
+}
+
+// Most of a follower's partitions have nothing new, most of the time: said without the ceremony of a read.
+bool has_nothing_new(Broker& broker, const FetchTarget& target, const Limits& limits, Round& round) {
+  if (!limits.incremental || target.told_error || target.topic_id.is_zero()) return false;
+  const TopicIdPartition key{target.topic_id, target.partition};
+  const ShardData& shard = broker.shard_of(key);
+  replication::Partition* partition =
+      &shard.executor == &broker.executor ? shard.partitions.peek(key) : nullptr;
+  if (partition == nullptr) return false;
+  const replication::FollowerReport report{target.fetch_offset, target.log_start_offset,
+                                           limits.fetcher.broker_epoch};
+  const bool nothing = partition->has_nothing_new(
+      {target.fetch_offset, target.current_leader_epoch, target.last_fetched_epoch}, limits.fetcher, report,
+      target.known_high_watermark, target.told_log_start);
+  if (nothing) round.watched.push_back({key, target.fetch_offset, target.known_high_watermark});
+  return nothing;
 }
 
 Task<Round> read_all(Broker& broker, const std::vector<FetchTarget>& targets, const Limits& limits) {
@@ -119,6 +149,7 @@ Task<Round> read_all(Broker& broker, const std::vector<FetchTarget>& targets, co
   const auto image = broker.image();
   Turn turn;
   for (const FetchTarget& target : targets) {
+    if (has_nothing_new(broker, target, limits, round)) continue;
     if (turn.over()) co_await runtime::yield(broker.executor);
     co_await read_target(broker, *image, target, limits, round);
   }
@@ -133,9 +164,9 @@ struct Poll {
 };
 
 // Watches partitions of the shard at hand until one has moved beyond where it stood, or `shot` fires.
-Task<void> watch(std::span<const ShardData> shards, std::vector<Watched> watched, runtime::OneShot& shot,
-                 runtime::MonotonicTime deadline) {
-  std::vector<std::unique_ptr<runtime::Watermark::Watcher>> watchers;
+Task<void> watch(std::span<const ShardData> shards, std::vector<Watched> watched, bool replica,
+                 runtime::OneShot& shot, runtime::MonotonicTime deadline) {
+  std::deque<runtime::Watermark::Watcher> watchers;
   std::vector<std::shared_ptr<replication::Partition>> kept;
   for (const Watched& at : watched) {
     const ShardData& shard = shards[replication::shard_of(at.key, shards.size())];
@@ -146,24 +177,24 @@ Task<void> watch(std::span<const ShardData> shards, std::vector<Watched> watched
     }
     // The device has failed: nothing more comes, and a watcher would fire again and again.
     if (partition->high_watermark().closed()) continue;
-    watchers.push_back(std::make_unique<runtime::Watermark::Watcher>(partition->high_watermark(),
-                                                                     at.high_watermark + 1, shot));
+    watchers.emplace_back(partition->visible_watermark(replica), at.end + 1, shot);
+    if (replica) watchers.emplace_back(partition->high_watermark(), at.high_watermark + 1, shot);
     kept.push_back(std::move(partition));
   }
   co_await shot.wait(deadline);
 }
 
-Task<void> watch_far(std::span<const ShardData> shards, std::vector<Watched> watched,
+Task<void> watch_far(std::span<const ShardData> shards, std::vector<Watched> watched, bool replica,
                      std::shared_ptr<Poll> poll, std::shared_ptr<runtime::OneShot> far_shot,
                      runtime::MonotonicTime deadline) {
-  co_await watch(shards, std::move(watched), *far_shot, deadline);
+  co_await watch(shards, std::move(watched), replica, *far_shot, deadline);
   runtime::Executor& home = poll->home;
   home.post_remote([poll = std::move(poll)] { poll->shot.fire(); });
 }
 
 // Until a partition has moved, the connection is to end, or the deadline.
-Task<void> await_progress(Broker& broker, const std::vector<Watched>& watched, runtime::Watermark& closing,
-                          runtime::MonotonicTime deadline) {
+Task<void> await_progress(Broker& broker, const std::vector<Watched>& watched, bool replica,
+                          runtime::Watermark& closing, runtime::MonotonicTime deadline) {
   // In the order of the shards: a simulated run does not depend on addresses.
   std::map<unsigned, std::vector<Watched>> by_shard;
   for (const Watched& at : watched) by_shard[broker.shard_of(at.key).executor.shard()].push_back(at);
@@ -180,12 +211,12 @@ Task<void> await_progress(Broker& broker, const std::vector<Watched>& watched, r
     }
     auto far_shot = std::make_shared<runtime::OneShot>(*executor);
     far.emplace_back(executor, far_shot);
-    executor->post_remote(
-        [shards = broker.shards, group = std::move(group), poll, far_shot, deadline]() mutable {
-          watch_far(shards, std::move(group), std::move(poll), std::move(far_shot), deadline).detach();
-        });
+    executor->post_remote([shards = broker.shards, group = std::move(group), replica, poll, far_shot,
+                           deadline]() mutable {
+      watch_far(shards, std::move(group), replica, std::move(poll), std::move(far_shot), deadline).detach();
+    });
   }
-  co_await watch(broker.shards, std::move(here), poll->shot, deadline);
+  co_await watch(broker.shards, std::move(here), replica, poll->shot, deadline);
   for (auto& [executor, shot] : far) executor->post_remote([shot = std::move(shot)] { shot->fire(); });
 }
 
@@ -203,9 +234,13 @@ Limits limits_of(const Broker& broker, const wire::FetchRequest& message, wire::
   const std::size_t max_bytes = std::min(
       {static_cast<std::size_t>(std::max(message.max_bytes, 0)), cap, fair_share(broker.request_memory)});
   const std::size_t min_bytes = std::min(static_cast<std::size_t>(std::max(message.min_bytes, 0)), max_bytes);
-  const NodeId replica = version < 15 ? message.replica_id : message.replica_state.replica_id;
-  return {max_bytes, min_bytes, static_cast<replication::Isolation>(message.isolation_level), replica,
-          version >= kLeadersFrom};
+  replication::Fetcher fetcher;
+  fetcher.replica = version < 15 ? message.replica_id : message.replica_state.replica_id;
+  fetcher.broker_epoch = version < 15 ? metadata::kNoBrokerEpoch : message.replica_state.replica_epoch;
+  fetcher.rack = message.rack_id;
+  fetcher.follower_reads = version >= kFollowersReadFrom;
+  return {max_bytes, min_bytes, static_cast<replication::Isolation>(message.isolation_level),
+          version >= kLeadersFrom, std::move(fetcher)};
 }
 
 void add_node_endpoints(const Broker& broker, const Request& request, wire::FetchResponse& response) {
@@ -246,14 +281,19 @@ Task<wire::FetchResponse> fetch(Broker& broker, const Request& request, wire::Fe
     refused.error_code = context.error();
     co_return refused;
   }
-  const Limits limits = limits_of(broker, message, version);
+  Limits limits = limits_of(broker, message, version);
   const std::int64_t wait_ms = std::clamp<std::int64_t>(message.max_wait_ms, 0, kMaxWaitMs);
-  const auto deadline = request.arrived + runtime::milliseconds(wait_ms);
+  auto deadline = request.arrived + runtime::milliseconds(wait_ms);
 
+  const bool replica = limits.fetcher.is_replica();
+  limits.incremental = replica && !context->full;
   Round round = co_await read_all(broker, context->targets, limits);
+  limits.fetcher.reports = false;  // what it has it had when it asked
   while (round.bytes < limits.min_bytes && !round.answer_at_once && !round.watched.empty() &&
          broker.executor.now() < deadline && request.closing.value() == 0) {
-    co_await await_progress(broker, round.watched, request.closing, deadline);
+    if (replica && round.watermark_news)
+      deadline = std::min(deadline, broker.executor.now() + kWatermarkDelay);
+    co_await await_progress(broker, round.watched, replica, request.closing, deadline);
     round = co_await read_all(broker, context->targets, limits);
   }
   broker.metrics.fetched_bytes.add(round.bytes);

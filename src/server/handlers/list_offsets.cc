@@ -30,13 +30,15 @@ wire::ApiVersion first_version_of(TimestampMs timestamp) {
   }
 }
 
+constexpr wire::ApiVersion kOffsetNotAvailableFrom = 5;
+
 Task<void> answer_partition(Broker& broker, const metadata::Topic* topic, const PartitionRequest& partition,
-                            replication::Isolation isolation, PartitionAnswer& answer) {
+                            replication::Isolation isolation, bool replica, PartitionAnswer& answer) {
   answer.error_code = check_leader(broker, topic, false, partition.partition_index);
   if (answer.error_code != ErrorCode::none) co_return;
   const auto found =
       co_await on_partition(broker, {topic->id, partition.partition_index}, [&](replication::Partition& at) {
-        return at.list_offset(partition.timestamp, partition.current_leader_epoch, isolation);
+        return at.list_offset(partition.timestamp, partition.current_leader_epoch, isolation, replica);
       });
   if (!found) {
     answer.error_code = found.error().code;
@@ -75,7 +77,12 @@ Task<wire::ListOffsetsResponse> list_offsets(Broker& broker, const Request& requ
       } else if (request.header.api_version < first_version_of(partition.timestamp)) {
         answer.error_code = ErrorCode::unsupported_version;
       } else {
-        co_await answer_partition(broker, image->topic(topic.name), partition, isolation, answer);
+        co_await answer_partition(broker, image->topic(topic.name), partition, isolation,
+                                  message.replica_id >= 0, answer);
+      }
+      if (answer.error_code == ErrorCode::offset_not_available &&
+          request.header.api_version < kOffsetNotAvailableFrom) {
+        answer.error_code = ErrorCode::leader_not_available;
       }
       broker.metrics.error(wire::ApiKey::list_offsets, answer.error_code);
       topic_answer.partitions.push_back(answer);

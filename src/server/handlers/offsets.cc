@@ -1,4 +1,6 @@
 // DeleteRecords and OffsetForLeaderEpoch.
+#include <algorithm>
+
 #include "server/handlers/handlers.h"
 #include "server/handlers/topics.h"
 
@@ -6,9 +8,17 @@ namespace moldau::server::handlers {
 
 using wire::ErrorCode;
 
-Task<wire::DeleteRecordsResponse> delete_records(Broker& broker, const Request&,
+namespace {
+
+constexpr std::int64_t kMaxWaitMs = 3'600'000;
+
+}  // namespace
+
+Task<wire::DeleteRecordsResponse> delete_records(Broker& broker, const Request& request,
                                                  wire::DeleteRecordsRequest message) {
   wire::DeleteRecordsResponse response;
+  const auto deadline =
+      request.arrived + runtime::milliseconds(std::clamp<std::int64_t>(message.timeout_ms, 0, kMaxWaitMs));
   const auto image = broker.image();
   Turn turn;
   for (const auto& topic : message.topics) {
@@ -24,7 +34,7 @@ Task<wire::DeleteRecordsResponse> delete_records(Broker& broker, const Request&,
       if (answer.error_code == ErrorCode::none) {
         const auto deleted = co_await on_partition(
             broker, {known->id, partition.partition_index},
-            [&](replication::Partition& at) { return at.delete_records(partition.offset); });
+            [&](replication::Partition& at) { return at.delete_records(partition.offset, deadline); });
         answer.error_code = deleted ? ErrorCode::none : deleted.error().code;
         answer.low_watermark = deleted.value_or(kNoOffset);
       }

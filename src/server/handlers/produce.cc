@@ -27,8 +27,9 @@ constexpr runtime::Duration kSpaceCheck = std::chrono::milliseconds(200);
 // A partition whose records are appended and whose answer waits.
 struct Waiting {
   TopicIdPartition key;
-  Offset until = kNoOffset;  // the high watermark that ends the wait
-  std::size_t topic = 0;     // its place in the response
+  Offset until = kNoOffset;                // the end of what was appended
+  replication::Leadership leadership = 0;  // in which it was
+  std::size_t topic = 0;                   // its place in the response
   std::size_t partition = 0;
 };
 
@@ -68,15 +69,20 @@ Slice records_of(const PartitionRequest& partition) {
   return partition.records && !partition.records->empty() ? joined(*partition.records) : Slice();
 }
 
-void fill(PartitionAnswer& answer, const replication::PartitionResult<storage::AppendInfo>& appended) {
+void fill_error(PartitionAnswer& answer, const replication::PartitionError& error) {
+  answer.error_code = error.code;
+  answer.base_offset = kNoOffset;
+  if (error.leader_epoch != kNoEpoch) answer.current_leader = {error.leader, error.leader_epoch};
+}
+
+void fill(PartitionAnswer& answer, const replication::PartitionResult<replication::Appended>& appended) {
   if (appended) {
-    answer.base_offset = appended->first_offset;
-    answer.log_append_time_ms = appended->log_append_time;
-    answer.log_start_offset = appended->log_start_offset;
+    answer.base_offset = appended->info.first_offset;
+    answer.log_append_time_ms = appended->info.log_append_time;
+    answer.log_start_offset = appended->info.log_start_offset;
     return;
   }
-  answer.error_code = appended.error().code;
-  answer.base_offset = kNoOffset;
+  fill_error(answer, appended.error());
   if (!appended.error().message.empty()) answer.error_message = appended.error().message;
   for (const storage::RecordError& error : appended.error().record_errors) {
     answer.record_errors.push_back({error.batch_index, error.message});
@@ -113,12 +119,14 @@ Task<void> append_partition(Broker& broker, Produce& produce, TopicIdPartition k
   }
   fill(produce.answer(place), appended);
   if (!appended) co_return;
-  if (!appended->duplicate) {
-    broker.metrics.produced_bytes.add(appended->size_bytes);
-    broker.metrics.produced_records.add(static_cast<std::uint64_t>(appended->record_count));
+  const storage::AppendInfo& info = appended->info;
+  if (!info.duplicate) {
+    broker.metrics.produced_bytes.add(info.size_bytes);
+    broker.metrics.produced_records.add(static_cast<std::uint64_t>(info.record_count));
   }
   place.key = key;
-  place.until = appended->last_offset + 1;
+  place.until = info.last_offset + 1;
+  place.leadership = appended->leadership;
   produce.waiting.push_back(place);
 }
 
@@ -141,40 +149,26 @@ Task<void> append_all(Broker& broker, Produce& produce) {
       answer.base_offset = kNoOffset;
       answer.error_code = refusal != ErrorCode::none ? refusal
                           : refused                  ? ErrorCode::invalid_topic_exception
-                                                     : check_leader(broker, topic, by_id, partition.index);
+                                                     : check_exists(topic, by_id, partition.index);
       if (answer.error_code != ErrorCode::none) continue;
-      const Waiting place{
-          {}, kNoOffset, produce.response.responses.size() - 1, topic_answer.partition_responses.size() - 1};
+      const Waiting place{{},
+                          kNoOffset,
+                          0,
+                          produce.response.responses.size() - 1,
+                          topic_answer.partition_responses.size() - 1};
       co_await append_partition(broker, produce, {topic->id, partition.index}, partition, place);
     }
   }
-}
-
-Task<replication::PartitionResult<bool>> wait_here(replication::Partition& partition,
-                                                   runtime::Executor& executor, Offset until,
-                                                   runtime::MonotonicTime deadline) {
-  storage::Log* log = partition.log();
-  if (log == nullptr) co_return replication::refuse(ErrorCode::unknown_topic_or_partition);
-  if (co_await partition.high_watermark().reaches(executor, until, deadline)) co_return true;
-  if (partition.closed()) co_return replication::refuse(ErrorCode::unknown_topic_or_partition);
-  if (partition.offline()) co_return replication::refuse(ErrorCode::kafka_storage_error);
-  if (log->poisoned() != nullptr) {
-    co_return replication::refuse(ErrorCode::kafka_storage_error, log->poisoned()->message);
-  }
-  co_return replication::refuse(ErrorCode::request_timed_out);
 }
 
 // The partitions wait one after another: each one's wait also covers those behind it.
 Task<void> await_watermarks(Broker& broker, Produce& produce) {
   const auto deadline = deadline_of(produce);
   for (const Waiting& waiting : produce.waiting) {
-    const auto reached = co_await on_partition(broker, waiting.key, [&](replication::Partition& at) {
-      return wait_here(at, broker.shard_of(waiting.key).executor, waiting.until, deadline);
+    const auto acknowledged = co_await on_partition(broker, waiting.key, [&](replication::Partition& at) {
+      return at.acknowledged(waiting.until, produce.message.acks, waiting.leadership, deadline);
     });
-    if (reached) continue;
-    PartitionAnswer& answer = produce.answer(waiting);
-    answer.error_code = reached.error().code;
-    answer.base_offset = kNoOffset;
+    if (!acknowledged) fill_error(produce.answer(waiting), acknowledged.error());
   }
 }
 
@@ -187,12 +181,15 @@ void add_leader_hints(const Broker& broker, Produce& produce) {
       if (partition.error_code != ErrorCode::not_leader_or_follower || known == nullptr) continue;
       const metadata::Partition* state = known->partition(partition.index);
       if (state == nullptr) continue;
-      partition.current_leader = {state->leader, state->leader_epoch};
-      const metadata::Broker* leader = image->broker(state->leader);
+      // The partition may know of a leader that this image does not know yet.
+      if (state->leader_epoch >= partition.current_leader.leader_epoch) {
+        partition.current_leader = {state->leader, state->leader_epoch};
+      }
+      const NodeId leader_id = partition.current_leader.leader_id;
+      const metadata::Broker* leader = image->broker(leader_id);
       const auto* endpoint = leader ? endpoint_of(*leader, produce.request.peer.listener) : nullptr;
       if (endpoint == nullptr) continue;
-      produce.response.node_endpoints.push_back(
-          {state->leader, endpoint->host, endpoint->port, leader->rack});
+      produce.response.node_endpoints.push_back({leader_id, endpoint->host, endpoint->port, leader->rack});
     }
   }
 }
@@ -234,7 +231,7 @@ bool all_reached(Broker& broker, const Produce& produce) {
     const ShardData& shard = broker.shard_of(waiting.key);
     if (&shard.executor != &broker.executor) return false;
     const auto partition = shard.partitions.find(waiting.key);
-    return partition && !partition->closed() && partition->high_watermark().value() >= waiting.until;
+    return partition && partition->is_acknowledged(waiting.until, produce.message.acks, waiting.leadership);
   });
 }
 

@@ -10,14 +10,19 @@ const metadata::Topic* find_topic(const metadata::Image& image, const TopicId& i
   return id.is_zero() ? image.topic(name) : image.topic(id);
 }
 
-ErrorCode check_leader(const Broker& broker, const metadata::Topic* topic, bool by_id,
-                       PartitionIndex partition) {
+ErrorCode check_exists(const metadata::Topic* topic, bool by_id, PartitionIndex partition) {
   if (topic == nullptr) {
     return by_id ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
   }
-  const metadata::Partition* state = topic->partition(partition);
-  if (state == nullptr) return ErrorCode::unknown_topic_or_partition;
-  return state->leader == broker.node_id ? ErrorCode::none : ErrorCode::not_leader_or_follower;
+  return topic->partition(partition) ? ErrorCode::none : ErrorCode::unknown_topic_or_partition;
+}
+
+ErrorCode check_leader(const Broker& broker, const metadata::Topic* topic, bool by_id,
+                       PartitionIndex partition) {
+  const ErrorCode exists = check_exists(topic, by_id, partition);
+  if (exists != ErrorCode::none) return exists;
+  return topic->partition(partition)->leader == broker.node_id ? ErrorCode::none
+                                                               : ErrorCode::not_leader_or_follower;
 }
 
 const metadata::BrokerEndpoint* endpoint_of(const metadata::Broker& broker, std::string_view listener) {

@@ -23,6 +23,9 @@ const metadata::Topic* find_topic(const metadata::Image& image, const TopicId& i
 // request names topics by id (Produce and Fetch from version 13 on).
 wire::ErrorCode check_leader(const Broker& broker, const metadata::Topic* topic, bool by_id,
                              PartitionIndex partition);
+// The error for a partition of a topic that find_topic() gave, when there is no such partition. Who leads it
+// the partition itself knows best.
+wire::ErrorCode check_exists(const metadata::Topic* topic, bool by_id, PartitionIndex partition);
 // The endpoint of a broker for clients of this listener; null when the broker has no such listener.
 const metadata::BrokerEndpoint* endpoint_of(const metadata::Broker& broker, std::string_view listener);
 

@@ -1,0 +1,758 @@
+// The rows of reliability.md 2.2 that concern replication, each with real logs, real fetch handlers and a
+// network in memory.
+#include <gtest/gtest.h>
+
+#include "cluster.h"
+#include "record/batch.h"
+#include "record/builder.h"
+
+namespace moldau::replication::testing {
+namespace {
+
+using Values = std::vector<std::string>;
+
+// --- the ordinary course
+
+TEST(Replication, ARecordIsAcknowledgedWhenAllHaveIt) {
+  Cluster cluster;
+  cluster.create_topic();
+  EXPECT_EQ(cluster.produced(1, "a"), (Produced{ErrorCode::none, 0}));
+  EXPECT_EQ(cluster.produced(1, "b"), (Produced{ErrorCode::none, 1}));
+  for (NodeId id : {1, 2, 3}) EXPECT_EQ(cluster.values(id), (Values{"a", "b"})) << id;
+  EXPECT_TRUE(cluster.logs_agree(1s));
+}
+
+TEST(Replication, OnlyTheLeaderTakesRecordsAndOthersSayWhoItIs) {
+  Cluster cluster;
+  cluster.create_topic();
+  EXPECT_EQ(cluster.produced(2, "a"), (Produced{ErrorCode::not_leader_or_follower, kNoOffset, 1}));
+}
+
+TEST(Replication, TheFirstRecordOfANewTopicDoesNotWaitForALongPoll) {
+  Cluster cluster;
+  cluster.create_topic();
+  const auto before = cluster.world.now();
+  EXPECT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  EXPECT_LT(cluster.world.now() - before, 100ms);
+}
+
+TEST(Replication, AnAcknowledgementCostsTwoSyncsAndOneWayThereAndBack) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "warm").code, ErrorCode::none);
+  cluster.world.run_for(2s);
+  const auto before = cluster.world.now();
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(cluster.produced(1, std::to_string(i)).code, ErrorCode::none);
+  EXPECT_LT((cluster.world.now() - before) / 100, 5ms);  // a sync takes up to one
+}
+
+TEST(Replication, FollowersHearOfTheHighWatermarkSoonWithoutFurtherRecords) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  EXPECT_TRUE(cluster.logs_agree(60ms));
+}
+
+TEST(Replication, AFollowerThatLosesItsPowerHasWhatItHasConfirmed) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    Cluster cluster({.brokers = 2}, seed);
+    cluster.create_topic();
+    for (int i = 0; i < 5; ++i) ASSERT_EQ(cluster.produced(1, std::to_string(i)).code, ErrorCode::none);
+    cluster.lose_power(2);
+    cluster.lose_power(1);
+    cluster.start(2);
+    ASSERT_TRUE(cluster.eventually([&] { return cluster.node(2).partition() != nullptr; }));
+    EXPECT_EQ(cluster.values(2), (Values{"0", "1", "2", "3", "4"})) << "seed " << seed;
+  }
+}
+
+TEST(Replication, InPageCacheModeToo) {
+  Cluster cluster({.topic = {{"moldau.durability", "page-cache"}}});
+  cluster.create_topic();
+  EXPECT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  EXPECT_EQ(cluster.values(3), Values{"a"});
+}
+
+TEST(Replication, AcksOneWaitsForTheLeaderAlone) {
+  Cluster cluster;
+  cluster.create_topic();
+  cluster.cut(2, 1);
+  cluster.cut(3, 1);
+  EXPECT_EQ(cluster.produced(1, "a", 1).code, ErrorCode::none);
+  EXPECT_EQ(cluster.high_watermark(1), 0);
+  EXPECT_EQ(cluster.produced(1, "b", -1, 1s).code, ErrorCode::request_timed_out);
+}
+
+TEST(Replication, DeletedRecordsGoFromAllReplicas) {
+  Cluster cluster;
+  cluster.create_topic();
+  for (int i = 0; i < 4; ++i) ASSERT_EQ(cluster.produced(1, std::to_string(i)).code, ErrorCode::none);
+  const auto deleted = cluster.world.run(cluster.at(1).delete_records(2, cluster.world.now() + 10s));
+  ASSERT_TRUE(deleted) << name_of(deleted.error().code);
+  EXPECT_EQ(*deleted, 2);
+  for (NodeId id : {1, 2, 3}) EXPECT_EQ(cluster.at(id).log()->log_start_offset(), 2) << id;
+  cluster.cut(3, 1);
+  const auto late = cluster.world.run(cluster.at(1).delete_records(3, cluster.world.now() + 2s));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, ErrorCode::request_timed_out);
+}
+
+// --- truncation
+
+TEST(Replication, RP_01_ARestartedFollowerDoesNotTruncateToItsHighWatermark) {
+  Cluster cluster({.brokers = 2});
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  // The follower gets "b", and dies before it hears that "b" is committed.
+  auto b = cluster.produce(1, "b");
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.end(2) == 2; }));
+  cluster.hold_answers(2);
+  EXPECT_EQ(cluster.world.run(std::move(b)).code, ErrorCode::none);
+  EXPECT_LT(cluster.high_watermark(2), 2);
+  cluster.kill(2);
+  cluster.release();
+  // It comes back, and the leader dies before it has answered anything.
+  cluster.cut(2, 1);
+  cluster.start(2);
+  cluster.kill(1);
+  cluster.change({.isr = std::vector<NodeId>{2}, .leader = 2});
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.at(2).leading() != nullptr; }));
+  EXPECT_EQ(cluster.values(2), (Values{"a", "b"}));
+}
+
+TEST(Replication, RP_02_TwoHistoriesOfTheSameOffsetBecomeTheNewLeaders) {
+  Cluster cluster({.brokers = 2});
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.cut(2, 1);
+  cluster.cut(1, 2);
+  auto x = cluster.produce(1, "x", -1, 1s);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.at(1).log()->durable_end_offset().value() == 2; }));
+  cluster.lose_power(1);
+  cluster.lose_power(2);
+  EXPECT_NE(cluster.world.run(std::move(x)).code, ErrorCode::none);
+  cluster.mend_all();
+  cluster.start(2);
+  cluster.elect(2, {2});
+  ASSERT_EQ(cluster.produced(2, "y").code, ErrorCode::none);
+  cluster.start(1);
+  ASSERT_TRUE(cluster.isr_becomes({1, 2}));
+  EXPECT_EQ(cluster.values(1), (Values{"a", "y"}));
+  EXPECT_EQ(cluster.values(2), (Values{"a", "y"}));
+}
+
+TEST(Replication, RP_03_AfterTwoFastChangesOfLeaderAFollowerFindsTheCommonPoint) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.isolate(1);
+  static_cast<void>(cluster.produced(1, "b of 1", 1));
+  cluster.elect(2, {2, 3});
+  cluster.isolate(2);
+  static_cast<void>(cluster.produced(2, "b of 2", 1));
+  static_cast<void>(cluster.produced(2, "c of 2", 1));
+  cluster.elect(3, {3});
+  ASSERT_EQ(cluster.produced(3, "b of 3").code, ErrorCode::none);
+  cluster.mend_all();
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  for (NodeId id : {1, 2, 3}) EXPECT_EQ(cluster.values(id), (Values{"a", "b of 3"})) << id;
+}
+
+TEST(Replication, AnEpochThatNobodyWroteInPartsNobody) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.deafen(3);
+  cluster.elect(2);  // for a moment only: 3 never hears of it
+  cluster.elect(3, {1, 2, 3});
+  cluster.hear_again(3);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.at(3).leading() != nullptr; }));
+  EXPECT_EQ(cluster.produced(3, "b").code, ErrorCode::none);
+  EXPECT_EQ(cluster.values(2), (Values{"a", "b"}));
+}
+
+TEST(Replication, RP_05_AFollowersHighWatermarkNeverPassesWhatItWillCutOff) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  ASSERT_TRUE(cluster.logs_agree());
+  cluster.isolate(1);
+  for (int i = 0; i < 5; ++i) static_cast<void>(cluster.produced(1, "lost", 1));
+  cluster.elect(2, {2, 3});
+  for (int i = 0; i < 9; ++i) ASSERT_EQ(cluster.produced(2, "kept").code, ErrorCode::none);
+  Offset highest_before_cut = 0;
+  bool cut = false;
+  cluster.mend_all();
+  ASSERT_TRUE(cluster.eventually([&] {
+    cut = cut || cluster.end(1) < 6;
+    if (!cut) highest_before_cut = std::max(highest_before_cut, cluster.high_watermark(1));
+    return cut;
+  }));
+  EXPECT_EQ(highest_before_cut, 1);
+  EXPECT_TRUE(cluster.logs_agree());
+  EXPECT_EQ(cluster.values(1), cluster.values(2));
+}
+
+// A fetch as a replica sends it.
+wire::FetchRequest replica_fetch(Cluster& cluster, NodeId replica, Offset offset, LeaderEpoch last_epoch,
+                                 std::optional<LeaderEpoch> current = {}) {
+  wire::FetchRequest request;
+  request.max_bytes = 1 << 20;
+  request.replica_state = {replica, cluster.image().broker(replica)->broker_epoch};
+  request.topics.emplace_back().topic_id = kTopicId;
+  auto& partition = request.topics.back().partitions.emplace_back();
+  partition.fetch_offset = offset;
+  partition.last_fetched_epoch = last_epoch;
+  partition.current_leader_epoch = current.value_or(cluster.state().leader_epoch);
+  partition.partition_max_bytes = 1 << 20;
+  return request;
+}
+
+wire::FetchResponse::TopicResponse::PartitionResponse ask(Cluster& cluster, NodeId leader,
+                                                          wire::FetchRequest request) {
+  return cluster.world.run(cluster.node(leader).serve(std::move(request))).responses.at(0).partitions.at(0);
+}
+
+TEST(Replication, RP_06_TheOffsetOfAFollowerOfAnotherHistoryDoesNotCount) {
+  Cluster cluster({.brokers = 2});
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.isolate(2);
+  cluster.elect(1);  // epoch 1
+  static_cast<void>(cluster.produced(1, "b", 1));
+  static_cast<void>(cluster.produced(1, "c", 1));
+  ASSERT_EQ(cluster.high_watermark(1), 1);
+  // The follower says that it has two records more, of epoch 0.
+  const auto answer = ask(cluster, 1, replica_fetch(cluster, 2, 3, 0));
+  EXPECT_EQ(answer.error_code, ErrorCode::none);
+  EXPECT_EQ(answer.diverging_epoch.epoch, 0);
+  EXPECT_EQ(answer.diverging_epoch.end_offset, 1);
+  EXPECT_EQ(cluster.high_watermark(1), 1);
+  // Nor when it does not say of which epoch they are.
+  EXPECT_EQ(ask(cluster, 1, replica_fetch(cluster, 2, 3, kNoEpoch)).error_code,
+            ErrorCode::offset_out_of_range);
+  EXPECT_EQ(cluster.high_watermark(1), 1);
+  EXPECT_EQ(ask(cluster, 1, replica_fetch(cluster, 2, 3, 1)).error_code, ErrorCode::none);
+  EXPECT_EQ(cluster.high_watermark(1), 3);
+}
+
+TEST(Replication, RP_14_AFollowerBehindTheLeadersLogStartBeginsThere) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "0").code, ErrorCode::none);
+  cluster.kill(3);
+  cluster.fence(3);
+  for (int i = 1; i < 6; ++i) ASSERT_EQ(cluster.produced(1, std::to_string(i)).code, ErrorCode::none);
+  ASSERT_TRUE(cluster.world.run(cluster.at(1).delete_records(4, cluster.world.now() + 5s)));
+  cluster.start(3);
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.values(3), (Values{"4", "5"}));
+  EXPECT_EQ(cluster.at(3).log()->log_start_offset(), 4);
+}
+
+TEST(Replication, RP_16_AfterAnUncleanElectionTheOthersCutWhatTheNewLeaderDoesNotHave) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.isolate(3);
+  cluster.fence(3);
+  ASSERT_EQ(cluster.produced(1, "b").code, ErrorCode::none);
+  cluster.kill(1);
+  cluster.kill(2);
+  cluster.mend_all();
+  cluster.unfence(3);
+  cluster.elect(3, {3});
+  ASSERT_EQ(cluster.produced(3, "c").code, ErrorCode::none);
+  cluster.start(1);
+  cluster.start(2);
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  for (NodeId id : {1, 2, 3}) EXPECT_EQ(cluster.values(id), (Values{"a", "c"})) << id;
+}
+
+// --- leaders that are none, and answers that come late
+
+TEST(Replication, RP_04_ALeaderThatTheControllerHasReplacedAcknowledgesNothing) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  // It hears nothing, but everybody hears it.
+  cluster.deafen(1);
+  cluster.cut(1, kController);
+  cluster.elect(2, {2, 3});
+  EXPECT_EQ(cluster.produced(1, "zombie's", -1, 3s).code, ErrorCode::request_timed_out);
+  EXPECT_EQ(cluster.produced(2, "b").code, ErrorCode::none);
+  // Consumers that know better are not served there, and those that do not are told where it counts.
+  EXPECT_EQ(cluster.fetched(1, 0, "", 1).error_code, ErrorCode::unknown_leader_epoch);
+  EXPECT_EQ(cluster.fetched(2, 0, "", 0).error_code, ErrorCode::fenced_leader_epoch);
+  EXPECT_EQ(cluster.fetched(1, 1).high_watermark, 1);
+  cluster.mend_all();
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.values(1), (Values{"a", "b"}));
+}
+
+TEST(Replication, RP_13_AnAnswerOfAnEarlierEpochIsForgotten) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.hold_answers(2);
+  auto b = cluster.produce(1, "b", -1, 2s);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.held() > 0; }));
+  cluster.elect(2);
+  cluster.release();  // what 1 said as the leader comes to the leader
+  EXPECT_EQ(cluster.world.run(std::move(b)), (Produced{ErrorCode::not_leader_or_follower, kNoOffset, 2}));
+  cluster.world.run_for(1s);
+  EXPECT_EQ(cluster.values(2), Values{"a"});
+  EXPECT_EQ(cluster.produced(2, "c").code, ErrorCode::none);
+  EXPECT_TRUE(cluster.logs_agree());
+  EXPECT_EQ(cluster.values(1), (Values{"a", "c"}));
+}
+
+TEST(Replication, RP_19_AnAnswerForAPartitionThatIsNoLongerHereIsForgotten) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.hold_answers(3);
+  static_cast<void>(cluster.produced(1, "b", 1));
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.held() > 0; }));
+  cluster.change({.replicas = std::vector<NodeId>{1, 2}, .isr = std::vector<NodeId>{1, 2}});
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.node(3).partition() == nullptr; }));
+  cluster.release();
+  cluster.world.run_for(2s);
+  EXPECT_EQ(cluster.node(3).partition(), nullptr);
+  EXPECT_FALSE(*cluster.node(3).process.disk().exists("/data/events-0"));
+  EXPECT_EQ(cluster.produced(1, "c").code, ErrorCode::none);
+}
+
+TEST(Replication, RP_21_WhoWaitsWhenTheLeaderChangesIsToldToAskTheNextOne) {
+  Cluster cluster;
+  cluster.create_topic();
+  cluster.cut(2, 1);
+  cluster.cut(3, 1);
+  auto waiting = cluster.produce(1, "a", -1, 30s);
+  auto acks_one = cluster.produced(1, "b", 1);
+  EXPECT_EQ(acks_one.code, ErrorCode::none);
+  cluster.elect(2, {2, 3});
+  EXPECT_EQ(cluster.world.run(std::move(waiting)),
+            (Produced{ErrorCode::not_leader_or_follower, kNoOffset, 2}));
+  cluster.mend_all();
+  EXPECT_EQ(cluster.produced(2, "a").code, ErrorCode::none);
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.values(1), Values{"a"});
+}
+
+TEST(Replication, RP_21_WhoWaitsInOneLeadershipIsNotAnsweredByALaterOne) {
+  Cluster cluster;
+  cluster.create_topic();
+  cluster.cut(2, 1);
+  cluster.cut(3, 1);
+  auto waiting = cluster.produce(1, "a", -1, 30s);
+  // Away and back before the waiter can look: its offset may hold other records by now.
+  cluster.elect(2, {1, 2, 3});
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.at(1).leading() == nullptr; }));
+  cluster.elect(1, {1});
+  EXPECT_EQ(cluster.world.run(std::move(waiting)).code, ErrorCode::not_leader_or_follower);
+}
+
+TEST(Replication, KAFKA_18723_ABatchOfALaterEpochThanTheFetchIsLeftOutWithTheRest) {
+  Cluster cluster({.brokers = 1});
+  cluster.create_topic();
+  storage::Log& log = *cluster.at(1).log();
+  const auto batch = [](Offset base, LeaderEpoch epoch) {
+    record::BatchFields fields;
+    fields.base_offset = base;
+    fields.partition_leader_epoch = epoch;
+    record::BatchBuilder builder(fields);
+    builder.append(1000, std::nullopt, as_bytes(std::string_view("value")));
+    record::Codecs codecs;
+    return *std::move(builder).build(codecs);
+  };
+  ASSERT_TRUE(log.append_as_follower(joined({batch(0, 3), batch(1, 4), batch(2, 5), batch(3, 4)}), 1000, 4));
+  EXPECT_EQ(log.end_offset().value(), 2);
+  EXPECT_EQ(log.latest_epoch(), 4);
+}
+
+TEST(Replication, AFollowerTakesNothingFromALeaderOfAnEarlierEpochThanItsLog) {
+  Cluster cluster({.brokers = 1});
+  cluster.create_topic();
+  storage::Log& log = *cluster.at(1).log();
+  record::BatchFields fields;
+  fields.partition_leader_epoch = 6;
+  record::BatchBuilder builder(fields);
+  builder.append(1000, std::nullopt, as_bytes(std::string_view("value")));
+  record::Codecs codecs;
+  ASSERT_TRUE(log.append_as_follower(*std::move(builder).build(codecs), 1000));
+  auto& hosted = *cluster.node(1).host->hosted().front();
+  PartitionFollower follower(log, hosted.replicator->context(), 0);
+  metadata::Partition state = cluster.state();
+  state.leader = 2;
+  state.leader_epoch = 5;
+  follower.follow(state);
+  EXPECT_FALSE(follower.position());
+  state.leader_epoch = 6;
+  follower.follow(state);
+  EXPECT_TRUE(follower.position());
+  follower.abandon();
+}
+
+// --- the in-sync replicas
+
+TEST(Replication, RP_07_AReplicaThatIsAskedForCountsUntilTheControllerHasSpoken) {
+  Cluster cluster;
+  cluster.create_topic();
+  cluster.isolate(3);
+  cluster.change({.isr = std::vector<NodeId>{1, 2}});
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  // 3 catches up and is added, and the leader does not hear of it.
+  cluster.deafen(1);
+  cluster.cut(kController, 1);
+  cluster.mend(3, 1), cluster.mend(1, 3);
+  cluster.hear_again(3);
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  cluster.isolate(3);
+  EXPECT_EQ(cluster.at(1).leading()->tracker().isr(), (std::vector<NodeId>{1, 2}));
+  EXPECT_EQ(cluster.produced(1, "b", -1, 20s).code, ErrorCode::request_timed_out);
+  EXPECT_EQ(cluster.high_watermark(1), 1);
+}
+
+TEST(Replication, RP_08_WithoutEnoughInSyncReplicasNothingIsAcknowledgedOrShown) {
+  Cluster cluster({.topic = {{"min.insync.replicas", "2"}}});
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.isolate(2);
+  cluster.isolate(3);
+  auto waiting = cluster.produce(1, "b", -1, 10s);
+  cluster.change({.isr = std::vector<NodeId>{1}});
+  EXPECT_EQ(cluster.world.run(std::move(waiting)).code, ErrorCode::not_enough_replicas_after_append);
+  EXPECT_EQ(cluster.produced(1, "c").code, ErrorCode::not_enough_replicas);
+  EXPECT_EQ(cluster.produced(1, "d", 1).code, ErrorCode::none);
+  cluster.world.run_for(5s);
+  EXPECT_EQ(cluster.high_watermark(1), 1);
+  cluster.mend_all();
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_TRUE(cluster.logs_agree());
+  EXPECT_EQ(cluster.values(3), (Values{"a", "b", "d"}));
+}
+
+TEST(Replication, RP_10_AReplicaWhoseProcessTheControllerDoesNotKnowDoesNotJoin) {
+  Cluster cluster;
+  cluster.create_topic();
+  cluster.isolate(3);
+  cluster.change({.isr = std::vector<NodeId>{1, 2}});
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  // The controller has registered another process of 3 since.
+  const auto epoch = cluster.node(3).registration.epoch();
+  cluster.node(3).registration.set_epoch(epoch - 500);
+  cluster.mend_all();
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.end(3) == 1; }));
+  cluster.world.run_for(40s);
+  EXPECT_EQ(cluster.state().isr.size(), 2);
+  cluster.node(3).registration.set_epoch(epoch);
+  EXPECT_TRUE(cluster.isr_becomes({1, 2, 3}));
+}
+
+TEST(Replication, RP_11_AFencedReplicaJoinsWhenItIsFencedNoLonger) {
+  Cluster cluster;
+  cluster.create_topic();
+  cluster.fence(3);
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.world.run_for(40s);
+  EXPECT_EQ(cluster.end(3), 1);
+  EXPECT_EQ(cluster.state().isr.size(), 2);
+  cluster.unfence(3);
+  EXPECT_TRUE(cluster.isr_becomes({1, 2, 3}));
+}
+
+TEST(Replication, RP_28_WhoDoesNotHearTheLeaderLeavesTheIsrAndComesBack) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.cut(1, 3);  // one way only
+  auto waiting = cluster.produce(1, "b", -1, 100s);
+  ASSERT_TRUE(cluster.isr_becomes({1, 2}, 60s));
+  EXPECT_EQ(cluster.world.run(std::move(waiting)).code, ErrorCode::none);
+  cluster.mend(1, 3);
+  EXPECT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.values(3), (Values{"a", "b"}));
+}
+
+TEST(Replication, TheControllerIsAskedAgainUntilItAnswers) {
+  Cluster cluster;
+  cluster.create_topic();
+  cluster.cut(1, kController);
+  cluster.cut(1, 3);
+  static_cast<void>(cluster.produced(1, "a", 1));
+  cluster.world.run_for(100s);
+  EXPECT_EQ(cluster.state().isr.size(), 3);
+  cluster.mend(1, kController);
+  EXPECT_TRUE(cluster.isr_becomes({1, 2}, 20s));
+}
+
+// --- consumers
+
+TEST(Replication, RP_22_UntilANewLeaderKnowsTheHighWatermarkItDoesNotSay) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  ASSERT_TRUE(cluster.logs_agree());
+  // The followers have "b"; none of them hears that it is committed.
+  auto b = cluster.produce(1, "b");
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.end(2) == 2 && cluster.end(3) == 2; }));
+  cluster.hold_answers(2);
+  cluster.cut(3, 1), cluster.cut(1, 3);
+  cluster.cut(3, 2);
+  static_cast<void>(cluster.world.run(std::move(b)));
+  cluster.kill(1);
+  cluster.elect(2, {2, 3});
+  ASSERT_EQ(cluster.high_watermark(2), 1);
+  const auto latest = [&] {
+    return cluster.world.run(cluster.at(2).list_offset(list_offsets::kLatest, kNoEpoch, Isolation{}));
+  };
+  EXPECT_EQ(latest().error().code, ErrorCode::offset_not_available);
+  EXPECT_EQ(cluster.world.run(cluster.at(2).list_offset(5000, kNoEpoch, Isolation{})).error().code,
+            ErrorCode::offset_not_available);
+  EXPECT_TRUE(cluster.world.run(cluster.at(2).list_offset(list_offsets::kEarliest, kNoEpoch, Isolation{})));
+  EXPECT_EQ(cluster.fetched(2, 2).error_code, ErrorCode::offset_not_available);  // it had been shown "b"
+  EXPECT_EQ(cluster.fetched(2, 0).error_code, ErrorCode::none);
+  cluster.release();
+  cluster.mend(3, 2);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.high_watermark(2) == 2; }));
+  EXPECT_EQ(latest()->offset, 2);
+  EXPECT_EQ(cluster.fetched(2, 2).error_code, ErrorCode::none);
+}
+
+TEST(Replication, RP_22_TheHighWatermarkSurvivesARestart) {
+  Cluster cluster;
+  cluster.create_topic();
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  ASSERT_TRUE(cluster.logs_agree());
+  cluster.world.run_for(6s);  // replica.high.watermark.checkpoint.interval.ms
+  cluster.kill(2);
+  cluster.cut(2, 1);
+  cluster.start(2);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.node(2).partition() != nullptr; }));
+  EXPECT_EQ(cluster.high_watermark(2), 3);
+}
+
+TEST(Replication, RP_23_AFollowerShowsNothingAboveWhatItKnowsToBeCommitted) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  ASSERT_TRUE(cluster.logs_agree());
+  cluster.cut(3, 1);
+  static_cast<void>(cluster.produced(1, "b", 1));
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.end(2) == 2; }));
+  const auto first = cluster.fetched(2, 0);
+  EXPECT_EQ(first.error_code, ErrorCode::none);
+  EXPECT_EQ(first.high_watermark, 1);
+  EXPECT_GT(size_of(*first.records), 0);
+  const auto second = cluster.fetched(2, 1);
+  EXPECT_EQ(second.error_code, ErrorCode::none);
+  EXPECT_EQ(size_of(*second.records), 0);
+  EXPECT_EQ(cluster.fetched(2, 3).error_code, ErrorCode::offset_out_of_range);
+}
+
+TEST(Replication, ConsumersAreSentToAReplicaInTheirRack) {
+  Cluster cluster(
+      {.broker = {{"replica.selector.class", "org.apache.kafka.common.replica.RackAwareReplicaSelector"}},
+       .racks = {"west", "east", "north"}});
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  const auto sent = cluster.fetched(1, 0, "east");
+  EXPECT_EQ(sent.preferred_read_replica, 2);
+  EXPECT_EQ(size_of(sent.records.value_or(SliceList{})), 0);
+  EXPECT_EQ(cluster.fetched(1, 0, "west").preferred_read_replica, kNoNode);
+  EXPECT_EQ(cluster.fetched(1, 0, "south").preferred_read_replica, kNoNode);
+  EXPECT_EQ(cluster.fetched(2, 0, "east").preferred_read_replica, kNoNode);
+}
+
+// --- sessions
+
+TEST(Replication, RP_24_AFollowerStartsOverWhenItsSessionIsLost) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.kill(1);
+  cluster.elect(2, {2, 3});
+  ASSERT_EQ(cluster.produced(2, "b").code, ErrorCode::none);
+  cluster.start(1);
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  cluster.elect(1);  // with no session of anybody
+  ASSERT_EQ(cluster.produced(1, "c").code, ErrorCode::none);
+  EXPECT_TRUE(cluster.logs_agree());
+}
+
+// --- who comes and goes
+
+TEST(Replication, RP_17_AReplicaThatIsRemovedAndAddedAgainBeginsWithNothing) {
+  Cluster cluster;
+  cluster.create_topic();
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(cluster.produced(1, std::to_string(i)).code, ErrorCode::none);
+  cluster.change({.replicas = std::vector<NodeId>{1, 2}, .isr = std::vector<NodeId>{1, 2}});
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.node(3).partition() == nullptr; }));
+  cluster.isolate(3);
+  cluster.change({.replicas = std::vector<NodeId>{1, 2, 3}});
+  cluster.world.run_for(2s);
+  EXPECT_EQ(cluster.at(1).leading()->tracker().follower(3)->report.offset, kNoOffset);
+  cluster.mend_all();
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.values(3), (Values{"0", "1", "2"}));
+}
+
+TEST(Replication, RP_18_AfterAReassignmentTheOldReplicaHasNothingLeft) {
+  Cluster cluster({.brokers = 4});
+  cluster.create_topic({1, 2, 3});
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.change({.replicas = std::vector<NodeId>{2, 3, 4, 1},
+                  .removing_replicas = std::vector<NodeId>{1},
+                  .adding_replicas = std::vector<NodeId>{4}});
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3, 4}));
+  cluster.change({.replicas = std::vector<NodeId>{2, 3, 4},
+                  .isr = std::vector<NodeId>{2, 3, 4},
+                  .removing_replicas = std::vector<NodeId>{},
+                  .adding_replicas = std::vector<NodeId>{},
+                  .leader = 2});
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.node(1).partition() == nullptr; }));
+  ASSERT_TRUE(cluster.eventually([&] { return !*cluster.node(1).process.disk().exists("/data/events-0"); }));
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.leads(2); }));
+  EXPECT_EQ(cluster.produced(2, "b").code, ErrorCode::none);
+  EXPECT_EQ(cluster.values(4), (Values{"a", "b"}));
+  EXPECT_EQ(cluster.produced(1, "c").code, ErrorCode::not_leader_or_follower);
+}
+
+// --- throttles
+
+runtime::Duration catch_up(const std::string& side) {
+  Cluster cluster({.broker = {{"replica.fetch.max.bytes", "5000"}}});
+  cluster.create_topic();
+  cluster.kill(3), cluster.fence(3);
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_EQ(cluster.produced(1, std::string(1000, 'x')).code, ErrorCode::none);
+  }
+  if (!side.empty()) {
+    const metadata::ConfigResource all_brokers{metadata::ResourceType::broker, ""};
+    const metadata::ConfigResource topic{metadata::ResourceType::topic, kTopic};
+    cluster.commit({metadata::ConfigRecord{all_brokers, side + ".replication.throttled.rate", "10000"},
+                    metadata::ConfigRecord{topic, side + ".replication.throttled.replicas", "0:2,0:3"}});
+  }
+  cluster.start(3);
+  const auto before = cluster.world.now();
+  EXPECT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  const auto took = cluster.world.now() - before;
+  EXPECT_EQ(cluster.produced(1, "in sync: not throttled", -1, 1s).code, ErrorCode::none);
+  return took;
+}
+
+TEST(Replication, ThrottledReplicasCatchUpSlowly) {
+  EXPECT_LT(catch_up(""), 1s);
+  EXPECT_GT(catch_up("leader"), 3s);
+  EXPECT_GT(catch_up("follower"), 3s);
+}
+
+// --- damage
+
+// A byte of one batch, in a log whose records are in its one segment file; in its header unless told
+// otherwise.
+void damage(Cluster& cluster, NodeId id, int batch, std::size_t at = record::kMagicAt) {
+  const std::string path = "/data/events-0/00000000000000000000.log";
+  auto file = cluster.node(id).process.disk().open(path, runtime::OpenMode::read_write);
+  ASSERT_TRUE(file) << file.error().message;
+  const auto size = (*file)->size();
+  ASSERT_TRUE(size);
+  const std::uint64_t batch_bytes = *size / static_cast<std::uint64_t>(cluster.end(id));  // they are alike
+  const std::byte wrong{0x77};
+  const ByteView parts[] = {ByteView(&wrong, 1)};
+  ASSERT_TRUE((*file)->write_at(batch_bytes * static_cast<std::uint64_t>(batch) + at, parts));
+}
+
+struct DamageTest : ::testing::Test {
+  DamageTest() {
+    cluster.create_topic();
+    for (int i = 0; i < 6; ++i) EXPECT_EQ(cluster.produced(1, std::to_string(i)).code, ErrorCode::none);
+    EXPECT_TRUE(cluster.logs_agree());
+  }
+  Cluster cluster{{.topic = {{"moldau.durability", "page-cache"}}}};
+  const Values all{"0", "1", "2", "3", "4", "5"};
+};
+
+TEST_F(DamageTest, AFollowerHealsFromTheLeader) {
+  damage(cluster, 2, 3);
+  EXPECT_NE(cluster.fetched(2, 3).error_code, ErrorCode::none);
+  ASSERT_TRUE(cluster.isr_becomes({1, 3}, 5s));  // until it has everything again
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.values(2), all);
+  EXPECT_EQ(cluster.produced(1, "6").code, ErrorCode::none);
+}
+
+TEST_F(DamageTest, ALeaderGivesUpLeadershipAndHeals) {
+  damage(cluster, 1, 3);
+  EXPECT_NE(cluster.fetched(1, 3).error_code, ErrorCode::none);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.state().leader != 1; }, 5s));
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.values(1), all);
+  EXPECT_EQ(cluster.produced(cluster.state().leader, "6").code, ErrorCode::none);
+}
+
+TEST_F(DamageTest, ALeaderDoesNotHandADamagedRecordOn) {
+  cluster.kill(3), cluster.fence(3);
+  damage(cluster, 1, 3, record::kHeaderSize + 5);
+  cluster.start(3);
+  cluster.change({.replicas = std::vector<NodeId>{1, 2}});
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.node(3).partition() == nullptr; }));
+  cluster.change({.replicas = std::vector<NodeId>{1, 2, 3}});  // with nothing
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.state().leader == 2; }));
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  for (NodeId id : {1, 2, 3}) EXPECT_EQ(cluster.values(id), all) << id;
+}
+
+TEST_F(DamageTest, ALeaderThatIsAloneServesWhatItCan) {
+  cluster.kill(2), cluster.fence(2);
+  cluster.kill(3), cluster.fence(3);
+  damage(cluster, 1, 3);
+  EXPECT_NE(cluster.fetched(1, 3).error_code, ErrorCode::none);
+  cluster.world.run_for(60s);
+  EXPECT_EQ(cluster.state().leader, 1);
+  EXPECT_EQ(cluster.fetched(1, 0).error_code, ErrorCode::none);
+  EXPECT_EQ(cluster.end(1), 6);
+}
+
+TEST_F(DamageTest, AReplicaThatCannotBeOpenedIsFetchedAnew) {
+  cluster.stop(3);
+  auto& disk = cluster.world.machine(2).disk();
+  auto file = disk.open("/data/events-0/00000000000000000000.log", runtime::OpenMode::read_write);
+  ASSERT_TRUE(file);
+  const std::byte wrong{0x77};
+  const ByteView parts[] = {ByteView(&wrong, 1)};
+  ASSERT_TRUE((*file)->write_at(record::kMagicAt, parts));
+  ASSERT_TRUE(disk.remove_file("/data/.kafka_cleanshutdown"));
+  ASSERT_TRUE(disk.remove_file("/data/events-0/00000000000000000000.index").has_value() || true);
+  cluster.fence(3);
+  cluster.start(3);
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.values(3), all);
+}
+
+TEST(Replication, AProcessThatHasNotRegisteredDoesNotLead) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  // A process that the image of before names as the leader: the epoch is its predecessor's.
+  BrokerRegistration other(1, Uuid{1, 2});
+  PartitionSet none;
+  auto& hosted = *cluster.node(1).host->hosted().front();
+  Replicator replicator({.executor = hosted.executor,
+                         .wall_clock = cluster.node(1).process.wall_clock(),
+                         .commit_log = hosted.logs->commit_log(),
+                         .partitions = none,
+                         .self = 1,
+                         .settings = {},
+                         .registration = &other});
+  EXPECT_FALSE(replicator.set_image(cluster.node(1).heard));
+  auto partition = std::make_shared<Partition>(*cluster.at(1).log(), replicator.context(), 0, 1);
+  cluster.world.run(replicator.apply(kKey, partition, cluster.state()));
+  EXPECT_EQ(partition->leading(), nullptr);
+  partition->close();
+  cluster.world.run(replicator.stop());
+}
+
+}  // namespace
+}  // namespace moldau::replication::testing
