@@ -246,6 +246,10 @@ void ActiveController::begin_term() {
   activated_ = false;
   lost_.clear();
   sessions_.activate(quorum_.leader_image(), time());
+  // Twice the grace: a broker that lives has to find its new controller first.
+  if (last_leader_ != kNoNode)
+    lost_.emplace(last_leader_, executor_.now() + 2 * options_.lost_connection_grace);
+  last_leader_ = kNoNode;
   next_balance_ = executor_.now() + options_.imbalance_interval;
   next_unclean_ = executor_.now() + options_.unclean_interval;
 }
@@ -303,6 +307,7 @@ std::optional<NodeId> ActiveController::next_silent() {
   if (due != lost_.end()) {
     const NodeId broker = due->first;
     lost_.erase(due);
+    sessions_.forget(broker);  // the process that comes after it need not wait
     return broker;
   }
   return sessions_.next_expired(quorum_.leader_image(), time());

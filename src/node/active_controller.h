@@ -47,6 +47,10 @@ class ActiveController {
   // Who waits for a change that does not come to pass is answered soon; returns when nothing runs any more.
   runtime::Task<void> stop();
 
+  // Another node leads the quorum. Should this one lead next, it is likely that the other has died, and what
+  // heartbeats it sent as a broker were heard by itself alone.
+  void note_leader(NodeId other) { last_leader_ = other; }
+
   // The connection that this broker's heartbeats came by has ended. A process that is gone says nothing more:
   // unless it is heard of again within the grace, it is fenced without waiting for its session to expire.
   void note_connection_lost(NodeId broker);
@@ -106,6 +110,7 @@ class ActiveController {
   Random random_;
   replication::ImageHolder* applied_ = nullptr;
   controller::BrokerSessions sessions_;
+  NodeId last_leader_ = kNoNode;
   LeaderEpoch term_ = kNoEpoch;  // that sessions_ are of
   bool activated_ = false;       // activation_records() of this term are committed
   std::map<NodeId, runtime::MonotonicTime>

@@ -306,8 +306,10 @@ wire::BrokerRegistrationRequest Node::registration_request() const {
 }
 
 Task<Status> Node::join_cluster() {
-  quorum_->subscribe(
-      [this](const quorum::Published& published) { enqueue(published.image, published.delta); });
+  quorum_->subscribe([this](const quorum::Published& published) {
+    if (controller_ && quorum_->leader_id() != node_id()) controller_->note_leader(quorum_->leader_id());
+    enqueue(published.image, published.delta);
+  });
   enqueue(quorum_->image(), metadata::difference(metadata::Image(), *quorum_->image()));
   if (!settings_.broker_role) co_return Status();
   BrokerLifecycleOptions options;

@@ -47,6 +47,21 @@ TEST_F(Cluster, ElectsOneControllerAndRegistersAllBrokers) {
   EXPECT_EQ(active, 1U);
 }
 
+TEST_F(Cluster, ReplicatesAndSurvivesItsLeader) {
+  start();
+  create_topic("events", 1, 3);
+  ASSERT_TRUE(world.run_until([&] { return all_in_sync("events"); }, 60s));
+  for (int i = 0; i < 5; ++i) produce("events", "before " + std::to_string(i));
+  const unsigned leader = leader_of("events");
+  kill(leader);
+  for (int i = 0; i < 5; ++i) produce("events", "after " + std::to_string(i));
+  EXPECT_NE(leader_of("events"), leader);
+  EXPECT_EQ(values("events").size(), 10U);
+  restart(leader);
+  EXPECT_TRUE(world.run_until([&] { return all_in_sync("events"); }, 2min)) << "the replica comes back";
+  EXPECT_EQ(values("events").size(), 10U);
+}
+
 TEST_F(Cluster, AnyBrokerPassesAdminRequestsOn) {
   start();
   for (unsigned at = 0; at < kNodes; ++at) {
