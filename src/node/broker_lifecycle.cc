@@ -81,6 +81,7 @@ Task<wire::BrokerHeartbeatResponse> BrokerLifecycle::heartbeat() {
   request.broker_epoch = registration_.epoch();
   request.current_metadata_offset = images_.current()->end_offset() - 1;
   request.want_shut_down = leaving_;
+  if (options_.offline_directories) request.offline_log_dirs = options_.offline_directories();
   // One that comes after the session is over is of no use: a new one says more.
   return route_.ask(request, executor_.now() + options_.session_timeout / 2);
 }

@@ -2,6 +2,9 @@
 // kept alive by heartbeats, and at the end relieved of its leaderships (KIP-631, KIP-841). On shard 0.
 #pragma once
 
+#include <functional>
+#include <vector>
+
 #include "metadata/image.h"
 #include "node/controller_route.h"
 #include "replication/channels.h"
@@ -15,6 +18,8 @@ struct BrokerLifecycleOptions {
   runtime::Duration registration_timeout =
       std::chrono::seconds(60);                                   // initial.broker.registration.timeout.ms
   runtime::Duration shutdown_timeout = std::chrono::seconds(30);  // of the controlled shutdown
+  // Data folders that have failed: others are to lead what is in them. Empty: none can.
+  std::function<std::vector<DirectoryId>()> offline_directories = {};
 };
 
 class BrokerLifecycle {

@@ -22,6 +22,7 @@ void refresh_partition(storage::Log& log, Offset high_watermark, telemetry::Regi
 void refresh_metrics(std::span<HostedLogs* const> hosted, const config::Settings& settings,
                      telemetry::Registry& registry) {
   std::int64_t partitions = 0, offline = 0, bytes = 0, used = 0, capacity = 0;
+  std::int64_t led = 0, under_replicated = 0, under_min_isr = 0;
   for (HostedLogs* group : hosted) {
     partitions += static_cast<std::int64_t>(group->partitions.all().size());
     offline += static_cast<std::int64_t>(group->partitions.offline_count());
@@ -32,6 +33,12 @@ void refresh_metrics(std::span<HostedLogs* const> hosted, const config::Settings
       if (partition->closed()) continue;
       storage::Log& log = *partition->log();
       bytes += log.size_bytes();
+      if (const replication::PartitionLeader* leader = partition->leading()) {
+        const replication::IsrTracker& tracker = leader->tracker();
+        ++led;
+        under_replicated += tracker.isr().size() < tracker.replicas().size() ? 1 : 0;
+        under_min_isr += leader->enough_in_sync() ? 0 : 1;
+      }
       if (settings.partition_metrics == config::PartitionMetrics::off) continue;
       refresh_partition(log, partition->high_watermark().value(), registry);
     }
@@ -39,7 +46,12 @@ void refresh_metrics(std::span<HostedLogs* const> hosted, const config::Settings
   const auto set = [&](std::string_view name, std::string_view help, std::int64_t value) {
     registry.gauge(name, help).set(value);
   };
-  set("moldau_partitions", "Partitions that this broker leads.", partitions);
+  set("moldau_partitions", "Partitions of which this broker has a replica.", partitions);
+  set("moldau_led_partitions", "Partitions that this broker leads.", led);
+  set("moldau_under_replicated_partitions", "Partitions led here that have replicas out of sync.",
+      under_replicated);
+  set("moldau_under_min_isr_partitions",
+      "Partitions led here with fewer replicas in sync than min.insync.replicas asks for.", under_min_isr);
   set("moldau_offline_partitions", "Partitions whose logs cannot be used.", offline);
   set("moldau_log_bytes", "Bytes of all logs.", bytes);
   set("moldau_commit_log_used_bytes", "Bytes of the commit logs that are not in synced segments yet.", used);

@@ -316,6 +316,11 @@ Task<Status> Node::join_cluster() {
   options.heartbeat_interval = cluster_.broker_heartbeat_interval;
   options.session_timeout = cluster_.broker_session_timeout;
   options.registration_timeout = cluster_.initial_broker_registration_timeout;
+  // Alone it goes on: what can be read is served.
+  options.offline_directories = [this] {
+    const bool others_can = partitions_->offline() && !is_alone();
+    return others_can ? std::vector{directory_->properties().directory_id} : std::vector<DirectoryId>();
+  };
   replication::ImageHolder& applied = shards_.front()->images();
   lifecycle_ = std::make_unique<BrokerLifecycle>(executor_, *route_, applied, *registration_, options);
   if (Status joined = co_await lifecycle_->join(registration_request()); !joined) {

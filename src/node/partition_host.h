@@ -65,6 +65,9 @@ class PartitionHost {
   // Flushes and closes the logs; success means that the folder may be marked clean.
   runtime::Task<Status> close();
 
+  // The data folder has failed; on shard 0.
+  bool offline() const { return offline_; }
+
   std::vector<server::ShardData> shard_data();
   const std::vector<std::unique_ptr<HostedLogs>>& hosted() const { return hosted_; }
 

@@ -21,6 +21,8 @@ constexpr std::string_view kInternalClient = "__admin_client";
 constexpr std::int64_t kMaxWaitMs =
     3'600'000;  // a time-out of a client's that is longer than this is cut to it
 
+// How often it is seen whether a producer that waits for replicas is still there.
+constexpr runtime::Duration kClosingCheck = std::chrono::milliseconds(500);
 // How often a producer that waits for space is looked after.
 constexpr runtime::Duration kSpaceCheck = std::chrono::milliseconds(200);
 
@@ -161,13 +163,29 @@ Task<void> append_all(Broker& broker, Produce& produce) {
   }
 }
 
+// Until the records are acknowledged, or never will be in time, or the connection ends: a broker that stops
+// does not wait for replicas that may not come.
+Task<replication::PartitionResult<void>> await_acknowledgement(Broker& broker, const Produce& produce,
+                                                               const Waiting& waiting,
+                                                               runtime::MonotonicTime deadline) {
+  for (;;) {
+    const auto next_look = std::min(deadline, broker.executor.now() + kClosingCheck);
+    auto acknowledged = co_await on_partition(broker, waiting.key, [&](replication::Partition& at) {
+      return at.acknowledged(waiting.until, produce.message.acks, waiting.leadership, next_look);
+    });
+    const bool waits =
+        !acknowledged && (acknowledged.error().code == ErrorCode::request_timed_out ||
+                          acknowledged.error().code == ErrorCode::not_enough_replicas_after_append);
+    if (!waits || broker.executor.now() >= deadline || produce.request.closing.value() > 0)
+      co_return acknowledged;
+  }
+}
+
 // The partitions wait one after another: each one's wait also covers those behind it.
 Task<void> await_watermarks(Broker& broker, Produce& produce) {
   const auto deadline = deadline_of(produce);
   for (const Waiting& waiting : produce.waiting) {
-    const auto acknowledged = co_await on_partition(broker, waiting.key, [&](replication::Partition& at) {
-      return at.acknowledged(waiting.until, produce.message.acks, waiting.leadership, deadline);
-    });
+    const auto acknowledged = co_await await_acknowledgement(broker, produce, waiting, deadline);
     if (!acknowledged) fill_error(produce.answer(waiting), acknowledged.error());
   }
 }
