@@ -166,9 +166,12 @@ void PartitionFollower::note_damage(Offset from) {
 // All of it: a log with damage cannot be cut, for nobody knows where its batches begin.
 Task<bool> PartitionFollower::heal() {
   if (stopped_ || !damaged_from_ || state_.leader == kNoNode || is_counted_on()) co_return false;
+  if (std::exchange(healing_, true)) co_return false;
   const runtime::Gate::Pass pass(changing_);
   const Offset start = log_.log_start_offset();
-  if (!co_await log_.truncate_fully_and_start_at(start)) co_return false;
+  const Status emptied = co_await log_.truncate_fully_and_start_at(start);
+  healing_ = false;
+  if (!emptied) co_return false;
   high_watermark_.reset(start);
   damaged_from_.reset();
   co_return true;

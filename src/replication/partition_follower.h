@@ -83,6 +83,7 @@ class PartitionFollower {
   metadata::Partition state_;
   runtime::Watermark high_watermark_;
   std::optional<Offset> damaged_from_;
+  bool healing_ = false;
   runtime::Gate changing_;  // the log
   bool stopped_ = false;
 };
