@@ -64,7 +64,7 @@ class Direction:
         self.room = asyncio.Event()
 
     async def run(self):
-        await asyncio.gather(self._receive(), self._deliver())
+        await run_both(self._receive(), self._deliver())
 
     async def _receive(self):
         while True:
@@ -218,7 +218,7 @@ class Network:
         try:
             for one in (writer, out_writer):
                 one.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await run_both(Direction(there, reader, out_writer), Direction(back, out_reader, writer))
+            await run_both(Direction(there, reader, out_writer).run(), Direction(back, out_reader, writer).run())
         except OSError:
             pass
         finally:
@@ -235,8 +235,8 @@ class Network:
 
 
 async def run_both(one, other):
-    """Until both directions have ended, or one of them has failed."""
-    tasks = [asyncio.ensure_future(direction.run()) for direction in (one, other)]
+    """Until both have ended, or one of them has failed; then the other is cancelled."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in (one, other)]
     try:
         await asyncio.gather(*tasks)
     finally:
