@@ -70,7 +70,7 @@ class PeerClient {
                                        Purpose purpose = Purpose::control);
 
   // Ends every call and connection. Returns once nothing of this object runs any more, which takes up to
-  // connect_timeout while a connection is being opened. Once.
+  // twice connect_timeout while a connection is being opened. Once.
   runtime::Task<void> close();
 
   runtime::Executor& executor() { return executor_; }

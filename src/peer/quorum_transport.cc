@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "telemetry/log.h"
+
 namespace moldau::peer {
 
 using quorum::NodeEndpoints;
@@ -55,7 +57,25 @@ Task<Result<raft::Response>> QuorumTransport::exchange(Endpoint to, WireRequest 
 }
 
 Task<Result<raft::Response>> QuorumTransport::call(NodeId to, raft::Request request, MonotonicTime deadline) {
-  CO_ASSIGN_OR_RETURN(Endpoint at, endpoint_of(to));
+  CO_ASSIGN_OR_RETURN(const Endpoint at, endpoint_of(to));
+  auto response = co_await carry(at, std::move(request), deadline);
+  note_cluster(to, at, response);
+  co_return response;
+}
+
+// A beginner's mistake that would otherwise show as a node that never finds a leader.
+void QuorumTransport::note_cluster(NodeId node, const Endpoint& at, const Result<raft::Response>& response) {
+  if (response) {
+    strangers_.erase(node);
+  } else if (response.error().code == Errc::mismatch && strangers_.insert(node).second) {
+    telemetry::log_error(
+        "peer", "a controller of another cluster is named as one of this cluster's",
+        {{"node_id", node}, {"address", at.to_string()}, {"cluster_id", options_.cluster_id}});
+  }
+}
+
+Task<Result<raft::Response>> QuorumTransport::carry(Endpoint at, raft::Request request,
+                                                    MonotonicTime deadline) {
   const std::string& cluster = options_.cluster_id;
   const auto send = [&]<class Response>(std::type_identity<Response>, auto message, Purpose purpose) {
     return exchange<Response>(std::move(at), std::move(message), deadline, purpose);

@@ -5,6 +5,7 @@
 // and what leaders say of themselves (KIP-853), and the bootstrap servers before anybody is known.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,11 +45,15 @@ class QuorumTransport final : public quorum::Transport {
   runtime::Task<Result<raft::Response>> exchange(runtime::Endpoint to, WireRequest request,
                                                  runtime::MonotonicTime deadline, Purpose purpose);
   runtime::Duration max_wait(runtime::MonotonicTime deadline) const;
+  runtime::Task<Result<raft::Response>> carry(runtime::Endpoint at, raft::Request request,
+                                              runtime::MonotonicTime deadline);
+  void note_cluster(NodeId node, const runtime::Endpoint& at, const Result<raft::Response>& response);
 
   PeerClient& peers_;
   const QuorumTransportOptions options_;
   quorum::NodeEndpoints nodes_;
   quorum::NodeEndpoints bootstrap_;
+  std::set<NodeId> strangers_;  // of other clusters; told once until they answer
 };
 
 }  // namespace moldau::peer

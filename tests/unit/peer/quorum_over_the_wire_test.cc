@@ -6,6 +6,7 @@
 
 #include "peer/forward.h"
 #include "quorum_cluster.h"
+#include "telemetry/log_sink.h"
 #include "wire/messages/api_versions.h"
 #include "wire/messages/describe_cluster.h"
 #include "wire/messages/metadata.h"
@@ -14,6 +15,17 @@ namespace moldau::peer {
 namespace {
 
 using wire::ErrorCode;
+
+class Lines final : public telemetry::Sink {
+ public:
+  bool enabled(telemetry::Level, std::string_view) const override { return true; }
+  void write(const telemetry::Line& line) override { all.push_back(telemetry::format_text(line)); }
+  std::size_t count(std::string_view words) const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        all, [&](const std::string& line) { return line.find(words) != std::string::npos; }));
+  }
+  std::vector<std::string> all;
+};
 
 TEST(QuorumOverTheWire, ElectsOneAndReplicates) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
@@ -206,12 +218,20 @@ TEST(QuorumOverTheWire, ANodeOfAnotherClusterIsRefusedAndDisturbsNobody) {  // R
   ASSERT_TRUE(cluster.submit(0));
   const NodeId leader = cluster.active();
   const LeaderEpoch epoch = cluster.quorum(leader).leader_epoch();
+  Lines lines;
+  const telemetry::ScopedSink installed(lines);
   cluster.start(3, "another");
   cluster.world().run_for(20s);
   EXPECT_EQ(cluster.active(), leader);
   EXPECT_EQ(cluster.quorum(leader).leader_epoch(), epoch);
   EXPECT_EQ(cluster.quorum(3).leader_id(), kNoNode);
   EXPECT_EQ(cluster.quorum(3).image()->topic_count(), 0u);
+  // It is told of each of the others once, and they of it.
+  EXPECT_EQ(lines.count("cluster_id=another"), 2u);
+  EXPECT_GE(lines.count("cluster_id=cluster"), 1u);
+  EXPECT_LE(lines.count("cluster_id=cluster"), 2u);
+  EXPECT_EQ(lines.count("controller of another cluster"),
+            lines.count("cluster_id=another") + lines.count("cluster_id=cluster"));
   auto response = cluster.world().run(cluster.node(3).transport.call(
       leader, raft::FetchRequest{.replica = QuorumCluster::key(3)}, cluster.world().now() + 5s));
   ASSERT_FALSE(response);
