@@ -127,6 +127,7 @@ Task<Status> MetadataQuorum::carry_out(raft::Effect effect) {
     become_active().detach();
   } else if (auto* changed = std::get_if<raft::LeaderChanged>(&effect)) {
     if (changed->leader_id != options_.self.id) step_down();
+    progress_.notify_all();  // fetches that are held here go elsewhere
   } else if (auto* ended = std::get_if<raft::VoterChangeEnded>(&effect)) {
     answer_change(std::move(*ended));
   }

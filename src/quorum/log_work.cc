@@ -74,14 +74,33 @@ Status MetadataQuorum::note_voter_record(ByteView batch, Offset offset) {
   return {};
 }
 
+// What comes from the leader is input: damage costs a little time, not the node. The checksum says nothing of
+// offset and epoch, so both must go on where the log ends.
+bool MetadataQuorum::goes_on(const record::BatchView& batch) const {
+  const raft::OffsetAndEpoch end = view_->end();
+  return batch.base_offset() <= end.offset && batch.partition_leader_epoch() >= end.epoch &&
+         batch.partition_leader_epoch() <= raft_->epoch();
+}
+
 Task<Status> MetadataQuorum::append_as_follower(Slice batches) {
   record::BatchReader reader(batches);
+  const Offset before = log_->end_offset().value();
   for (record::BatchView batch;;) {
-    CO_ASSIGN_OR_RETURN(const bool more, reader.next(batch));
-    if (!more) co_return Status();
+    const auto more = reader.next(batch);
+    if (more && !*more && log_->end_offset().value() > before) co_return Status();
     co_await idle_flush();
+    if (!more || !*more || !goes_on(batch)) {
+      raft_->on_records_refused(now());
+      co_return Status();
+    }
     const Slice bytes = batches.part(batch.bytes());
-    CO_TRY(to_status(log_->append_as_follower(bytes, wall_ms())));
+    const auto appended = log_->append_as_follower(bytes, wall_ms());
+    if (!appended &&
+        (appended.error().code == storage::LogErrorCode::corrupt_message || passes(appended.error().cause))) {
+      raft_->on_records_refused(now());
+      co_return Status();
+    }
+    CO_TRY(to_status(appended));
     ++stats_.batches_written;
     if (batch.is_control()) CO_TRY(note_voter_record(bytes, batch.base_offset()));
     flush().detach();
@@ -119,8 +138,7 @@ Task<Status> MetadataQuorum::write_snapshot_chunk(raft::WriteSnapshotChunk chunk
   const Slice bytes = joined(chunk.bytes);
   const auto before = std::exchange(incoming_snapshot_, chunk.snapshot);
   co_return co_await on_pool(Lane::background, [&]() -> Status {
-    if (before && *before != chunk.snapshot)
-      TRY(remove_partial(world_.disk(), options_.directory, *before));
+    if (before && *before != chunk.snapshot) TRY(remove_partial(world_.disk(), options_.directory, *before));
     return write_partial(world_.disk(), options_.directory, chunk.snapshot, chunk.position, bytes);
   });
 }
@@ -133,6 +151,11 @@ Task<Status> MetadataQuorum::install_snapshot(raft::OffsetAndEpoch id) {
     if (finished) TRY(remove_older_snapshots(world_.disk(), options_.directory, used));
     return finished;
   });
+  if (!snapshot && snapshot.error().code == Errc::corrupt) {  // on its way, or at the leader
+    raft_->on_snapshot_refused(now());
+    co_return co_await on_pool(Lane::background,
+                               [&] { return remove_partial(world_.disk(), options_.directory, id); });
+  }
   if (!snapshot) co_return fail(std::move(snapshot.error()));
   CO_TRY(co_await log_->truncate_fully_and_start_at(id.offset));
   view_->set_latest_snapshot(id);

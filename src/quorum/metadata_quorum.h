@@ -36,9 +36,10 @@ struct QuorumOptions {
   // zero. A node that is not among them is an observer. With none, and neither of the following: this node
   // alone.
   std::vector<raft::Voter> voters;
-  // Dynamic voters (kraft.version 1, KIP-853): where to ask for the leader (controller.quorum.bootstrap.servers,
-  // cluster.seeds), and, only on the nodes that a new cluster begins with, who its first voters are, with
-  // directories and endpoints. The latter may also come with the folder, see write_initial_voters().
+  // Dynamic voters (kraft.version 1, KIP-853): where to ask for the leader
+  // (controller.quorum.bootstrap.servers, cluster.seeds), and, only on the nodes that a new cluster begins
+  // with, who its first voters are, with directories and endpoints. The latter may also come with the folder,
+  // see write_initial_voters().
   std::vector<raft::Endpoint> bootstrap_servers;
   std::vector<raft::Voter> initial_voters;
   bool auto_join = false;  // controller.quorum.auto.join.enable: a controller that is no voter asks to be one
@@ -48,8 +49,8 @@ struct QuorumOptions {
   std::int64_t max_bytes_between_snapshots = 20'971'520;  // metadata.log.max.record.bytes.between.snapshots
   // metadata.log.max.snapshot.interval.ms; zero: never for the time alone
   raft::Duration max_snapshot_interval = std::chrono::hours(1);
-  std::size_t max_batch_bytes = 8 << 20;                  // also of one submit()
-  std::size_t max_pending_bytes = 64 << 20;               // submitted and not yet written
+  std::size_t max_batch_bytes = 8 << 20;     // also of one submit()
+  std::size_t max_pending_bytes = 64 << 20;  // submitted and not yet written
   // controller.quorum.…: election.timeout.ms, fetch.timeout.ms, request.timeout.ms, retry.backoff.ms,
   // election.backoff.max.ms, append.linger.ms. What arrives while a batch is synced shares the next one, so
   // nothing need linger.
@@ -224,6 +225,7 @@ class MetadataQuorum {
   // The log (log_work.cc).
   runtime::Task<Status> append_as_leader(Slice batch, LeaderEpoch epoch);
   runtime::Task<Status> append_voter_record(Slice batch, LeaderEpoch epoch);
+  bool goes_on(const record::BatchView& batch) const;
   runtime::Task<Status> append_as_follower(Slice batches);
   Status note_voter_record(ByteView batch, Offset offset);
   runtime::Task<Status> truncate(Offset offset);

@@ -135,14 +135,14 @@ Task<Result<raft::Response>> MetadataQuorum::change_voters(raft::Request request
   const raft::Time until = deadline.time_since_epoch();
   raft::VoterChangeId id = 0;
   const bool begun = pass && co_await run_input([&] {
-    if (auto* add = std::get_if<raft::AddVoterRequest>(&request))
-      id = raft_->on_add_voter(*add, until, now());
-    if (auto* remove = std::get_if<raft::RemoveVoterRequest>(&request))
-      id = raft_->on_remove_voter(*remove, until, now());
-    if (auto* update = std::get_if<raft::UpdateVoterRequest>(&request))
-      id = raft_->on_update_voter(*update, until, now());
-    changes_.emplace(id, &change);
-  });
+                       if (auto* add = std::get_if<raft::AddVoterRequest>(&request))
+                         id = raft_->on_add_voter(*add, until, now());
+                       if (auto* remove = std::get_if<raft::RemoveVoterRequest>(&request))
+                         id = raft_->on_remove_voter(*remove, until, now());
+                       if (auto* update = std::get_if<raft::UpdateVoterRequest>(&request))
+                         id = raft_->on_update_voter(*update, until, now());
+                       changes_.emplace(id, &change);
+                     });
   if (begun && !change.response && changes_.contains(id)) co_await change.done.wait();
   changes_.erase(id);
   if (!change.response) co_return fail(Errc::cancelled, "the metadata quorum is closed");

@@ -74,9 +74,7 @@ Task<Result<Offset>> MetadataQuorum::enqueue(std::vector<metadata::Record> recor
   co_return std::move(submission.outcome);
 }
 
-bool MetadataQuorum::can_write() const {
-  return now() >= write_time();
-}
+bool MetadataQuorum::can_write() const { return now() >= write_time(); }
 
 // When the linger of what is pending ends.
 raft::Time MetadataQuorum::write_time() const {

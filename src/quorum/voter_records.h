@@ -11,8 +11,10 @@
 
 namespace moldau::quorum {
 
-Slice kraft_version_batch(std::int16_t version, LeaderEpoch epoch, TimestampMs now_ms, Offset base_offset = 0);
-Slice voters_batch(const raft::VoterSet& voters, LeaderEpoch epoch, TimestampMs now_ms, Offset base_offset = 0);
+Slice kraft_version_batch(std::int16_t version, LeaderEpoch epoch, TimestampMs now_ms,
+                          Offset base_offset = 0);
+Slice voters_batch(const raft::VoterSet& voters, LeaderEpoch epoch, TimestampMs now_ms,
+                   Offset base_offset = 0);
 
 // What the batch says of kraft.version or of the voters; nothing when it is about something else.
 // Errc::corrupt: not well-formed, or voters of which two have one id.

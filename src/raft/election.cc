@@ -70,6 +70,15 @@ void Raft::lose_leader(Time now) {
   may_stand() ? become_prospective(now) : become_unattached(state_.epoch, now);
 }
 
+// Whoever stands now may have the vote. An answer that is on its way already does not change that; a later
+// one says that it was a mistake, of a message that came late.
+void Raft::leader_has_resigned(Time until) {
+  resigned_epoch_ = state_.epoch;
+  answer_in_doubt_ = fetch_sent_.has_value();
+  fetched_from_leader_ = false;
+  fetch_deadline_ = std::min(fetch_deadline_, until);
+}
+
 void Raft::send_votes(bool pre_vote) {
   for (const Voter& voter : voters())
     if (!is_self(voter.key))
@@ -122,7 +131,7 @@ void Raft::count_vote(NodeId from, bool granted, Time now) {
     if (role_ == Role::candidate) {
       const auto backoff = static_cast<std::uint64_t>(settings_.election_backoff_max.count());
       election_deadline_ = now + Duration(random_.below(std::max<std::uint64_t>(backoff, 1)));
-    } else if (state_.leader_id != kNoNode && state_.leader_id != settings_.self.id) {
+    } else if (state_.leader_id != kNoNode && state_.epoch != resigned_epoch_) {
       become_follower(state_.epoch, state_.leader_id, now);
     } else {
       become_unattached(state_.epoch, now);
@@ -138,6 +147,7 @@ EpochResponse Raft::on_begin_quorum_epoch(const BeginQuorumEpochRequest& request
   if (!known || request.leader_id == settings_.self.id) return answer(RaftError::inconsistent_voter_set);
   if (request.leader_id < 0) return answer(RaftError::invalid_request);
   if (!settings_.self.matches(request.voter)) return answer(RaftError::invalid_voter_key);
+  if (request.leader_epoch == resigned_epoch_) resigned_epoch_ = kNoEpoch;  // it was a mistake
   const auto at =
       request.leader_endpoints.empty() ? std::nullopt : std::optional(request.leader_endpoints.front());
   if (!learn(request.leader_epoch, request.leader_id, at, now)) return answer(RaftError::fenced_leader_epoch);
@@ -164,13 +174,11 @@ EpochResponse Raft::on_end_quorum_epoch(const EndQuorumEpochRequest& request, Ti
   const auto& candidates = request.preferred_candidates;
   const auto place = std::ranges::find_if(candidates, [&](const ReplicaKey& key) { return is_self(key); });
   if (place == candidates.begin() && place != candidates.end()) {
+    leader_has_resigned(now);
     lose_leader(now);
-  } else {
-    // The better successors go first, each with half the time of the next; but whoever asks now may have the
-    // vote.
-    fetched_from_leader_ = false;
+  } else {  // the better successors go first, each with half the time of the next
     const auto after = std::min<std::ptrdiff_t>(candidates.end() - place, 10);
-    fetch_deadline_ = std::min(fetch_deadline_, now + settings_.election_backoff_max / (1 << after));
+    leader_has_resigned(now + settings_.election_backoff_max / (1 << after));
   }
   return answer(RaftError::none);
 }
@@ -195,10 +203,10 @@ void Raft::on_request_failed(NodeId to, const Request& request, bool refused, Ti
   }
   const bool was_fetch =
       std::holds_alternative<FetchRequest>(request) || std::holds_alternative<FetchSnapshotRequest>(request);
-  if (!was_fetch || !fetch_sent_) return;
+  if (!was_fetch || !fetch_sent_ || (role_ == Role::follower && to != state_.leader_id)) return;
   fetch_sent_.reset();
   next_fetch_ = now + settings_.retry_backoff;
-  if (role_ != Role::follower || to != state_.leader_id) return;
+  if (role_ != Role::follower) return;
   refusals_ = refused ? refusals_ + 1 : 0;
   // Not all at the same moment: who stands alone is elected by the others.
   if (refusals_ >= 2)

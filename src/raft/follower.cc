@@ -18,7 +18,8 @@ void Raft::poll_follower(Time now) {
   fetch(now);
 }
 
-// Any voter knows who leads, or will: its answer to a fetch says so. They are asked in turn, ever more slowly.
+// Any voter knows who leads, or will: its answer to a fetch says so. They are asked in turn, ever more
+// slowly.
 void Raft::look_for_leader(Time now) {
   std::vector<NodeId> whom;
   for (const Voter& voter : voters())
@@ -64,18 +65,19 @@ void Raft::on_response(NodeId from, const FetchRequest& request, FetchResponse r
   if (state_.epoch != epoch_before || state_.leader_id != leader_before ||
       request.current_leader_epoch != state_.epoch)
     return;
+  if (role_ == Role::follower && from != state_.leader_id) return;  // asked before it knew the leader
   fetch_sent_.reset();
   next_fetch_ = now + (response.error == RaftError::none ? Duration(0) : settings_.retry_backoff);
   if (role_ == Role::unattached) {
     next_fetch_ = now + ask_backoff_;
     ask_backoff_ = std::min(ask_backoff_ * 2, settings_.election_timeout);
   }
-  if (role_ != Role::follower || from != state_.leader_id) return;
-  if (response.error == RaftError::not_leader_or_follower && response.leader_epoch == state_.epoch) {
+  if (role_ != Role::follower) return;
+  if (response.error == RaftError::not_leader_or_follower && response.leader_epoch == state_.epoch &&
+      fetched_from_leader_) {
     // It has resigned, or begun anew: whoever is elected next, it is not worth waiting for.
-    fetched_from_leader_ = false;
-    fetch_deadline_ = std::min(fetch_deadline_, now + Duration(random_.below(static_cast<std::uint64_t>(
-                                                          settings_.election_backoff_max.count() / 8 + 1))));
+    const auto most = static_cast<std::uint64_t>(settings_.election_backoff_max.count() / 8 + 1);
+    leader_has_resigned(now + Duration(random_.below(most)));
   }
   if (response.error != RaftError::none) return;
   // An answer to a fetch of before (delayed, repeated) says nothing about the log of now.
@@ -83,8 +85,11 @@ void Raft::on_response(NodeId from, const FetchRequest& request, FetchResponse r
   if (request.fetch_offset != end.offset || request.last_fetched_epoch != end.epoch || snapshot_)
     return fetch(now);
   refusals_ = 0;
-  fetched_from_leader_ = true;
-  fetch_deadline_ = now + settings_.fetch_timeout;
+  if (!std::exchange(answer_in_doubt_, false)) resigned_epoch_ = kNoEpoch;
+  if (state_.epoch != resigned_epoch_) {
+    fetched_from_leader_ = true;
+    fetch_deadline_ = now + settings_.fetch_timeout;
+  }
   if (response.diverging) {
     truncate_for(*response.diverging, now);
   } else if (response.snapshot) {
@@ -142,6 +147,13 @@ void Raft::on_response(NodeId from, const FetchSnapshotRequest& request, FetchSn
     return emit(InstallSnapshot{snapshot_->id});
   }
   fetch(now);
+}
+
+void Raft::on_records_refused(Time now) { next_fetch_ = now + 10 * settings_.retry_backoff; }
+
+void Raft::on_snapshot_refused(Time now) {
+  snapshot_.reset();
+  next_fetch_ = now + 10 * settings_.retry_backoff;
 }
 
 void Raft::on_snapshot_installed(const Configuration& configuration, Time now) {

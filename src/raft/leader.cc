@@ -29,8 +29,8 @@ void Raft::announce_epoch(Time now) {
     replica.next_begin = now + settings_.fetch_timeout / 2;
     const bool fetches = replica.last_fetch && now - *replica.last_fetch < settings_.fetch_timeout / 2;
     if (!fetches)
-      send(voter.key.id, BeginQuorumEpochRequest{settings_.self.id, state_.epoch, voter.key,
-                                                 settings_.self_endpoints});
+      send(voter.key.id,
+           BeginQuorumEpochRequest{settings_.self.id, state_.epoch, voter.key, settings_.self_endpoints});
   }
 }
 

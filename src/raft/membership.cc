@@ -12,7 +12,8 @@ using Refusal = std::pair<RaftError, std::string>;
 // What everybody must be able to reach, and nobody may be mistaken for.
 bool is_complete(const Voter& voter) {
   return voter.key.id >= 0 && !voter.key.directory.is_zero() && !voter.endpoints.empty() &&
-         std::ranges::none_of(voter.endpoints, [](const Endpoint& at) { return at.host.empty() || !at.port; });
+         std::ranges::none_of(voter.endpoints,
+                              [](const Endpoint& at) { return at.host.empty() || !at.port; });
 }
 
 }  // namespace
@@ -168,8 +169,8 @@ void Raft::update_self(Time) {
   append_voters(voters().with_updated(self_as_voter()).value());
 }
 
-// A voter that is listed with what is not true any more says so; a controller that is to join asks to, once it
-// has all that there is. A voter of the same id with a disk that is gone is removed first.
+// A voter that is listed with what is not true any more says so; a controller that is to join asks to, once
+// it has all that there is. A voter of the same id with a disk that is gone is removed first.
 void Raft::ask_for_membership(Time now) {
   if (!is_dynamic() || now < next_membership_request_ || settings_.self_endpoints.empty()) return;
   const NodeId leader = state_.leader_id;

@@ -115,8 +115,8 @@ void Raft::become_follower(LeaderEpoch epoch, NodeId leader, Time now) {
 bool Raft::learn(LeaderEpoch epoch, NodeId leader, const std::optional<Endpoint>& at, Time now) {
   if (epoch < state_.epoch) return false;
   // With dynamic voters this log may not know the leader yet; then whoever speaks of it must say where it is.
-  const bool follow = leader != kNoNode && leader != settings_.self.id &&
-                      (voters().contains(leader) || (is_dynamic() && at));
+  const bool follow =
+      leader != kNoNode && leader != settings_.self.id && (voters().contains(leader) || (is_dynamic() && at));
   if (epoch > state_.epoch) {
     follow ? become_follower(epoch, leader, now) : become_unattached(epoch, now);
   } else if (follow && state_.leader_id == kNoNode && role_ != Role::leader) {

@@ -1,6 +1,6 @@
 // Raft: one replica of the metadata log's consensus, in Kafka's shape (KIP-595 pull replication, KIP-996
-// pre-vote, check-quorum, KIP-630 snapshots, KIP-853 changes of the voters). Pure: requests, responses and time go in, effects come out; it
-// never does anything itself and reads nothing but its view of the log.
+// pre-vote, check-quorum, KIP-630 snapshots, KIP-853 changes of the voters). Pure: requests, responses and
+// time go in, effects come out; it never does anything itself and reads nothing but its view of the log.
 //
 // The contract of whoever drives it. After each input: take_effects(), and carry them out in order before the
 // next input. PersistQuorumState and Truncate are done when they are durable; appends may be buffered, and
@@ -180,6 +180,10 @@ class Raft {
   // The log is durable below `end`. Not for what was truncated since: flushes end before a Truncate is done.
   void on_flushed(Offset end, Time now);
   void on_snapshot_installed(const Configuration& configuration, Time now);
+  // What was sent could not be appended or installed (damaged on its way, no room): nothing of it, or only
+  // what comes before the damage, is in the log. It is fetched again after a while.
+  void on_records_refused(Time now);
+  void on_snapshot_refused(Time now);
   void on_voters_appended(Offset offset, VoterSet voters, Time now);
   void on_kraft_version_appended(Offset offset, std::int16_t version);
   // The log's prefix was cut behind a snapshot of its own.
@@ -257,6 +261,7 @@ class Raft {
   void become_resigned(Time now);
   void start_election(Time now);
   void lose_leader(Time now);
+  void leader_has_resigned(Time until);
   // Takes over what any message says about epoch and leader. False when the message is of an older epoch.
   bool learn(LeaderEpoch epoch, NodeId leader, const std::optional<Endpoint>& at, Time now);
 
@@ -315,6 +320,8 @@ class Raft {
   Duration ask_backoff_{};
   int refusals_ = 0;  // by the leader, one after the other
   bool fetched_from_leader_ = false;
+  LeaderEpoch resigned_epoch_ = kNoEpoch;  // its leader has said that it leads no more
+  bool answer_in_doubt_ = false;           // of a fetch that it may have answered before it resigned
   Time next_membership_request_{};
   Offset leader_high_watermark_ = 0;
   std::optional<SnapshotFetch> snapshot_;

@@ -151,9 +151,8 @@ struct VoterChangeResponse {
   std::optional<Endpoint> leader_endpoint;
 };
 
-using Request =
-    std::variant<VoteRequest, BeginQuorumEpochRequest, EndQuorumEpochRequest, FetchRequest,
-                 FetchSnapshotRequest, AddVoterRequest, RemoveVoterRequest, UpdateVoterRequest>;
+using Request = std::variant<VoteRequest, BeginQuorumEpochRequest, EndQuorumEpochRequest, FetchRequest,
+                             FetchSnapshotRequest, AddVoterRequest, RemoveVoterRequest, UpdateVoterRequest>;
 using Response =
     std::variant<VoteResponse, EpochResponse, FetchResponse, FetchSnapshotResponse, VoterChangeResponse>;
 

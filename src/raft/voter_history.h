@@ -1,5 +1,5 @@
-// The voter sets and kraft.versions along one log: a control record holds from where it is appended, committed
-// or not, and is undone when the log is cut before it (KIP-853).
+// The voter sets and kraft.versions along one log: a control record holds from where it is appended,
+// committed or not, and is undone when the log is cut before it (KIP-853).
 #pragma once
 
 #include <cstdint>

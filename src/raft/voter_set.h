@@ -1,4 +1,5 @@
-// Who votes (KIP-853): replica keys, where voters are reached, and the set of them. A value; it never changes.
+// Who votes (KIP-853): replica keys, where voters are reached, and the set of them. A value; it never
+// changes.
 #pragma once
 
 #include <compare>

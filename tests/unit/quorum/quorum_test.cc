@@ -155,7 +155,7 @@ TEST_F(QuorumTest, ASubmittedChangeIsCommittedDurableAndPublished) {
   expect_nothing_lost("after power loss");
 }
 
-TEST_F(QuorumTest, WhatIsNotCommittedIsSeenOnlyByTheLeadersImage) {  // RA-17, I-R14
+TEST_F(QuorumTest, RA_17_WhatIsNotCommittedIsSeenOnlyByTheLeadersImage) {  // RA-17, I-R14
   ASSERT_TRUE(open());
   ASSERT_TRUE(active());
   start_change();
@@ -177,7 +177,7 @@ TEST_F(QuorumTest, ChangesThatArriveTogetherShareABatch) {
   EXPECT_LE(quorum_->stats().batches_written - before, 3u);
 }
 
-TEST_F(QuorumTest, RecordsThatDoNotFitAreRefusedAndHarmNothing) {  // RA-16
+TEST_F(QuorumTest, RA_16_RecordsThatDoNotFitAreRefusedAndHarmNothing) {  // RA-16
   ASSERT_TRUE(open());
   ASSERT_TRUE(active());
   ASSERT_TRUE(submit(change(0)));
@@ -205,7 +205,7 @@ TEST_F(QuorumTest, OversizedChangesAreRefused) {
   EXPECT_TRUE(submit(change(0)));
 }
 
-TEST_F(QuorumTest, ARestartGivesTheSameImage) {
+TEST_F(QuorumTest, RA_22_ARestartGivesTheSameImage) {
   for (const bool orderly : {true, false}) {
     begin(5);
     ASSERT_TRUE(open());
@@ -221,7 +221,7 @@ TEST_F(QuorumTest, ARestartGivesTheSameImage) {
   }
 }
 
-TEST_F(QuorumTest, PowerLossAtAnyPointLosesNothingThatWasAcknowledged) {  // RA-02, RA-23, I-R8
+TEST_F(QuorumTest, RA_02_RA_15_RA_23_PowerLossAtAnyPointLosesNothingThatWasAcknowledged) {  // RA-02, RA-23, I-R8
   for (std::uint64_t point = 1; point <= 150; ++point) {
     begin(point);
     ASSERT_TRUE(open());
@@ -254,7 +254,7 @@ TEST_F(QuorumTest, PowerLossDuringTheFirstStartIsHarmless) {
   }
 }
 
-TEST_F(QuorumTest, PowerLossAroundSnapshotsIsHarmless) {  // RA-09, RA-10
+TEST_F(QuorumTest, RA_09_RA_10_PowerLossAroundSnapshotsIsHarmless) {  // RA-09, RA-10
   QuorumOptions often = options();
   often.max_bytes_between_snapshots = 600;
   for (std::uint64_t point = 1; point <= 150; ++point) {
@@ -294,6 +294,35 @@ TEST_F(QuorumTest, SnapshotsReplaceTheLogsPrefix) {
   ASSERT_TRUE(active());
   EXPECT_TRUE(quorum_->image()->same_state(*before));
   EXPECT_LT(quorum_->stats().records_applied, 150u);
+}
+
+TEST_F(QuorumTest, ASnapshotIsWrittenAfterAWhileEvenOfLittle) {
+  QuorumOptions hourly = options();
+  hourly.max_snapshot_interval = 60s;
+  ASSERT_TRUE(open(hourly));
+  ASSERT_TRUE(active());
+  ASSERT_TRUE(submit(change(0)));
+  world_->run_for(50s);
+  EXPECT_EQ(quorum_->stats().snapshots_written, 0u);
+  world_->run_for(15s);
+  EXPECT_EQ(quorum_->stats().snapshots_written, 1u);
+  world_->run_for(600s);  // nothing new
+  EXPECT_EQ(quorum_->stats().snapshots_written, 1u);
+}
+
+TEST_F(QuorumTest, RecordsMayWaitForMore) {
+  QuorumOptions lingering = options();
+  lingering.append_linger = 25ms;
+  ASSERT_TRUE(open(lingering));
+  ASSERT_TRUE(active());
+  const std::uint64_t before = quorum_->stats().batches_written;
+  start_change();
+  world_->run_for(10ms);
+  start_change();
+  EXPECT_EQ(quorum_->stats().batches_written, before);
+  world_->run_for(30ms);
+  EXPECT_EQ(acknowledged_, 2u);
+  EXPECT_EQ(quorum_->stats().batches_written, before + 1);
 }
 
 TEST_F(QuorumTest, ASnapshotAloneIsEnough) {
@@ -377,7 +406,7 @@ TEST_F(QuorumTest, AnotherClustersFolderIsRefused) {
   EXPECT_NE(quorum_->failure()->message.find("cluster"), std::string::npos);
 }
 
-TEST_F(QuorumTest, AFailedSyncStopsTheNodeAndAcknowledgesNothing) {  // RA-18
+TEST_F(QuorumTest, RA_18_AFailedSyncStopsTheNodeAndAcknowledgesNothing) {  // RA-18
   ASSERT_TRUE(open());
   ASSERT_TRUE(active());
   ASSERT_TRUE(submit(change(0)));

@@ -18,7 +18,8 @@ const std::vector<ReplicaKey> kThree = {{1, {0, 101}}, {2, {0, 102}}, {3, {0, 10
 // Replica 1 of three, with its effects carried out.
 class Replica {
  public:
-  explicit Replica(const std::vector<ReplicaKey>& voters = kThree, QuorumState stored = {}) : stored_(stored) {
+  explicit Replica(const std::vector<ReplicaKey>& voters = kThree, QuorumState stored = {})
+      : stored_(stored) {
     begin(VoterSet::of(voters), stored);
   }
   explicit Replica(MemoryLog log, QuorumState stored = {}) : log_(std::move(log)), stored_(stored) {
@@ -33,7 +34,7 @@ class Replica {
   void carry_out() {
     for (Effect& effect : raft_->take_effects()) {
       if (auto* persist = std::get_if<PersistQuorumState>(&effect)) stored_ = persist->state;
-      if (auto* opening = std::get_if<AppendLeaderChange>(&effect)) log_.append({opening->epoch, 0});
+      if (auto* opening = std::get_if<AppendLeaderChange>(&effect)) log_.append({opening->epoch});
       if (auto* truncation = std::get_if<Truncate>(&effect)) log_.truncate(truncation->offset);
       effects_.push_back(std::move(effect));
     }
@@ -104,12 +105,12 @@ VoteRequest vote_request(LeaderEpoch epoch, NodeId candidate, OffsetAndEpoch las
 }
 MemoryLog log_of(std::initializer_list<LeaderEpoch> epochs) {
   MemoryLog log;
-  for (const LeaderEpoch epoch : epochs) log.append({epoch, 1});
+  for (const LeaderEpoch epoch : epochs) log.append({epoch});
   log.flush();
   return log;
 }
 
-TEST(Raft, TheOnlyVoterElectsItselfAtOnce) {
+TEST(Raft, RA_23_TheOnlyVoterElectsItselfAtOnce) {
   Replica replica({{1, {0, 101}}});
   EXPECT_LE(replica.raft_->deadline(), replica.now_);
   replica.raft_->poll(replica.now_);
@@ -124,7 +125,7 @@ TEST(Raft, TheOnlyVoterElectsItselfAtOnce) {
   EXPECT_EQ(replica.raft_->deadline(), Time::max());  // nothing to do but to wait for writes
 }
 
-TEST(Raft, VotesOncePerEpochAndRemembers) {  // RA-01
+TEST(Raft, RA_01_VotesOncePerEpochAndRemembers) {  // RA-01
   Replica replica;
   EXPECT_TRUE(replica.vote(vote_request(5, 2, {0, 0})).granted);
   EXPECT_EQ(replica.stored_.voted.id, 2);
@@ -135,7 +136,7 @@ TEST(Raft, VotesOncePerEpochAndRemembers) {  // RA-01
   EXPECT_TRUE(reborn.vote(vote_request(6, 3, {9, 4})).granted);
 }
 
-TEST(Raft, TheVoteIsPersistedBeforeItIsTold) {
+TEST(Raft, RA_01_TheVoteIsPersistedBeforeItIsTold) {
   Replica replica;
   (void)replica.raft_->on_vote(vote_request(5, 2, {0, 0}), replica.now_);
   const std::vector<Effect> effects = replica.raft_->take_effects();
@@ -144,7 +145,7 @@ TEST(Raft, TheVoteIsPersistedBeforeItIsTold) {
   EXPECT_EQ(last->state.voted.id, 2);
 }
 
-TEST(Raft, RefusesALogThatIsBehind) {  // RA-07
+TEST(Raft, RA_07_RefusesALogThatIsBehind) {  // RA-07
   Replica replica(log_of({1, 1, 2}), {.epoch = 2});
   EXPECT_FALSE(replica.vote(vote_request(3, 2, {9, 1})).granted);
   EXPECT_FALSE(replica.vote(vote_request(3, 2, {2, 2})).granted);
@@ -152,7 +153,7 @@ TEST(Raft, RefusesALogThatIsBehind) {  // RA-07
   EXPECT_TRUE(replica.vote(vote_request(3, 3, {3, 2})).granted);
 }
 
-TEST(Raft, RefusesStrangersOldEpochsAndOtherDisks) {  // RA-12, RA-24
+TEST(Raft, RA_24_RefusesStrangersOldEpochsAndOtherDisks) {  // RA-12, RA-24
   Replica replica(kThree, {.epoch = 4});
   EXPECT_EQ(replica.vote(vote_request(3, 2, {0, 0})).error, RaftError::fenced_leader_epoch);
   VoteRequest stranger = vote_request(5, 2, {0, 0});
@@ -167,7 +168,7 @@ TEST(Raft, RefusesStrangersOldEpochsAndOtherDisks) {  // RA-12, RA-24
   EXPECT_EQ(replica.raft_->epoch(), 4);
 }
 
-TEST(Raft, APreVoteChangesNothing) {  // KIP-996
+TEST(Raft, RA_06_APreVoteChangesNothing) {  // KIP-996
   Replica replica(kThree, {.epoch = 4});
   EXPECT_TRUE(replica.vote(vote_request(4, 2, {0, 0}, true)).granted);
   EXPECT_TRUE(replica.vote(vote_request(4, 3, {0, 0}, true)).granted);
@@ -179,7 +180,7 @@ TEST(Raft, APreVoteChangesNothing) {  // KIP-996
   EXPECT_TRUE(replica.sent<VoteRequest>().front().pre_vote);
 }
 
-TEST(Raft, AFollowerOfALivingLeaderDoesNotHelpToReplaceIt) {
+TEST(Raft, RA_06_AFollowerOfALivingLeaderDoesNotHelpToReplaceIt) {
   Replica replica;
   EXPECT_EQ(replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_).error, RaftError::none);
   replica.carry_out();
@@ -194,7 +195,7 @@ TEST(Raft, AFollowerOfALivingLeaderDoesNotHelpToReplaceIt) {
   EXPECT_FALSE(replica.vote(vote_request(5, 3, {9, 9})).granted);
 }
 
-TEST(Raft, CommitsOnlyWithAnEntryOfItsOwnEpoch) {  // RA-03, Raft figure 8
+TEST(Raft, RA_03_RA_04_CommitsOnlyWithAnEntryOfItsOwnEpoch) {  // RA-03, Raft figure 8
   Replica replica(log_of({1, 1}), {.epoch = 1});
   replica.make_leader();
   replica.flush();
@@ -208,7 +209,7 @@ TEST(Raft, CommitsOnlyWithAnEntryOfItsOwnEpoch) {  // RA-03, Raft figure 8
   EXPECT_EQ(replica.count<BecameLeader>(), 1);
 }
 
-TEST(Raft, ItsOwnUnsyncedEntriesDoNotCount) {  // RA-02
+TEST(Raft, RA_02_ItsOwnUnsyncedEntriesDoNotCount) {  // RA-02
   Replica replica;
   replica.make_leader();
   replica.fetch(kThree[1], 1, 1);
@@ -217,7 +218,7 @@ TEST(Raft, ItsOwnUnsyncedEntriesDoNotCount) {  // RA-02
   EXPECT_EQ(replica.raft_->high_watermark(), 1);  // two others have it
 }
 
-TEST(Raft, ReplicasWithAnotherDiskAreObservers) {  // RA-12
+TEST(Raft, RA_12_ReplicasWithAnotherDiskAreObservers) {  // RA-12
   Replica replica;
   replica.make_leader();
   replica.flush();
@@ -228,7 +229,7 @@ TEST(Raft, ReplicasWithAnotherDiskAreObservers) {  // RA-12
   EXPECT_EQ(replica.raft_->voter_progress()[1].end_offset, kNoOffset);
 }
 
-TEST(Raft, ALeaderTellsWhereLogsDiverge) {  // RA-08
+TEST(Raft, RA_08_ALeaderTellsWhereLogsDiverge) {  // RA-08
   Replica replica(log_of({1, 1, 3, 3}), {.epoch = 3});
   replica.make_leader();
   EXPECT_EQ(replica.fetch(kThree[1], 5, 1).diverging, (OffsetAndEpoch{2, 1}));
@@ -241,7 +242,7 @@ TEST(Raft, ALeaderTellsWhereLogsDiverge) {  // RA-08
   EXPECT_EQ(replica.fetch(kThree[1], -1, 0).error, RaftError::invalid_request);
 }
 
-TEST(Raft, AFollowerTruncatesByEpochAndFetchesOn) {
+TEST(Raft, RA_08_AFollowerTruncatesByEpochAndFetchesOn) {
   Replica replica(log_of({1, 2, 2, 2}), {.epoch = 2});
   (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_);
   replica.wait(0s);
@@ -258,7 +259,7 @@ TEST(Raft, AFollowerTruncatesByEpochAndFetchesOn) {
   EXPECT_EQ(replica.sent<FetchRequest>()[0].fetch_offset, 2);
 }
 
-TEST(Raft, AFollowerFetchesOnlyBehindWhatIsDurable) {  // RA-02
+TEST(Raft, RA_02_AFollowerFetchesOnlyBehindWhatIsDurable) {  // RA-02
   Replica replica;
   (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_);
   replica.wait(0s);
@@ -267,7 +268,7 @@ TEST(Raft, AFollowerFetchesOnlyBehindWhatIsDurable) {  // RA-02
   replica.raft_->on_response(
       2, request, {.leader_epoch = 5, .leader_id = 2, .high_watermark = 1, .records = {Slice::copy_of("x")}},
       replica.now_);
-  replica.log_.append({5, 0});
+  replica.log_.append({5});
   replica.carry_out();
   replica.wait(100ms);
   EXPECT_TRUE(replica.sent<FetchRequest>().empty());
@@ -278,7 +279,7 @@ TEST(Raft, AFollowerFetchesOnlyBehindWhatIsDurable) {  // RA-02
   EXPECT_EQ(replica.sent<FetchRequest>()[0].fetch_offset, 1);
 }
 
-TEST(Raft, ACutBelowTheHighWatermarkStopsTheNode) {  // RA-08, I-R10
+TEST(Raft, RA_08_ACutBelowTheHighWatermarkStopsTheNode) {  // RA-08, I-R10
   Replica replica(log_of({1, 1}), {.epoch = 1});
   (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_);
   replica.wait(0s);
@@ -294,7 +295,7 @@ TEST(Raft, ACutBelowTheHighWatermarkStopsTheNode) {  // RA-08, I-R10
       "never cut");
 }
 
-TEST(Raft, ALeaderThatNobodyFetchesFromResigns) {  // RA-05
+TEST(Raft, RA_05_ALeaderThatNobodyFetchesFromResigns) {  // RA-05
   Replica replica;
   replica.make_leader();
   replica.wait(2900ms);
@@ -310,7 +311,116 @@ TEST(Raft, ALeaderThatNobodyFetchesFromResigns) {  // RA-05
   EXPECT_EQ(replica.stored_.leader_id, kNoNode);
 }
 
-TEST(Raft, AFollowerWithoutAFetchedSnapshotInstallsOneInChunks) {  // RA-09, RA-11
+// Follower of node 2 in epoch 5, which has answered a fetch.
+FetchRequest follow(Replica& replica) {
+  (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_);
+  replica.wait(0s);
+  const FetchRequest request = replica.sent<FetchRequest>().back();
+  replica.raft_->on_response(2, request, {.leader_epoch = 5, .leader_id = 2}, replica.now_);
+  replica.carry_out();
+  return request;
+}
+
+TEST(Raft, AFollowerThatIsRefusedTwiceStandsSoon) {
+  Replica replica;
+  const FetchRequest request = follow(replica);
+  replica.raft_->on_request_failed(2, request, false, replica.now_);  // lost: may come again
+  replica.wait(30ms);
+  replica.raft_->on_request_failed(2, request, true, replica.now_);
+  replica.wait(200ms);
+  EXPECT_EQ(replica.raft_->role(), Role::follower);
+  replica.raft_->on_request_failed(2, request, true, replica.now_);
+  replica.wait(150ms);
+  EXPECT_EQ(replica.raft_->role(), Role::prospective);
+  EXPECT_EQ(replica.raft_->epoch(), 5);
+  // Those who hear from the leader refuse: it goes on following.
+  for (const VoteRequest& vote : replica.sent<VoteRequest>())
+    replica.raft_->on_response(vote.voter.id, vote, {.leader_epoch = 5, .leader_id = 2}, replica.now_);
+  EXPECT_EQ(replica.raft_->role(), Role::follower);
+  EXPECT_EQ(replica.raft_->leader_id(), 2);
+}
+
+TEST(Raft, ALeaderThatHasResignedIsNotWaitedFor) {
+  Replica replica;
+  const FetchRequest request = follow(replica);
+  replica.raft_->on_response(2, request, {.error = RaftError::not_leader_or_follower, .leader_epoch = 5},
+                             replica.now_);
+  EXPECT_TRUE(replica.vote(vote_request(5, 3, {9, 9}, true)).granted);
+  replica.wait(150ms);
+  EXPECT_EQ(replica.raft_->role(), Role::prospective);
+}
+
+TEST(Raft, AnAnswerOfBeforeItResignedKeepsNobodyWaiting) {
+  Replica replica;
+  follow(replica);
+  const FetchRequest held = replica.sent<FetchRequest>().back();
+  (void)replica.raft_->on_end_quorum_epoch({2, 5, {kThree[2], kThree[0]}, {}}, replica.now_);
+  replica.raft_->on_response(2, held, {.leader_epoch = 5, .leader_id = 2}, replica.now_);
+  replica.carry_out();
+  EXPECT_TRUE(replica.vote(vote_request(5, 3, {9, 9}, true)).granted);
+  // But it leads on: the message was of another time.
+  const FetchRequest next = replica.sent<FetchRequest>().back();
+  replica.raft_->on_response(2, next, {.leader_epoch = 5, .leader_id = 2}, replica.now_);
+  EXPECT_FALSE(replica.vote(vote_request(5, 3, {9, 9}, true)).granted);
+  replica.wait(600ms);
+  EXPECT_EQ(replica.raft_->role(), Role::follower);
+}
+
+TEST(Raft, BetterSuccessorsStandFirst) {
+  Replica first, second;
+  follow(first);
+  follow(second);
+  (void)first.raft_->on_end_quorum_epoch({2, 5, {kThree[0], kThree[2]}, {}}, first.now_);
+  EXPECT_EQ(first.raft_->role(), Role::prospective);
+  (void)second.raft_->on_end_quorum_epoch({2, 5, {kThree[2], kThree[0]}, {}}, second.now_);
+  second.wait(400ms);
+  EXPECT_EQ(second.raft_->role(), Role::follower);
+  second.wait(200ms);
+  EXPECT_EQ(second.raft_->role(), Role::prospective);
+}
+
+TEST(Raft, AVoterWithoutALeaderAsksTheOthersInTurn) {
+  Replica replica;
+  replica.wait(0s);
+  ASSERT_EQ(replica.sent<FetchRequest>().size(), 1u);
+  replica.raft_->on_response(2, replica.sent<FetchRequest>()[0],
+                             {.error = RaftError::fenced_leader_epoch, .leader_epoch = 7, .leader_id = 3},
+                             replica.now_);
+  EXPECT_EQ(replica.raft_->role(), Role::follower);
+  EXPECT_EQ(replica.raft_->leader_id(), 3);
+  EXPECT_EQ(replica.raft_->epoch(), 7);
+}
+
+TEST(Raft, ALateAnswerOfWhoWasAskedForTheLeaderDelaysNothing) {
+  Replica replica(kThree, {.epoch = 5});
+  replica.wait(0s);
+  const FetchRequest asked = replica.sent<FetchRequest>().at(0);
+  (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_);
+  replica.wait(0s);
+  ASSERT_EQ(replica.sent<FetchRequest>().size(), 2u);
+  replica.raft_->on_response(3, asked, {.error = RaftError::not_leader_or_follower, .leader_epoch = 5},
+                             replica.now_);
+  replica.raft_->on_request_failed(3, asked, true, replica.now_);
+  replica.raft_->on_response(2, replica.sent<FetchRequest>()[1], {.leader_epoch = 5, .leader_id = 2},
+                             replica.now_);
+  replica.carry_out();
+  EXPECT_EQ(replica.sent<FetchRequest>().size(), 3u);
+}
+
+// The log is not durable yet and the leader is gone: the fetch waits for the sync, and nothing spins.
+TEST(Raft, RA_02_NothingIsFetchedWhileTheLogIsNotDurable) {
+  Replica replica;
+  const FetchRequest request = follow(replica);
+  replica.raft_->on_response(
+      2, request, {.leader_epoch = 5, .leader_id = 2, .records = {Slice::copy_of("x")}}, replica.now_);
+  replica.log_.append({5});
+  replica.carry_out();
+  (void)replica.raft_->on_vote(vote_request(6, 3, {9, 9}), replica.now_);
+  EXPECT_EQ(replica.raft_->role(), Role::unattached);
+  EXPECT_GT(replica.raft_->deadline(), replica.now_ + 500ms);
+}
+
+TEST(Raft, RA_09_RA_11_AFollowerWithoutAFetchedSnapshotInstallsOneInChunks) {  // RA-09, RA-11
   Replica replica;
   (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_);
   replica.wait(0s);
@@ -346,7 +456,7 @@ TEST(Raft, AFollowerWithoutAFetchedSnapshotInstallsOneInChunks) {  // RA-09, RA-
   EXPECT_EQ(replica.sent<FetchRequest>().at(0).last_fetched_epoch, 4);
 }
 
-TEST(Raft, AChunkOfAnotherSnapshotStartsOver) {
+TEST(Raft, RA_09_AChunkOfAnotherSnapshotStartsOver) {
   Replica replica;
   (void)replica.raft_->on_begin_quorum_epoch({2, 5, kThree[0], {}}, replica.now_);
   replica.wait(0s);
@@ -366,7 +476,7 @@ TEST(Raft, AChunkOfAnotherSnapshotStartsOver) {
   EXPECT_EQ(replica.sent<FetchRequest>().size(), 1u);
 }
 
-TEST(Raft, ALeaderWithoutThePrefixOffersItsSnapshot) {
+TEST(Raft, RA_11_ALeaderWithoutThePrefixOffersItsSnapshot) {
   MemoryLog log = log_of({1, 1, 2});
   log.install_snapshot({3, 2});
   Replica replica(log, {.epoch = 2});
@@ -391,7 +501,7 @@ TEST(QuorumStateFile, IsKafkasJson) {
                              "\"AAAAAAAAAAAAAAAAAAAAAA\",\"data_version\":1 }\n"));
 }
 
-TEST(QuorumStateFile, DamageIsRefused) {
+TEST(QuorumStateFile, RA_19_DamageAndOtherVersionsAreRefused) {
   const auto code = [](std::string_view text) {
     auto parsed = quorum_state_from_json(text);
     return parsed ? Errc::already_exists : parsed.error().code;
