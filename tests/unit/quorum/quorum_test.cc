@@ -221,7 +221,7 @@ TEST_F(QuorumTest, RA_22_ARestartGivesTheSameImage) {
   }
 }
 
-TEST_F(QuorumTest, RA_02_RA_15_RA_23_PowerLossAtAnyPointLosesNothingThatWasAcknowledged) {  // RA-02, RA-23, I-R8
+TEST_F(QuorumTest, RA_02_RA_15_RA_23_PowerLossAtAnyPointLosesNothingThatWasAcknowledged) {  // I-R8
   for (std::uint64_t point = 1; point <= 150; ++point) {
     begin(point);
     ASSERT_TRUE(open());
