@@ -48,13 +48,28 @@ bool names(const std::vector<NodeId>& nodes, NodeId id) {
 
 Task<Status> forget_nothing() { co_return Status(); }
 
-storage::OffsetCheckpoint high_watermarks_of(const HostedLogs& hosted) {
-  storage::OffsetCheckpoint offsets;
+// Whose only replica is here, its high watermark is the end of its log, and need not be remembered.
+bool is_single(replication::Partition& partition) {
+  const replication::PartitionLeader* leader = partition.leading();
+  return leader != nullptr && leader->tracker().replicas().size() == 1;
+}
+
+// So many partitions are looked at before others have their turn.
+constexpr std::size_t kAtOnce = 128;
+
+Task<storage::OffsetCheckpoint> high_watermarks_of(HostedLogs& hosted) {
+  std::vector<TopicIdPartition> keys;
   for (const auto& [key, partition] : hosted.partitions.all()) {
-    if (partition->closed()) continue;
+    if (!is_single(*partition)) keys.push_back(key);
+  }
+  storage::OffsetCheckpoint offsets;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (i % kAtOnce == kAtOnce - 1) co_await runtime::yield(hosted.executor);
+    replication::Partition* partition = hosted.partitions.peek(keys[i]);
+    if (partition == nullptr || partition->closed()) continue;
     offsets[partition->log()->identity().topic_partition] = partition->high_watermark().value();
   }
-  return offsets;
+  co_return offsets;
 }
 
 }  // namespace
