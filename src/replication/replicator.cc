@@ -9,6 +9,8 @@ using wire::ErrorCode;
 
 namespace {
 
+// So many partitions are looked at before others have their turn.
+constexpr std::size_t kAtOnce = 128;
 // Beyond the wait that a fetch asks for. Not so long that a silent leader costs more than its followers may
 // lag.
 constexpr runtime::Duration kAnswerTimeout = std::chrono::seconds(5);
@@ -176,14 +178,18 @@ Task<void> Replicator::look_from_time_to_time() {
 
 Task<void> Replicator::scan() {
   std::vector<TopicIdPartition> keys;
-  for (const auto& [key, partition] : parts_.partitions.all()) keys.push_back(key);
+  for (const auto& [key, partition] : parts_.partitions.all()) {
+    const PartitionLeader* leader = partition->leading();
+    const bool has_others = leader != nullptr && leader->tracker().replicas().size() > 1;
+    if (has_others || (partition->following() && partition->following()->damaged())) keys.push_back(key);
+  }
   std::ranges::sort(keys);  // a simulated run does not depend on the order of a hash map
-  for (const TopicIdPartition& key : keys) {
+  for (std::size_t i = 0; i < keys.size() && !stopped_; ++i) {
+    if (i % kAtOnce == kAtOnce - 1) co_await runtime::yield(parts_.executor);
+    const TopicIdPartition& key = keys[i];
     const auto partition = parts_.partitions.find(key);
     if (!partition || partition->closed() || partition->offline()) continue;
-    if (PartitionLeader* leader = partition->leading(); leader && leader->tracker().replicas().size() > 1) {
-      leader->scan();
-    }
+    if (PartitionLeader* leader = partition->leading()) leader->scan();
     co_await heal(key, partition);
   }
 }
