@@ -330,11 +330,21 @@ def names_but(run, *nodes):
 
 # Disks. -----------------------------------------------------------------------------------------------------------
 
-@scenario(seconds=25)
+@scenario(seconds=25, nodes=4, controllers=3)
 def wiped_disk(run):
-    """A follower's node comes back with an empty disk: a new replica that holds nothing, and nothing is lost (RA-12)."""
+    """A broker comes back with an empty disk: its replicas hold nothing and are trusted with nothing until they are full."""
+    wipe(run, lambda: run.cluster.node(4))
+
+
+@scenario(seconds=25)
+def wiped_voter(run):
+    """The same with nodes that vote, too (RA-12)."""
+    wipe(run, run.any_node)
+
+
+def wipe(run, choose):
     for _ in run.turns():
-        node = run.any_node()
+        node = choose()
         node.kill()
         run.fault()
         run.load.progress()

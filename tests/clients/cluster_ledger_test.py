@@ -1,7 +1,7 @@
 """Producers of every client under load on three nodes, three replicas and min.insync.replicas=2, while the node that leads
 most partitions is killed with -9 and started again, over and over. Then ledger_comparison.py: none lost, none repeated.
 
-MOLDAU_KILLS is the number of kills (6)."""
+MOLDAU_KILLS is the number of kills (4)."""
 
 import os
 import random
@@ -16,7 +16,7 @@ from ledger_comparison import LedgerComparison
 from ledger_producers import (PARTITIONS, TOPIC, ConfluentProducer, KafkaPythonProducer, KcatProducer, RdkafkaProducer)
 from live_test import main
 
-KILLS = int(os.environ.get("MOLDAU_KILLS", "6"))
+KILLS = int(os.environ.get("MOLDAU_KILLS", "4"))
 SEED = int(os.environ.get("MOLDAU_SEED", str(random.SystemRandom().randrange(1 << 32))))
 PRODUCERS = {"a": (RdkafkaProducer, "lz4"), "b": (ConfluentProducer, "zstd"), "c": (KafkaPythonProducer, "gzip"),
              "d": (KcatProducer, "none")}
