@@ -114,7 +114,15 @@ struct BrokerDescription {
 };
 struct ClusterDescription {
   std::string id;
+  std::int32_t controller = -1;  // -1: there is none at the moment
   std::vector<BrokerDescription> brokers;
+};
+// A partition on its way to other replicas.
+struct Reassignment {
+  TopicPartition partition;
+  std::vector<std::int32_t> replicas;  // of now, the adding ones among them
+  std::vector<std::int32_t> adding;
+  std::vector<std::int32_t> removing;
 };
 
 // Changes and describes the cluster. One result per item, in the order of the items where that is not said.
@@ -128,6 +136,14 @@ class Admin {
   Expected<std::vector<TopicDescription>> list_topics();
   Expected<PerItem<std::string, TopicDescription>> describe_topics(const std::vector<std::string>& names);
   Expected<ClusterDescription> describe_cluster();
+  // Starts moving partitions to these replicas, the preferred leader first; without replicas: cancels the
+  // move under way. They have arrived when reassignments() does not have them any more.
+  Expected<PerItem<TopicPartition, void>> reassign(
+      const std::vector<std::pair<TopicPartition, std::optional<std::vector<std::int32_t>>>>& targets);
+  Expected<std::vector<Reassignment>> reassignments();
+  // Has the preferred replica lead. An election that is not needed is done, too.
+  Expected<PerItem<TopicPartition, void>> elect_preferred_leaders(
+      const std::vector<TopicPartition>& partitions);
   // Name to value, of a topic.
   Expected<std::vector<std::pair<std::string, std::optional<std::string>>>> topic_configs(
       const std::string& topic);

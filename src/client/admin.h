@@ -162,6 +162,26 @@ struct FeatureUpdate {
   FeatureUpgrade kind = FeatureUpgrade::upgrade;
 };
 
+// A voter of the metadata quorum: its node's id, and the directory that holds its log (KIP-853).
+struct RaftVoter {
+  NodeId id = kNoNode;
+  DirectoryId directory_id;
+};
+
+enum class ElectionType : std::int8_t { preferred = 0, unclean = 1 };
+
+// A partition on its way to other replicas (KIP-455).
+struct Reassignment {
+  std::vector<NodeId> replicas;  // all of now, the adding ones among them
+  std::vector<NodeId> adding;
+  std::vector<NodeId> removing;
+};
+struct NewReassignment {
+  TopicPartition partition;
+  std::optional<std::vector<NodeId>>
+      replicas;  // the preferred leader first; nothing: cancel what is under way
+};
+
 struct ActiveProducer {
   ProducerId id = kNoProducerId;
   std::int32_t epoch = -1;
@@ -205,12 +225,33 @@ class AdminCore {
   Task<Outcome<PerItem<TopicPartition, std::vector<ActiveProducer>>>> describe_producers(
       std::vector<TopicPartition> partitions);
 
+  // Without partitions: of all that need one; those that need none are then left out of the results, else
+  // they have the error ELECTION_NOT_NEEDED.
+  Task<Outcome<PerItem<TopicPartition, void>>> elect_leaders(
+      ElectionType type, std::optional<std::vector<TopicPartition>> partitions);
+  // Starts them; they are done when list_partition_reassignments() does not have them any more.
+  Task<Outcome<PerItem<TopicPartition, void>>> alter_partition_reassignments(
+      std::vector<NewReassignment> reassignments, bool allow_replication_factor_change = true);
+  // Those under way: of these partitions, or all.
+  Task<Outcome<std::map<TopicPartition, Reassignment>>> list_partition_reassignments(
+      std::optional<std::vector<TopicPartition>> partitions = {});
+
+  // Of a client with bootstrap controllers: the controllers, as describe_controllers().
   Task<Outcome<ClusterInfo>> describe_cluster(bool fenced_brokers = false);
+  // The controllers' own addresses (KIP-919), where `controller` is the active one.
+  Task<Outcome<ClusterInfo>> describe_controllers();
   // Of the brokers named, or of all; of the topics named, or of all.
   Task<Outcome<PerItem<NodeId, std::vector<LogDir>>>> describe_log_dirs(
       std::vector<NodeId> brokers = {}, std::optional<std::vector<std::string>> topics = {});
   Task<Outcome<QuorumInfo>> describe_quorum();
-  Task<Outcome<FeaturesInfo>> describe_features();
+  // Ends when the change is committed. Errc::already_exists, Errc::not_found and the like by the broker's
+  // code.
+  Task<Outcome<void>> add_raft_voter(RaftVoter voter, std::vector<QuorumNode::Listener> listeners);
+  Task<Outcome<void>> remove_raft_voter(RaftVoter voter);
+  // Of a broker that is not there any more: it may not come back under this id without registering again.
+  Task<Outcome<void>> unregister_broker(NodeId broker);
+  // As this node says; as any, when none is named.
+  Task<Outcome<FeaturesInfo>> describe_features(std::optional<NodeId> node = {});
   Task<Outcome<PerItem<std::string, void>>> update_features(std::vector<FeatureUpdate> updates,
                                                             bool validate_only = false);
   // What each broker said when the connection was negotiated.

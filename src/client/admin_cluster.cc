@@ -2,13 +2,12 @@
 #include "client/metadata_from.h"
 #include "wire/messages/describe_cluster.h"
 #include "wire/messages/describe_log_dirs.h"
-#include "wire/messages/describe_quorum.h"
 #include "wire/messages/update_features.h"
 
 namespace moldau::client {
 namespace {
 
-constexpr std::string_view kMetadataTopic = "__cluster_metadata";
+constexpr std::int8_t kControllers = 2;  // an endpoint type of DescribeCluster
 
 ClusterInfo cluster_from(const wire::DescribeClusterResponse& response) {
   ClusterInfo info{.cluster_id = response.cluster_id, .controller = response.controller_id};
@@ -46,41 +45,25 @@ Outcome<std::vector<LogDir>> log_dirs_from(const wire::DescribeLogDirsResponse& 
   return dirs;
 }
 
-QuorumReplica replica_from(const wire::DescribeQuorumResponse::ReplicaState& from) {
-  return {.id = from.replica_id,
-          .directory_id = from.replica_directory_id,
-          .log_end_offset = from.log_end_offset,
-          .last_fetch = from.last_fetch_timestamp,
-          .last_caught_up = from.last_caught_up_timestamp};
-}
-
-QuorumNode node_from(const wire::DescribeQuorumResponse::Node& from) {
-  QuorumNode node{.id = from.node_id};
-  for (const auto& listener : from.listeners) {
-    node.listeners.push_back({listener.name, Endpoint{listener.host, listener.port}});
-  }
-  return node;
-}
-
-Outcome<QuorumInfo> quorum_from(const wire::DescribeQuorumResponse& response) {
-  if (response.error_code != wire::ErrorCode::none)
-    return refusal(response.error_code, response.error_message);
-  if (response.topics.empty() || response.topics.front().partitions.empty()) {
-    return fail(local_failure(Errc::corrupt, "the broker's answer names no quorum"));
-  }
-  const auto& from = response.topics.front().partitions.front();
-  if (from.error_code != wire::ErrorCode::none) return refusal(from.error_code, from.error_message);
-  QuorumInfo info{
-      .leader = from.leader_id, .leader_epoch = from.leader_epoch, .high_watermark = from.high_watermark};
-  for (const auto& voter : from.current_voters) info.voters.push_back(replica_from(voter));
-  for (const auto& observer : from.observers) info.observers.push_back(replica_from(observer));
-  for (const auto& node : response.nodes) info.nodes.push_back(node_from(node));
-  return info;
-}
-
 }  // namespace
 
+Task<Outcome<ClusterInfo>> find_controllers(ClusterClient& cluster) {
+  wire::DescribeClusterRequest request;
+  request.endpoint_type = kControllers;
+  auto response =
+      co_await cluster.call_any<wire::DescribeClusterResponse>(std::move(request), {.min_version = 1});
+  if (!response) co_return fail(std::move(response).error());
+  if (response->error_code != wire::ErrorCode::none) {
+    co_return refusal(response->error_code, response->error_message);
+  }
+  for (const auto& node : response->brokers) cluster.note_broker(node.broker_id, node.host, node.port);
+  co_return cluster_from(*response);
+}
+
+Task<Outcome<ClusterInfo>> AdminCore::describe_controllers() { return find_controllers(cluster_); }
+
 Task<Outcome<ClusterInfo>> AdminCore::describe_cluster(bool fenced_brokers) {
+  if (cluster_.options().bootstrap_controllers) co_return co_await find_controllers(cluster_);
   wire::DescribeClusterRequest request;
   request.include_fenced_brokers = fenced_brokers;
   auto response = co_await cluster_.call_any<wire::DescribeClusterResponse>(std::move(request));
@@ -120,18 +103,8 @@ Task<Outcome<PerItem<NodeId, std::vector<LogDir>>>> AdminCore::describe_log_dirs
   co_return results;
 }
 
-Task<Outcome<QuorumInfo>> AdminCore::describe_quorum() {
-  wire::DescribeQuorumRequest request;
-  request.topics.emplace_back();
-  request.topics.back().topic_name = kMetadataTopic;
-  request.topics.back().partitions.push_back({0});
-  auto response = co_await cluster_.call_any<wire::DescribeQuorumResponse>(std::move(request));
-  if (!response) co_return fail(std::move(response).error());
-  co_return quorum_from(*response);
-}
-
-Task<Outcome<FeaturesInfo>> AdminCore::describe_features() {
-  auto connection = co_await cluster_.any_connection();
+Task<Outcome<FeaturesInfo>> AdminCore::describe_features(std::optional<NodeId> node) {
+  auto connection = node ? co_await cluster_.connection(*node) : co_await cluster_.any_connection();
   if (!connection) co_return fail(std::move(connection).error());
   // What the connection's negotiation told may be old by now.
   auto response =
@@ -167,7 +140,8 @@ Task<Outcome<PerItem<std::string, void>>> AdminCore::update_features(std::vector
   }
   request.validate_only = validate_only;
   const CallOptions options{.min_version = static_cast<wire::ApiVersion>(validate_only ? 1 : 0)};
-  auto response = co_await cluster_.call_any<wire::UpdateFeaturesResponse>(std::move(request), options);
+  auto response =
+      co_await call_controller<wire::UpdateFeaturesResponse>(cluster_, std::move(request), options);
   if (!response) co_return fail(std::move(response).error());
   PerItem<std::string, void> results;
   for (const auto& one : response->results) {

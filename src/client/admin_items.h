@@ -36,6 +36,43 @@ inline std::int32_t timeout_ms_of(const ClusterClient& cluster) {
           .count());
 }
 
+// The controllers and the active one, as any of them knows; their addresses are known to `cluster`
+// afterwards.
+Task<Outcome<ClusterInfo>> find_controllers(ClusterClient& cluster);
+
+// Another controller has to be asked, or the same one a little later.
+inline bool asks_elsewhere(wire::ErrorCode code) {
+  return code == wire::ErrorCode::not_controller || code == wire::ErrorCode::not_leader_or_follower;
+}
+
+// One request to the active controller: through any broker, which hands it on, or where the bootstrap
+// addresses are controllers', to that one itself. Again within api_timeout while there is none.
+template <class Response, class Request>
+Task<Outcome<Response>> call_controller(ClusterClient& cluster, Request request, CallOptions options = {}) {
+  const MonotonicTime deadline = cluster.executor().now() + cluster.options().api_timeout;
+  Backoff backoff = cluster.new_backoff();
+  for (;;) {
+    Failure failure;
+    if (!cluster.options().bootstrap_controllers) {
+      auto response = co_await cluster.call_any<Response>(request, options);
+      if (!response || !asks_elsewhere(response->error_code)) co_return response;
+      failure = broker_failure(response->error_code);
+    } else if (auto controllers = co_await find_controllers(cluster); !controllers) {
+      failure = std::move(controllers).error();
+    } else if (controllers->controller < 0) {
+      failure = local_failure(Errc::unavailable, "the quorum has no leader at the moment");
+      failure.retriable = true;
+    } else {
+      auto response = co_await cluster.call_node<Response>(controllers->controller, request, options);
+      if (response && !asks_elsewhere(response->error_code)) co_return response;
+      failure = response ? broker_failure(response->error_code) : std::move(response).error();
+      if (response) failure.retriable = true;
+    }
+    if (!failure.retriable && !asks_elsewhere(failure.broker)) co_return fail(std::move(failure));
+    if (!co_await cluster.pause(backoff.next(), deadline)) co_return fail(std::move(failure));
+  }
+}
+
 // The element of this topic in a request's list, made when it is not there. `member`: its name's.
 template <class Topics>
 auto& topic_entry(Topics& topics, const std::string& name, auto member) {

@@ -21,6 +21,8 @@ namespace moldau::client {
 
 struct ClusterOptions {
   std::vector<Endpoint> bootstrap;  // bootstrap.servers
+  // They are controllers' (bootstrap.controllers, KIP-919): for administrative requests alone.
+  bool bootstrap_controllers = false;
   ConnectionOptions connection;
   Duration metadata_max_age = std::chrono::minutes(5);      // metadata.max.age.ms
   Duration retry_backoff = std::chrono::milliseconds(100);  // retry.backoff.ms

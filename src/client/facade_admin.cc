@@ -96,11 +96,42 @@ Expected<Admin::PerItem<std::string, TopicDescription>> Admin::describe_topics(
 Expected<ClusterDescription> Admin::describe_cluster() {
   auto cluster = state_->core->call([&] { return state_->admin.describe_cluster(); });
   if (!cluster) return std::unexpected(client::to_public(std::move(cluster).error()));
-  ClusterDescription out{.id = cluster->cluster_id};
+  ClusterDescription out{.id = cluster->cluster_id, .controller = cluster->controller};
   for (const auto& broker : cluster->brokers) {
     out.brokers.push_back({broker.id, broker.endpoint.to_string(), broker.rack});
   }
   return out;
+}
+
+Expected<Admin::PerItem<TopicPartition, void>> Admin::reassign(
+    const std::vector<std::pair<TopicPartition, std::optional<std::vector<std::int32_t>>>>& targets) {
+  std::vector<client::NewReassignment> wanted;
+  for (const auto& [partition, replicas] : targets) wanted.push_back({to_core(partition), replicas});
+  auto started = state_->core->call([&] { return state_->admin.alter_partition_reassignments(wanted); });
+  return items<PerItem<TopicPartition, void>>(std::move(started), to_partition, nothing);
+}
+
+Expected<std::vector<Reassignment>> Admin::reassignments() {
+  auto under_way = state_->core->call([&] { return state_->admin.list_partition_reassignments(); });
+  if (!under_way) return std::unexpected(client::to_public(std::move(under_way).error()));
+  std::vector<Reassignment> out;
+  for (auto& [partition, one] : *under_way) {
+    out.push_back({to_partition(partition), one.replicas, one.adding, one.removing});
+  }
+  return out;
+}
+
+Expected<Admin::PerItem<TopicPartition, void>> Admin::elect_preferred_leaders(
+    const std::vector<TopicPartition>& partitions) {
+  std::vector<moldau::TopicPartition> wanted;
+  for (const auto& one : partitions) wanted.push_back(to_core(one));
+  auto elected = state_->core->call(
+      [&] { return state_->admin.elect_leaders(client::ElectionType::preferred, wanted); });
+  if (!elected) return std::unexpected(client::to_public(std::move(elected).error()));
+  for (auto& [partition, result] : *elected) {
+    if (!result && result.error().broker == wire::ErrorCode::election_not_needed) result = {};
+  }
+  return items<PerItem<TopicPartition, void>>(std::move(elected), to_partition, nothing);
 }
 
 Expected<std::vector<std::pair<std::string, std::optional<std::string>>>> Admin::topic_configs(
