@@ -1,10 +1,12 @@
 // The process: hands the command line to cli, and cli what only a process can do.
+#include <fcntl.h>
 #include <limits.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
@@ -71,22 +73,72 @@ class ProcessEnvironment final : public cli::Environment {
   }
 
   moldau::Result<int> run_program(const std::vector<std::string>& words) override {
-    std::vector<char*> arguments;
-    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
     pid_t child = 0;
-    const int failed = posix_spawnp(&child, arguments.front(), nullptr, nullptr, arguments.data(), environ);
+    const int failed =
+        posix_spawnp(&child, words.front().c_str(), nullptr, nullptr, pointers_to(words).data(), environ);
     if (failed != 0) return moldau::fail(moldau::error_from_errno(failed, words.front()));
     int status = 0;
     while (waitpid(child, &status, 0) < 0) {
       if (errno != EINTR) return moldau::fail(moldau::error_from_errno(errno, words.front()));
     }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return exit_code_of(status);
+  }
+
+  moldau::Result<std::int64_t> spawn(const Spawn& what) override {
+    std::vector<std::string> variables;
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+      const std::string_view text = *variable;
+      const auto begins = [&](const std::string& prefix) { return text.starts_with(prefix); };
+      if (std::ranges::none_of(what.without, begins)) variables.emplace_back(text);
+    }
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, what.log_file.c_str(),
+                                     O_WRONLY | O_CREAT | O_APPEND, 0644);
+    posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    // This process may have blocked and ignored signals; the program begins as one from a shell.
+    sigset_t none, defaults;
+    sigemptyset(&none);
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGPIPE);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    pid_t child = 0;
+    const int failed = posix_spawnp(&child, what.words.front().c_str(), &files, &attributes,
+                                    pointers_to(what.words).data(), pointers_to(variables).data());
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    if (failed != 0) return moldau::fail(moldau::error_from_errno(failed, what.words.front()));
+    return child;
+  }
+
+  std::optional<int> ended(std::int64_t pid) override {
+    int status = 0;
+    const pid_t child = waitpid(static_cast<pid_t>(pid), &status, WNOHANG);
+    if (child == 0) return std::nullopt;
+    return child < 0 ? 0 : exit_code_of(status);
   }
 
   void sleep(moldau::runtime::Duration duration) override { std::this_thread::sleep_for(duration); }
 
  private:
+  static int exit_code_of(int status) {
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+  // As execve takes them; valid while `texts` is.
+  static std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+    pointers.push_back(nullptr);
+    return pointers;
+  }
+
   static std::vector<std::string> words_of(const std::filesystem::path& cmdline) {
     std::ifstream file(cmdline, std::ios::binary);
     std::vector<std::string> words;

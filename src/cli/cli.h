@@ -132,6 +132,17 @@ class Environment {
   // Runs a program on this process's terminal and waits for its end: its exit code, or 128 and the number of
   // the signal that ended it.
   virtual Result<int> run_program(const std::vector<std::string>& words) = 0;
+  // Starts a program in a session of its own, so that the terminal's signals do not reach it: without input,
+  // what it prints appended to `log_file`, without the environment variables whose names begin with one of
+  // `without`. Its process id.
+  struct Spawn {
+    std::vector<std::string> words;
+    std::string log_file;
+    std::vector<std::string> without;
+  };
+  virtual Result<std::int64_t> spawn(const Spawn& what) = 0;
+  // Of a program that spawn() started: nothing while it runs, then its exit code as run_program() has it.
+  virtual std::optional<int> ended(std::int64_t pid) = 0;
   // Blocks the calling thread; only outside of run_task().
   virtual void sleep(runtime::Duration duration) = 0;
 };

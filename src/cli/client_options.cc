@@ -91,7 +91,11 @@ void read_acks(Reader& reader, client::ProducerOptions& options) {
 Answer<client::ClusterOptions> cluster_options(const Properties& properties) {
   if (auto allowed = check_security(properties); !allowed) return std::unexpected(allowed.error());
   client::ClusterOptions options;
-  const auto servers = properties.find("bootstrap.servers");
+  auto servers = properties.find("bootstrap.servers");
+  if (servers == properties.end()) {
+    servers = properties.find("bootstrap.controllers");
+    options.bootstrap_controllers = servers != properties.end();
+  }
   auto bootstrap = client::parse_bootstrap(servers == properties.end() ? "" : servers->second);
   if (!bootstrap)
     return usage_trouble("bad list of brokers: " + bootstrap.error().message, "host:port,host:port");

@@ -10,9 +10,9 @@ namespace {
 
 // Those that ask by themselves (topic delete, topic trim) are not among them.
 constexpr std::string_view kChanging[] = {
-    "topic create", "topic alter",        "topic add-partitions", "topic copy",
-    "produce",      "cluster config set", "cluster config reset", "perf produce",
-    "perf e2e",     "perf mix",           "perf compare",
+    "topic create",       "topic alter",          "topic add-partitions", "topic copy",  "produce",
+    "cluster config set", "cluster config reset", "perf produce",         "perf e2e",    "perf mix",
+    "perf compare",       "cluster balance",      "node drain",           "node resume", "quorum add-voter",
 };
 
 bool takes_colour(const Session& session) {

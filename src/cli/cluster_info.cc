@@ -1,7 +1,9 @@
-// cluster info, quorum, logdirs, features.
+// cluster info, brokers, logdirs, features.
+#include <algorithm>
+
+#include "cli/cluster_view.h"
 #include "cli/handlers.h"
 #include "cli/sections.h"
-#include "cli/timestamp_text.h"
 #include "cli/topic_names.h"
 
 namespace moldau::cli {
@@ -31,7 +33,40 @@ Table cluster_table(const client::ClusterInfo& cluster) {
   return table;
 }
 
-Json time_or_null(TimestampMs at) { return at < 0 ? Json() : Json(rfc3339(at)); }
+Table controller_table(const client::QuorumInfo& quorum) {
+  Table table({{"id"}, {"endpoint"}, {"directory_id"}, {"log_end_offset", true}});
+  for (const client::QuorumReplica& voter : quorum.voters) {
+    std::string endpoint;
+    for (const client::QuorumNode& node : quorum.nodes) {
+      if (node.id == voter.id && !node.listeners.empty())
+        endpoint = node.listeners.front().endpoint.to_string();
+    }
+    table.add({std::to_string(voter.id) + (voter.id == quorum.leader ? "*" : ""),
+               endpoint.empty() ? Json() : Json(endpoint), voter.directory_id.to_string(),
+               voter.log_end_offset});
+  }
+  return table;
+}
+
+// What a broker has of the partitions.
+struct Share {
+  std::size_t leads = 0, preferred = 0, replicas = 0, out_of_sync = 0;
+};
+
+std::map<NodeId, Share> shares_of(const ClusterView& view) {
+  std::map<NodeId, Share> shares;
+  for (const client::TopicInfo& topic : view.topics) {
+    for (const client::PartitionInfo& partition : topic.partitions) {
+      if (partition.leader >= 0) ++shares[partition.leader].leads;
+      if (!partition.replicas.empty()) ++shares[partition.replicas.front()].preferred;
+      for (const NodeId node : partition.replicas) {
+        ++shares[node].replicas;
+        if (std::ranges::find(partition.isr, node) == partition.isr.end()) ++shares[node].out_of_sync;
+      }
+    }
+  }
+  return shares;
+}
 
 }  // namespace
 
@@ -43,11 +78,19 @@ ClusterAnswer cluster_info(ClusterSession& session) {
   if (!cluster) co_return trouble(trouble_of(cluster.error(), "cannot describe the cluster"));
   const auto topics = co_await session.admin.list_topics();
   if (!topics) co_return trouble(trouble_of(topics.error(), "cannot list topics"));
-  const bool all = !arguments.has("cluster") && !arguments.has("nodes") && !arguments.has("topics");
+  const bool all = !arguments.has("cluster") && !arguments.has("nodes") && !arguments.has("topics") &&
+                   !arguments.has("controllers");
   Sections sections;
   if (all || arguments.has("cluster"))
     sections.add({"CLUSTER", "cluster", cluster_table(*cluster), Section::Shape::object});
   if (all || arguments.has("nodes")) sections.add({"BROKERS", "brokers", broker_table(*cluster)});
+  if (all || arguments.has("controllers")) {
+    const auto quorum = co_await session.admin.describe_quorum();
+    if (quorum)
+      sections.add({"CONTROLLERS", "controllers", controller_table(*quorum)});
+    else if (quorum.error().code != Errc::unsupported)
+      co_return trouble(trouble_of(quorum.error(), "cannot describe the quorum"));
+  }
   if (all || arguments.has("topics")) sections.add({"TOPICS", "topics", topic_table(*topics)});
   if (auto chosen = sections.choose(arguments); !chosen) co_return trouble(chosen.error());
   if (!is_machine(*format)) {
@@ -61,29 +104,29 @@ ClusterAnswer cluster_info(ClusterSession& session) {
   co_return Exit::done;
 }
 
-ClusterAnswer cluster_quorum(ClusterSession& session) {
-  const auto quorum = co_await session.admin.describe_quorum();
-  if (!quorum) co_return trouble(trouble_of(quorum.error(), "cannot describe the quorum"));
-  Table table({{"node", true},
-               {.name = "status", .state = true},
-               {"log_end_offset", true},
-               {"lag", true},
-               {"last_caught_up"},
-               {"leader_epoch", true, true},
-               {"high_watermark", true, true},
-               {"directory_id", false, true}});
-  Offset leader_end = quorum->high_watermark;
-  for (const client::QuorumReplica& voter : quorum->voters) {
-    if (voter.id == quorum->leader) leader_end = voter.log_end_offset;
-  }
-  const auto add = [&](const client::QuorumReplica& replica, std::string_view status) {
-    table.add({replica.id, status, replica.log_end_offset, leader_end - replica.log_end_offset,
-               time_or_null(replica.last_caught_up), quorum->leader_epoch, quorum->high_watermark,
-               replica.directory_id.to_string()});
+ClusterAnswer cluster_brokers(ClusterSession& session) {
+  const auto view = co_await look_at_cluster(session, {.quorum = false, .moving = false});
+  if (!view) co_return trouble(trouble_of(view.error(), "cannot describe the cluster"));
+  auto shares = shares_of(*view);
+  Table table({{"id", true},
+               {"address"},
+               {"rack"},
+               {.name = "state", .state = true},
+               {"leads", true},
+               {"replicas", true},
+               {"out_of_sync", true},
+               {"preferred", true, true},
+               {"controller", false, true}});
+  const auto add = [&](NodeId id, Json address, Json rack, std::string_view state) {
+    const Share share = shares[id];
+    table.add({id, std::move(address), std::move(rack), state, share.leads, share.replicas, share.out_of_sync,
+               share.preferred, id == view->cluster.controller});
+    shares.erase(id);
   };
-  for (const client::QuorumReplica& voter : quorum->voters)
-    add(voter, voter.id == quorum->leader ? "leader" : "follower");
-  for (const client::QuorumReplica& observer : quorum->observers) add(observer, "observer");
+  for (const client::BrokerInfo& broker : view->cluster.brokers)
+    add(broker.id, broker.endpoint.to_string(), broker.rack ? Json(*broker.rack) : Json(),
+        broker.fenced ? "fenced" : "up");
+  while (!shares.empty()) add(shares.begin()->first, Json(), Json(), "unknown");
   if (auto printed = print_table(session.session, std::move(table)); !printed)
     co_return trouble(printed.error());
   co_return Exit::done;

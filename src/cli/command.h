@@ -24,8 +24,11 @@ struct Command {
 
 // `moldau <name>`.
 std::span<const Command> moldau_commands();
-// Parts of them: `moldau topic …`, produce and consume; `moldau perf …`.
+// Parts of them: `moldau topic …`, produce and consume; `moldau cluster …`, quorum, node and doctor;
+// `moldau perf …`; `moldau dev …`.
 std::vector<Command> topic_commands();
+std::vector<Command> cluster_commands();
+std::vector<Command> dev_commands();
 std::vector<Command> perf_commands();
 inline constexpr std::string_view kCodecs = "none,gzip,snappy,lz4,zstd";
 // Flags that every `moldau` command takes.

@@ -73,8 +73,14 @@ Answer<void> resolve_kafka_properties(Session& session) {
   if (const auto servers = arguments.find("bootstrap-server"))
     properties.insert_or_assign("bootstrap.servers", *servers);
   if (auto added = add_file(properties, session); !added) return added;
+  if (const auto controllers = arguments.find("bootstrap-controller")) {
+    if (arguments.has("bootstrap-server"))
+      return usage_trouble("Please don't specify both --bootstrap-server and --bootstrap-controller");
+    properties.insert_or_assign("bootstrap.controllers", *controllers);
+    properties.erase("bootstrap.servers");
+  }
   session.properties = std::move(properties);
-  use_default_brokers(session);
+  if (!session.properties.contains("bootstrap.controllers")) use_default_brokers(session);
   return {};
 }
 

@@ -172,11 +172,12 @@ std::string moldau_help(const std::vector<std::string>& words) {
   if (words.front() == "offsets") return std::string(kOffsetHelp);
   std::string name(canonical_noun(words.front()));
   for (std::size_t i = 1; i < words.size(); ++i) name += " " + std::string(canonical_verb(words[i]));
+  const std::string commands = commands_of_noun(name);
   for (const Command& command : moldau_commands()) {
     if (command.name == name)
-      return help_of(command, "moldau ") + "\nFlags of every command:\n" + flags_text(global_flags());
+      return help_of(command, "moldau ") + (commands.empty() ? "" : "\n" + commands) +
+             "\nFlags of every command:\n" + flags_text(global_flags());
   }
-  const std::string commands = commands_of_noun(name);
   return name == "profile" ? commands + std::string(kProfileHelp) : commands;
 }
 

@@ -77,11 +77,13 @@ std::vector<Flag> features_flags() {
 }
 
 std::vector<Flag> cluster_flags() {
-  return with_common({kServerShort,
-                      kController,
-                      {"-c,--config", "FILE", "properties of the client"},
-                      {"-i,--id", "N", "broker id"},
-                      {"--include-fenced-brokers", "", "fenced brokers too"}});
+  return {kServerShort,
+          kController,
+          {"--command-config,--config,-c", "FILE", "properties of the client"},
+          {"-i,--id", "N", "broker id"},
+          {"--include-fenced-brokers", "", "fenced brokers too"},
+          kHelp,
+          kVersionFlag};
 }
 
 std::vector<Flag> quorum_flags() {
@@ -90,6 +92,57 @@ std::vector<Flag> quorum_flags() {
                       {"--status", "", "the quorum as a whole"},
                       {"--replication,--re", "", "each of its replicas"},
                       {"--human-readable,--hr", "", "times for people"}});
+}
+
+std::vector<Flag> add_controller_flags() {
+  return {kServer,
+          kController,
+          {"--command-config", "FILE", "properties of the controller to add, and of the client"},
+          {"--dry-run", "", "tell what would be done, but do not do it"},
+          kHelp,
+          kVersionFlag};
+}
+
+std::vector<Flag> remove_controller_flags() {
+  return with_common({kServer,
+                      kController,
+                      {"--controller-id,-i", "N", "the controller to remove"},
+                      {"--controller-directory-id,-d", "ID", "the id of its metadata folder"},
+                      {"--dry-run", "", "tell what would be done, but do not do it"}});
+}
+
+std::vector<Flag> reassign_flags() {
+  return {
+      {"--bootstrap-server", "HOST:PORT", "the servers to connect to"},
+      {"--bootstrap-controller", "HOST:PORT", "the controllers to connect to; for --cancel and --list"},
+      {"--command-config", "FILE", "properties of the client"},
+      {"--generate", "", "propose an assignment for topics; changes nothing"},
+      {"--execute", "", "start the moves of a file"},
+      {"--verify", "", "tell how far the moves of a file are, and clear their throttles when all are done"},
+      {"--cancel", "", "end the moves of a file that are under way"},
+      {"--list", "", "all moves under way"},
+      {"--reassignment-json-file", "FILE",
+       R"({"version":1,"partitions":[{"topic","partition","replicas":[1,2]}]})"},
+      {"--topics-to-move-json-file", "FILE", R"({"version":1,"topics":[{"topic"}]})"},
+      {"--broker-list", "1,2", "the brokers that --generate places replicas on"},
+      {"--disable-rack-aware", "", "as if no broker had a rack"},
+      {"--throttle", "N", "bytes a second between brokers"},
+      {"--replica-alter-log-dirs-throttle", "N", "bytes a second between folders; accepted"},
+      {"--timeout", "MS", "for moves between folders; accepted"},
+      {"--additional", "", "beside moves under way; also to change their throttle"},
+      {"--preserve-throttles", "", "leave throttles as they are"},
+      {"--disallow-replication-factor-change", "", "refuse moves that change it"},
+      kHelp,
+      kVersionFlag};
+}
+
+std::vector<Flag> leader_election_flags() {
+  return with_common({{"--bootstrap-server", "HOST:PORT", "the servers to connect to"},
+                      {"--election-type", "TYPE", "preferred or unclean"},
+                      {"--topic", "NAME", "the topic, with --partition"},
+                      {"--partition", "N", "the partition of --topic"},
+                      {"--path-to-json-file", "FILE", R"({"partitions":[{"topic","partition"}]})"},
+                      {"--all-topic-partitions", "", "all that need an election"}});
 }
 
 }  // namespace moldau::cli

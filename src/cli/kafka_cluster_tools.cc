@@ -1,10 +1,9 @@
-// kafka-broker-api-versions, kafka-cluster, kafka-features, kafka-metadata-quorum, kafka-log-dirs.
+// kafka-broker-api-versions, kafka-cluster, kafka-log-dirs.
 #include <algorithm>
 
 #include "cli/handlers.h"
 #include "cli/json.h"
-#include "cli/timestamp_text.h"
-#include "controller/features.h"
+#include "cli/kafka_columns.h"
 #include "wire/api.h"
 
 namespace moldau::cli {
@@ -23,144 +22,6 @@ std::string api_line(const wire::ApiVersionsResponse& versions, std::size_t inde
   const bool usable = api && ours >= std::max(api->min_version, range.min_version);
   line += usable ? " [usable: " + std::to_string(ours) + "]" : " [unusable: node too old]";
   return line + (index + 1 < versions.api_keys.size() ? "," : "");
-}
-
-std::string padded(std::string text, std::size_t width) {
-  text.resize(std::max(text.size(), width), ' ');
-  return text;
-}
-
-Json voters_json(const client::QuorumInfo& quorum, const std::vector<client::QuorumReplica>& replicas,
-                 bool endpoints) {
-  Json::Array out;
-  for (const client::QuorumReplica& replica : replicas) {
-    Json::Object item{{"id", replica.id}};
-    if (!replica.directory_id.is_zero()) item.emplace_back("directoryId", replica.directory_id.to_string());
-    Json::Array addresses;
-    for (const client::QuorumNode& node : quorum.nodes) {
-      if (node.id != replica.id) continue;
-      for (const auto& listener : node.listeners)
-        addresses.emplace_back(listener.name + "://" + listener.endpoint.to_string());
-    }
-    if (endpoints) item.emplace_back("endpoints", std::move(addresses));
-    out.emplace_back(std::move(item));
-  }
-  return out;
-}
-
-// As Kafka prints it: a blank behind colons and commas.
-std::string spaced(const Json& json) {
-  std::string out;
-  bool quoted = false;
-  for (const char c : json.to_line()) {
-    if (c == '"') quoted = !quoted;
-    out += c;
-    if (!quoted && (c == ':' || c == ',')) out += ' ';
-  }
-  return out;
-}
-
-struct Lag {
-  std::int64_t offsets = 0;
-  std::int64_t ms = 0;
-};
-
-Lag largest_lag(const client::QuorumInfo& quorum) {
-  Offset leader_end = 0;
-  TimestampMs leader_time = -1;
-  for (const client::QuorumReplica& voter : quorum.voters) {
-    if (voter.id == quorum.leader) leader_end = voter.log_end_offset, leader_time = voter.last_caught_up;
-  }
-  Lag lag;
-  for (const client::QuorumReplica& voter : quorum.voters) {
-    lag.offsets = std::max(lag.offsets, leader_end - voter.log_end_offset);
-    if (leader_time >= 0 && voter.last_caught_up >= 0)
-      lag.ms = std::max(lag.ms, leader_time - voter.last_caught_up);
-  }
-  return lag;
-}
-
-void print_status(Printer& out, const std::string& cluster_id, const client::QuorumInfo& quorum) {
-  constexpr std::size_t kValueColumn = 24;
-  const auto line = [&](std::string name, const std::string& value) {
-    out.line(padded(std::move(name), kValueColumn) + value);
-  };
-  const Lag lag = largest_lag(quorum);
-  line("ClusterId:", cluster_id);
-  line("LeaderId:", std::to_string(quorum.leader));
-  line("LeaderEpoch:", std::to_string(quorum.leader_epoch));
-  line("HighWatermark:", std::to_string(quorum.high_watermark));
-  line("MaxFollowerLag:", std::to_string(lag.offsets));
-  line("MaxFollowerLagTimeMs:", std::to_string(lag.ms));
-  line("CurrentVoters:", spaced(voters_json(quorum, quorum.voters, true)));
-  line("CurrentObservers:", spaced(voters_json(quorum, quorum.observers, false)));
-}
-
-void print_replication(ClusterSession& session, const client::QuorumInfo& quorum) {
-  const bool readable = session.arguments().has("human-readable");
-  const TimestampMs now = session.world.wall_clock().now_ms();
-  std::vector<std::vector<std::string>> rows{{"NodeId", "DirectoryId", "LogEndOffset", "Lag",
-                                              "LastFetchTimestamp", "LastCaughtUpTimestamp", "Status"}};
-  Offset leader_end = quorum.high_watermark;
-  for (const client::QuorumReplica& voter : quorum.voters) {
-    if (voter.id == quorum.leader) leader_end = voter.log_end_offset;
-  }
-  const auto time = [&](TimestampMs at) {
-    return readable && at > 0 ? std::to_string(now - at) + " ms ago" : std::to_string(at);
-  };
-  const auto add = [&](const client::QuorumReplica& replica, const std::string& status) {
-    rows.push_back({std::to_string(replica.id), replica.directory_id.to_string(),
-                    std::to_string(replica.log_end_offset),
-                    std::to_string(leader_end - replica.log_end_offset), time(replica.last_fetch),
-                    time(replica.last_caught_up), status});
-  };
-  for (const bool leads : {true, false}) {
-    for (const client::QuorumReplica& voter : quorum.voters) {
-      if ((voter.id == quorum.leader) == leads) add(voter, leads ? "Leader" : "Follower");
-    }
-  }
-  for (const client::QuorumReplica& observer : quorum.observers) add(observer, "Observer");
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += padded(row[i], widths[i]) + "\t";
-    session.out().line(line);
-  }
-}
-
-Answer<std::vector<client::FeatureUpdate>> updates_of(const Session& session) {
-  const Arguments& arguments = session.arguments;
-  const bool disable = session.command->name.ends_with("disable");
-  const bool lower = session.command->name.ends_with("downgrade") || disable;
-  const auto kind = !lower                    ? client::FeatureUpgrade::upgrade
-                    : arguments.has("unsafe") ? client::FeatureUpgrade::unsafe_downgrade
-                                              : client::FeatureUpgrade::safe_downgrade;
-  std::vector<client::FeatureUpdate> updates;
-  for (const std::string& text : arguments.all("feature")) {
-    if (disable) {
-      updates.push_back({text, 0, kind});
-      continue;
-    }
-    auto pair = key_value(text, "--feature");
-    if (!pair) return std::unexpected(std::move(pair).error());
-    const auto level = whole_number(pair->second);
-    if (!level || *level < 0 || *level > INT16_MAX)
-      return usage_trouble("--feature: " + text + " has no level");
-    updates.push_back({pair->first, static_cast<std::int16_t>(*level), kind});
-  }
-  const std::string release = arguments.text("metadata", arguments.text("release-version"));
-  for (std::int16_t level = 1; !release.empty() && level < 100; ++level) {
-    const std::string_view name = controller::metadata_version_name(level);
-    if (name == release || std::to_string(level) == release || name.starts_with(release + "-"))
-      updates.push_back({std::string(controller::kMetadataVersion), level, kind});
-  }
-  if (updates.empty())
-    return usage_trouble("You must specify --release-version or at least one --feature of this version");
-  if (!release.empty()) updates.erase(updates.begin(), updates.end() - 1);
-  return updates;
 }
 
 }  // namespace
@@ -192,88 +53,49 @@ ClusterAnswer kafka_cluster_id(ClusterSession& session) {
   co_return Exit::done;
 }
 
+// Columns as wide as the hosts and racks, the others as Kafka has them; a controller has no state.
 ClusterAnswer kafka_cluster_list_endpoints(ClusterSession& session) {
+  const bool controllers = session.arguments().has("bootstrap-controller");
   const bool fenced = session.arguments().has("include-fenced-brokers");
+  if (controllers && fenced)
+    co_return trouble(Exit::failed,
+                      "The option --include-fenced-brokers is only supported with --bootstrap-server option");
   const auto cluster = co_await session.admin.describe_cluster(fenced);
   if (!cluster) co_return trouble(trouble_of(cluster.error(), "cannot describe the cluster"));
-  std::size_t host_width = 4, rack_width = 4;
-  for (const client::BrokerInfo& broker : cluster->brokers) {
-    host_width = std::max(host_width, broker.endpoint.host.size());
-    rack_width = std::max(rack_width, broker.rack.value_or("null").size());
+  constexpr std::size_t kColumn = 10, kLastColumn = 15;
+  std::size_t host_width = 0, rack_width = 0;
+  for (const client::BrokerInfo& node : cluster->brokers) {
+    host_width = std::max(host_width, node.endpoint.host.size());
+    rack_width = std::max(rack_width, node.rack.value_or("").size());
   }
+  if (rack_width == 0) rack_width = kColumn;
   const auto row = [&](const std::string& id, const std::string& host, const std::string& port,
                        const std::string& rack, const std::string& state, const std::string& type) {
-    session.out().line(padded(id, 10) + " " + padded(host, host_width + 1) + padded(port, 10) + " " +
-                       padded(rack, rack_width + 1) + padded(state, 10) + " " + type);
+    session.out().line(padded(id, kColumn) + " " + padded(host, host_width) + " " + padded(port, kColumn) +
+                       " " + padded(rack, rack_width) + " " +
+                       (controllers ? "" : padded(state, kColumn) + " ") + padded(type, kLastColumn));
   };
   row("ID", "HOST", "PORT", "RACK", "STATE", "ENDPOINT_TYPE");
-  for (const client::BrokerInfo& broker : cluster->brokers)
-    row(std::to_string(broker.id), broker.endpoint.host, std::to_string(broker.endpoint.port),
-        broker.rack.value_or("null"), broker.fenced ? "fenced" : "unfenced", "broker");
+  for (const client::BrokerInfo& node : cluster->brokers)
+    row(std::to_string(node.id), node.endpoint.host, std::to_string(node.endpoint.port),
+        node.rack.value_or("null"), node.fenced ? "fenced" : "unfenced",
+        controllers ? "controller" : "broker");
   co_return Exit::done;
 }
 
 ClusterAnswer kafka_cluster_unregister(ClusterSession& session) {
-  co_return trouble(Exit::failed, "kafka-cluster unregister: brokers cannot be unregistered in this version");
-}
-
-ClusterAnswer kafka_features_describe(ClusterSession& session) {
-  const auto features = co_await session.admin.describe_features();
-  if (!features) co_return trouble(trouble_of(features.error(), "cannot describe features"));
-  const auto level = [](const std::string& feature, std::int16_t value) {
-    const bool named =
-        feature == controller::kMetadataVersion && !controller::metadata_version_name(value).empty();
-    return named ? std::string(controller::metadata_version_name(value)) : std::to_string(value);
-  };
-  for (const client::FeatureInfo& feature : features->features)
-    session.out().line("Feature: " + feature.name +
-                       "\tSupportedMinVersion: " + level(feature.name, feature.supported_min) +
-                       "\tSupportedMaxVersion: " + level(feature.name, feature.supported_max) +
-                       "\tFinalizedVersionLevel: " + level(feature.name, feature.finalized) +
-                       "\tEpoch: " + std::to_string(features->finalized_epoch));
-  co_return Exit::done;
-}
-
-ClusterAnswer kafka_features_update(ClusterSession& session) {
-  const auto updates = updates_of(session.session);
-  if (!updates) co_return trouble(updates.error());
-  const bool dry_run = session.arguments().has("dry-run");
-  const auto results = co_await session.admin.update_features(*updates, dry_run);
-  if (!results) co_return trouble(trouble_of(results.error(), "cannot update features"));
-  Exit exit = Exit::done;
-  for (const auto& [name, result] : *results) {
-    const auto update = std::ranges::find(*updates, name, &client::FeatureUpdate::name);
-    const std::string level = std::to_string(update == updates->end() ? 0 : update->level);
-    if (result) {
-      session.out().line(name + (dry_run ? " can be changed to " : " was changed to ") + level + ".");
-    } else {
-      session.out().line("Could not change " + name + " to " + level + ". " + words_of(result.error()));
-      exit = Exit::failed;
-    }
-  }
-  co_return exit;
-}
-
-ClusterAnswer kafka_metadata_quorum(ClusterSession& session) {
-  const Arguments& arguments = session.arguments();
-  if (arguments.has("status") && arguments.has("replication"))
-    co_return trouble(Exit::failed,
-                      "Only one of --status or --replication should be specified with describe sub-command");
-  if (!arguments.has("status") && !arguments.has("replication"))
-    co_return trouble(Exit::failed,
-                      "One of --status or --replication must be specified with describe sub-command");
-  if (arguments.has("status") && arguments.has("human-readable"))
-    co_return trouble(Exit::failed, "The option --human-readable is only supported along with --replication");
-  const auto quorum = co_await session.admin.describe_quorum();
-  if (!quorum) co_return trouble(trouble_of(quorum.error(), "cannot describe the quorum"));
-  if (arguments.has("replication")) {
-    print_replication(session, *quorum);
+  const auto id = session.arguments().number("id", 0, INT32_MAX);
+  if (!id) co_return trouble(id.error());
+  if (!*id) co_return usage_trouble("argument --id/-i is required");
+  const auto done = co_await session.admin.unregister_broker(static_cast<NodeId>(**id));
+  if (done) {
+    session.out().line("Broker " + std::to_string(**id) + " is no longer registered.");
     co_return Exit::done;
   }
-  const auto cluster = co_await session.admin.describe_cluster();
-  if (!cluster) co_return trouble(trouble_of(cluster.error(), "cannot describe the cluster"));
-  print_status(session.out(), cluster->cluster_id, *quorum);
-  co_return Exit::done;
+  if (done.error().code != Errc::unsupported)
+    co_return trouble(trouble_of(done.error(), "cannot unregister broker " + std::to_string(**id)));
+  session.out().line("The target cluster does not support the broker unregistration API.");
+  co_return Exit::failed;
 }
 
 ClusterAnswer kafka_log_dirs(ClusterSession& session) {

@@ -23,6 +23,10 @@ std::vector<Flag> configs_flags();
 std::vector<Flag> features_flags();
 std::vector<Flag> cluster_flags();
 std::vector<Flag> quorum_flags();
+std::vector<Flag> add_controller_flags();
+std::vector<Flag> remove_controller_flags();
+std::vector<Flag> reassign_flags();
+std::vector<Flag> leader_election_flags();
 // kafka_record_flags.cc: what reads and writes records.
 std::vector<Flag> console_producer_flags();
 std::vector<Flag> console_consumer_flags();

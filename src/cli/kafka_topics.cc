@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include "cli/handlers.h"
+#include "cli/replica_text.h"
+#include "cli/replication_throttle.h"
 #include "cli/topic_names.h"
 
 namespace moldau::cli {
@@ -15,12 +17,6 @@ Answer<Exit> failed(ClusterSession& session, const std::string& message) {
 }
 Answer<Exit> failed(ClusterSession& session, const client::Failure& failure) {
   return failed(session, words_of(failure));
-}
-
-std::string joined(const std::vector<NodeId>& nodes) {
-  std::string out;
-  for (const NodeId node : nodes) out += (out.empty() ? "" : ",") + std::to_string(node);
-  return out;
 }
 
 std::string pattern_of(const Arguments& arguments) {
@@ -111,40 +107,88 @@ bool filters_partitions(const Arguments& arguments) {
          arguments.has("under-min-isr-partitions") || arguments.has("at-min-isr-partitions");
 }
 
-bool wanted(const Arguments& arguments, const client::PartitionInfo& partition, std::int64_t min_isr) {
+// What partitions are judged by.
+struct Surroundings {
+  std::set<NodeId> live_brokers;
+  Reassignments reassignments;
+
+  const client::Reassignment* reassignment(const std::string& topic, PartitionIndex partition) const {
+    const auto at = reassignments.find({topic, partition});
+    return at == reassignments.end() ? nullptr : &at->second;
+  }
+};
+
+// While replicas are added, as many as there are without those.
+std::size_t replication_factor(const client::PartitionInfo& partition, const client::Reassignment* moving) {
+  return moving ? moving->replicas.size() - moving->adding.size() : partition.replicas.size();
+}
+
+bool wanted(const Arguments& arguments, const client::PartitionInfo& partition, std::int64_t min_isr,
+            const client::Reassignment* moving, const std::set<NodeId>& live_brokers) {
   if (!filters_partitions(arguments)) return true;
   const auto in_sync = static_cast<std::int64_t>(partition.isr.size());
-  return (arguments.has("under-replicated-partitions") && partition.isr.size() < partition.replicas.size()) ||
-         (arguments.has("unavailable-partitions") && partition.leader < 0) ||
-         (arguments.has("under-min-isr-partitions") && in_sync < min_isr) ||
+  const bool has_leader = partition.leader >= 0;
+  return (arguments.has("under-replicated-partitions") &&
+          partition.isr.size() < replication_factor(partition, moving)) ||
+         (arguments.has("unavailable-partitions") &&
+          (!has_leader || !live_brokers.contains(partition.leader))) ||
+         (arguments.has("under-min-isr-partitions") && (!has_leader || in_sync < min_isr)) ||
          (arguments.has("at-min-isr-partitions") && in_sync == min_isr);
 }
 
 std::string elr_text(const std::optional<std::vector<NodeId>>& nodes) {
-  return nodes ? joined(*nodes) : "N/A";
+  return nodes ? comma_joined(*nodes) : "N/A";
 }
 
-void print_partition(Printer& out, const std::string& topic, const client::PartitionInfo& partition) {
+std::string moving_text(const client::Reassignment* moving) {
+  if (moving == nullptr) return {};
+  return "\tAdding Replicas: " + comma_joined(moving->adding) +
+         "\tRemoving Replicas: " + comma_joined(moving->removing);
+}
+
+void print_partition(Printer& out, const std::string& topic, const client::PartitionInfo& partition,
+                     const client::Reassignment* moving) {
   out.line("\tTopic: " + topic + "\tPartition: " + std::to_string(partition.index) +
            "\tLeader: " + (partition.leader < 0 ? "none" : std::to_string(partition.leader)) +
-           "\tReplicas: " + joined(partition.replicas) + "\tIsr: " + joined(partition.isr) +
-           "\tElr: " + elr_text(partition.eligible_leader_replicas) +
+           "\tReplicas: " + comma_joined(partition.replicas) + "\tIsr: " + comma_joined(partition.isr) +
+           moving_text(moving) + "\tElr: " + elr_text(partition.eligible_leader_replicas) +
            "\tLastKnownElr: " + elr_text(partition.last_known_elr));
 }
 
-void print_topic(ClusterSession& session, const client::TopicInfo& topic, const TopicConfigs& configs) {
+void print_topic(ClusterSession& session, const client::TopicInfo& topic, const TopicConfigs& configs,
+                 const Surroundings& surroundings) {
   const Arguments& arguments = session.arguments();
   if (arguments.has("topics-with-overrides") && !configs.overridden) return;
   if (!filters_partitions(arguments))
     session.out().line(
         "Topic: " + topic.name + "\tTopicId: " + topic.id.to_string() +
         "\tPartitionCount: " + std::to_string(topic.partitions.size()) + "\tReplicationFactor: " +
-        std::to_string(topic.partitions.empty() ? 0 : topic.partitions.front().replicas.size()) +
+        std::to_string(
+            topic.partitions.empty()
+                ? 0
+                : replication_factor(topic.partitions.front(),
+                                     surroundings.reassignment(topic.name, topic.partitions.front().index))) +
         "\tConfigs: " + configs.text);
   if (arguments.has("topics-with-overrides")) return;
   for (const client::PartitionInfo& partition : topic.partitions) {
-    if (wanted(arguments, partition, configs.min_isr)) print_partition(session.out(), topic.name, partition);
+    const client::Reassignment* moving = surroundings.reassignment(topic.name, partition.index);
+    if (wanted(arguments, partition, configs.min_isr, moving, surroundings.live_brokers))
+      print_partition(session.out(), topic.name, partition, moving);
   }
+}
+
+// A broker that does not tell of reassignments has none to tell of, as in Kafka's tool.
+Task<Answer<Surroundings>> look_around(ClusterSession& session) {
+  Surroundings around;
+  const auto cluster = co_await session.admin.describe_cluster();
+  if (!cluster) co_return trouble(trouble_of(cluster.error(), "cannot describe the cluster"));
+  for (const client::BrokerInfo& broker : cluster->brokers) around.live_brokers.insert(broker.id);
+  auto reassignments = co_await session.admin.list_partition_reassignments();
+  if (reassignments)
+    around.reassignments = std::move(*reassignments);
+  else if (reassignments.error().code != Errc::unsupported && reassignments.error().code != Errc::permission)
+    co_return trouble(trouble_of(reassignments.error(), "cannot list reassignments"));
+  co_return around;
 }
 
 Task<Answer<Exit>> describe(ClusterSession& session) {
@@ -158,9 +202,11 @@ Task<Answer<Exit>> describe(ClusterSession& session) {
   if (!topics) co_return trouble(trouble_of(topics.error(), "cannot describe topics"));
   auto configs = co_await configs_of(session, *names);
   if (!configs) co_return trouble(configs.error());
+  const auto around = co_await look_around(session);
+  if (!around) co_return trouble(around.error());
   for (const auto& [name, topic] : *topics) {
     if (!topic) co_return failed(session, topic.error());
-    print_topic(session, *topic, (*configs)[name]);
+    print_topic(session, *topic, (*configs)[name], *around);
   }
   co_return Exit::done;
 }

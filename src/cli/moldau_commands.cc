@@ -42,56 +42,8 @@ std::vector<Command> node_commands() {
   };
 }
 
-std::vector<Command> cluster_and_local_commands() {
-  const Flag dry_run{"--dry-run", "", "check only, change nothing"};
+std::vector<Command> local_commands() {
   return {
-      {"cluster info",
-       "Show brokers, controller and topics",
-       "",
-       Complete::none,
-       {{"-c,--cluster", "", "the cluster"},
-        {"--nodes", "", "the brokers"},
-        {"-t,--topics", "", "the topics"}},
-       &cluster_info},
-      {"cluster health",
-       "Tell whether the cluster is healthy",
-       "",
-       Complete::none,
-       {{"--wait", "DUR", "until it is healthy, at most so long"},
-        {"--ready", "", "only: does the broker serve?"}},
-       &cluster_health},
-      {"cluster config get",
-       "Show one cluster-wide config",
-       "KEY",
-       Complete::config_key,
-       {},
-       &cluster_config_get},
-      {"cluster config set",
-       "Set a cluster-wide config",
-       "KEY VALUE",
-       Complete::config_key,
-       {dry_run},
-       &cluster_config_set},
-      {"cluster config reset",
-       "Remove a cluster-wide config",
-       "KEY",
-       Complete::config_key,
-       {dry_run},
-       &cluster_config_reset},
-      {"cluster config list",
-       "List the brokers' configs",
-       "",
-       Complete::none,
-       {{"--overridden", "", "only those that differ from the default"}, {"--node", "N", "of this broker"}},
-       &cluster_config_list},
-      {"cluster quorum", "Show the metadata quorum", "", Complete::none, {}, &cluster_quorum},
-      {"cluster logdirs",
-       "Show what is on the disks",
-       "[TOPIC...]",
-       Complete::topic,
-       {{"--node", "N,M", "only these brokers"}, {"--by-dir", "", "one row for each folder"}},
-       &cluster_logdirs},
-      {"cluster features", "Show feature levels", "", Complete::none, {}, &cluster_features},
       {"config check",
        "Check a configuration file",
        "FILE",
@@ -177,8 +129,8 @@ std::vector<Flag> make_global_flags() {
 std::span<const Command> moldau_commands() {
   static const std::vector<Command> kCommands = [] {
     std::vector<Command> commands;
-    for (const auto part :
-         {node_commands, topic_commands, cluster_and_local_commands, perf_commands, profile_commands})
+    for (const auto part : {node_commands, dev_commands, topic_commands, cluster_commands, local_commands,
+                            perf_commands, profile_commands})
       std::ranges::move(part(), std::back_inserter(commands));
     return commands;
   }();
@@ -193,6 +145,7 @@ std::span<const Flag> global_flags() {
 std::string_view canonical_noun(std::string_view word) {
   if (word == "topics") return "topic";
   if (word == "clusters") return "cluster";
+  if (word == "nodes") return "node";
   if (word == "configs") return "config";
   if (word == "profiles") return "profile";
   if (word == "tail") return "consume";

@@ -176,6 +176,8 @@ class KafkaRun {
         {"FeatureCommand", "kafka-features"},
         {"MetadataQuorumCommand", "kafka-metadata-quorum"},
         {"BrokerApiVersionsCommand", "kafka-broker-api-versions"},
+        {"ReassignPartitionsCommand", "kafka-reassign-partitions"},
+        {"LeaderElectionCommand", "kafka-leader-election"},
         {"Kafka", "kafka-server-start"},
         {"ConsumerGroupCommand", "kafka-consumer-groups"},
         {"AclCommand", "kafka-acls"},

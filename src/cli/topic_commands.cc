@@ -80,8 +80,9 @@ std::vector<Command> topic_commands() {
         dry_run},
        &topic_create},
       {"topic describe",
-       "Show partitions and configs of topics",
-       "TOPIC...",
+       "Show partitions and configs of topics; with a filter of partitions, of every topic when none is "
+       "named",
+       "[TOPIC...]",
        Complete::topic,
        {{"-s,--summary", "", "the summary"},
         {"-c,--configs", "", "the configs"},

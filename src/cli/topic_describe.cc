@@ -1,4 +1,8 @@
+#include <algorithm>
+
 #include "cli/handlers.h"
+#include "cli/replica_text.h"
+#include "cli/replication_throttle.h"
 #include "cli/sections.h"
 #include "cli/topic_names.h"
 
@@ -12,7 +16,17 @@ struct Described {
   std::vector<client::ConfigEntry> configs;
   std::map<PartitionIndex, Offset> start;
   std::map<PartitionIndex, Offset> end;
+  Reassignments moving;  // of this topic
 
+  const client::Reassignment* reassignment(PartitionIndex partition) const {
+    const auto at = moving.find({topic.name, partition});
+    return at == moving.end() ? nullptr : &at->second;
+  }
+  // While replicas are added, as many as there are without those.
+  std::size_t replication_factor(const client::PartitionInfo& partition) const {
+    const client::Reassignment* moves = reassignment(partition.index);
+    return moves ? moves->replicas.size() - moves->adding.size() : partition.replicas.size();
+  }
   std::size_t min_isr() const {
     const auto at = std::ranges::find(configs, "min.insync.replicas", &client::ConfigEntry::name);
     const auto value = at == configs.end() ? std::nullopt : whole_number(at->value.value_or(""));
@@ -20,21 +34,33 @@ struct Described {
   }
 };
 
-Json nodes_json(const std::vector<NodeId>& nodes) {
-  Json::Array out;
-  for (const NodeId node : nodes) out.emplace_back(node);
-  return out;
+Json nodes_or_null(const std::optional<std::vector<NodeId>>& nodes) {
+  return nodes ? nodes_json(*nodes) : Json();
 }
 
 bool asks_for_min_isr(const Arguments& arguments) {
   return arguments.has("under-min-isr") || arguments.has("at-min-isr");
 }
 
-bool wanted(const Arguments& arguments, const client::PartitionInfo& partition, std::size_t min_isr) {
+bool filters_partitions(const Arguments& arguments) {
+  return asks_for_min_isr(arguments) || arguments.has("under-replicated") || arguments.has("unavailable");
+}
+
+bool wanted(const Arguments& arguments, const Described& described, const client::PartitionInfo& partition) {
+  const std::size_t min_isr = described.min_isr();
   if (arguments.has("under-min-isr") && partition.isr.size() >= min_isr) return false;
   if (arguments.has("at-min-isr") && partition.isr.size() != min_isr) return false;
-  if (arguments.has("under-replicated") && partition.isr.size() >= partition.replicas.size()) return false;
+  if (arguments.has("under-replicated") && partition.isr.size() >= described.replication_factor(partition))
+    return false;
   return !arguments.has("unavailable") || partition.leader < 0;
+}
+
+// Of topics that nobody named those are left out whose partitions are all as they should be.
+bool is_sought(const Arguments& arguments, const Described& described) {
+  return !arguments.words().empty() ||
+         std::ranges::any_of(described.topic.partitions, [&](const client::PartitionInfo& partition) {
+           return wanted(arguments, described, partition);
+         });
 }
 
 Json offset_json(const std::map<PartitionIndex, Offset>& offsets, PartitionIndex index) {
@@ -50,14 +76,19 @@ Table partition_table(const Arguments& arguments, const Described& described) {
                {"replicas"},
                {"isr"},
                {"elr", false, true},
+               {"last_known_elr", false, true},
+               {"adding", false, true},
+               {"removing", false, true},
                {"log_start_offset", true},
                {"high_watermark", true},
                {"error", false, true}});
   for (const client::PartitionInfo& partition : described.topic.partitions) {
-    if (!wanted(arguments, partition, described.min_isr())) continue;
+    if (!wanted(arguments, described, partition)) continue;
+    const client::Reassignment* moves = described.reassignment(partition.index);
     table.add({described.topic.name, partition.index, partition.leader < 0 ? Json() : Json(partition.leader),
                partition.leader_epoch, nodes_json(partition.replicas), nodes_json(partition.isr),
-               partition.eligible_leader_replicas ? nodes_json(*partition.eligible_leader_replicas) : Json(),
+               nodes_or_null(partition.eligible_leader_replicas), nodes_or_null(partition.last_known_elr),
+               moves ? nodes_json(moves->adding) : Json(), moves ? nodes_json(moves->removing) : Json(),
                offset_json(described.start, partition.index), offset_json(described.end, partition.index),
                partition.error == wire::ErrorCode::none ? Json() : Json(wire::name_of(partition.error))});
   }
@@ -107,8 +138,15 @@ Task<void> add_offsets(ClusterSession& session, Described& described, client::Of
   }
 }
 
+std::vector<TopicPartition> partitions_of(const client::TopicInfo& topic) {
+  std::vector<TopicPartition> partitions;
+  for (const client::PartitionInfo& partition : topic.partitions)
+    partitions.push_back({topic.name, partition.index});
+  return partitions;
+}
+
 Task<Answer<Described>> look_up(ClusterSession& session, client::TopicInfo topic, Wanted wanted) {
-  Described described{std::move(topic), {}, {}, {}};
+  Described described{std::move(topic), {}, {}, {}, {}};
   if (wanted.configs || wanted.min_isr) {
     const auto configs = co_await session.admin.describe_configs(
         {.resources = {{client::ConfigResourceType::topic, described.topic.name}}, .documentation = true});
@@ -119,6 +157,8 @@ Task<Answer<Described>> look_up(ClusterSession& session, client::TopicInfo topic
     described.configs = *entries;
   }
   if (wanted.partitions) {
+    auto moving = co_await session.admin.list_partition_reassignments(partitions_of(described.topic));
+    if (moving) described.moving = std::move(*moving);  // else the brokers do not tell
     co_await add_offsets(session, described, client::OffsetSpec::earliest, described.start);
     co_await add_offsets(session, described, client::OffsetSpec::latest, described.end);
   }
@@ -149,6 +189,7 @@ class Describing {
   Task<Answer<void>> show(client::TopicInfo topic) {
     auto described = co_await look_up(session_, std::move(topic), wanted_);
     if (!described) co_return trouble(std::move(described).error());
+    if (!is_sought(session_.arguments(), *described)) co_return Answer<void>{};
     Sections sections = sections_of(session_.arguments(), *described, wanted_, format_);
     const auto some_left = sections.choose(session_.arguments());
     if (!some_left) co_return trouble(some_left.error());
@@ -174,12 +215,22 @@ class Describing {
   Json::Array items_;
 };
 
+// What is sought by its state may be in any topic.
+Task<Answer<std::vector<std::string>>> all_topics(ClusterSession& session) {
+  const auto topics = co_await session.admin.list_topics();
+  if (!topics) co_return trouble(trouble_of(topics.error(), "cannot list topics"));
+  std::vector<std::string> names;
+  for (const client::TopicInfo& topic : *topics) names.push_back(topic.name);
+  co_return names;
+}
+
 }  // namespace
 
 ClusterAnswer topic_describe(ClusterSession& session) {
   const auto format = format_of(session.session);
   if (!format) co_return trouble(format.error());
-  const auto names = co_await topics_of_words(session);
+  const bool of_all = session.arguments().words().empty() && filters_partitions(session.arguments());
+  const auto names = of_all ? co_await all_topics(session) : co_await topics_of_words(session);
   if (!names) co_return trouble(names.error());
   auto topics = co_await session.admin.describe_topics(*names);
   if (!topics) co_return trouble(trouble_of(topics.error(), "cannot describe topics"));

@@ -40,6 +40,10 @@ Json number_or_null(const std::map<std::string, std::string>& texts, const std::
   return value ? Json(*value) : Json();
 }
 
+std::size_t count_of(const client::TopicInfo& topic, auto condition) {
+  return static_cast<std::size_t>(std::ranges::count_if(topic.partitions, condition));
+}
+
 }  // namespace
 
 ClusterAnswer topic_list(ClusterSession& session) {
@@ -64,6 +68,8 @@ ClusterAnswer topic_list(ClusterSession& session) {
                {"replicas", true},
                {"size_bytes", true},
                {"retention_ms", true},
+               {"leaderless", true, true},
+               {"under_replicated", true, true},
                {"topic_id", false, true},
                {"internal", false, true}});
   for (const client::TopicInfo& topic : *topics) {
@@ -72,6 +78,8 @@ ClusterAnswer topic_list(ClusterSession& session) {
     table.add({topic.name, topic.partitions.size(),
                topic.partitions.empty() ? 0 : topic.partitions.front().replicas.size(),
                size == sizes.end() ? Json() : Json(size->second), number_or_null(retention, topic.name),
+               count_of(topic, [](const auto& one) { return one.leader < 0; }),
+               count_of(topic, [](const auto& one) { return one.isr.size() < one.replicas.size(); }),
                topic.id.to_string(), topic.internal});
   }
   if (arguments.has("detail") && !arguments.has("format")) session.session.arguments.add("format", "wide");

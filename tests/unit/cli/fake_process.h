@@ -63,11 +63,22 @@ class FakeEnvironment final : public Environment {
     programs.push_back(words);
     return program ? program(words) : 0;
   }
+  Result<std::int64_t> spawn(const Spawn& what) override {
+    const auto pid = static_cast<std::int64_t>(1000 + spawned.size());
+    spawned.push_back(what);
+    if (!spawn_fails) alive[pid] = what.words;
+    return pid;
+  }
+  std::optional<int> ended(std::int64_t pid) override {
+    return alive.contains(pid) ? std::nullopt : std::optional(3);
+  }
   void sleep(runtime::Duration) override {}
 
   simulation::World* world = nullptr;  // tasks run on it; without it they do nothing
   std::function<int(const std::vector<std::string>&)> program;
   std::vector<std::vector<std::string>> programs;
+  std::vector<Spawn> spawned;
+  bool spawn_fails = false;  // what is spawned has ended at once, with exit code 3
   int tasks = 0;
   int start_exit = 0;
   std::optional<StartRequest> started;
