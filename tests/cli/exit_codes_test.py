@@ -1,7 +1,6 @@
 """The exit codes that scripts rely on (src/cli/cli.h), each from the real binary.
 
-Not here: 130 and 143 (tutorial_test.py), and 4 and 10, which no node of ours gives cause for (tests/unit/cli/
-cluster_test.cc).
+Not here: 130 and 143 (tutorial_test.py), and 4, which no node of ours gives cause for (tests/unit/cli/cluster_test.cc).
 
 Usage: exit_codes_test.py PATH_OF_MOLDAU [unittest options]
 """
@@ -21,6 +20,11 @@ MOLDAU = [
     (0, "moldau topic list | head -0"),
     (1, "moldau topic alter there -s segment.bytes=1"),
     (1, "moldau topic delete there missing -y --dry-run"),
+    (0, "moldau quorum status"),
+    (0, "moldau cluster brokers"),
+    (0, "moldau topic describe --under-replicated"),
+    (0, "moldau doctor"),
+    (1, f"moldau doctor localhost:{NOBODY}"),
     (2, "moldau"),
     (2, "moldau nonsense"),
     (2, "moldau topic"),
@@ -32,6 +36,12 @@ MOLDAU = [
     (2, "moldau topic list -b host:port"),
     (2, "moldau topic list --timeout soon"),
     (2, "moldau topic list -X nonsense=1"),
+    (2, "moldau cluster reassign there"),
+    (2, "moldau cluster elect --unclean -y"),
+    (2, "moldau node drain"),
+    (2, "moldau quorum remove-voter 1"),
+    (2, "moldau dev -n 0"),
+    (2, "moldau dev --topic :3"),
     (3, f"moldau topic list -b localhost:{NOBODY} --timeout 1s"),
     (3, f"moldau cluster health -b localhost:{NOBODY} --wait 1s --timeout 1s"),
     (3, "moldau topic list -b nowhere.invalid:9092 --timeout 1s"),
@@ -39,9 +49,15 @@ MOLDAU = [
     (5, "moldau topic delete missing missing-2 -y"),
     (5, "moldau consume missing --exit-at-end"),
     (5, "moldau explain NONSENSE_OF_MINE"),
+    (5, "moldau cluster reassign missing --to 1"),
+    (5, "moldau node drain 99"),
+    (5, "moldau node restart-check 99"),
+    (5, "moldau dev status --data-dir /nonexistent/moldau"),
+    (5, "moldau dev stop --data-dir /nonexistent/moldau"),
     (5, "moldau stop --data-dir /nonexistent/moldau"),
     (5, "moldau status --data-dir /nonexistent/moldau"),
     (6, "moldau topic create there"),
+    (10, "moldau node restart-check 1"),  # there is no other one
     (7, "moldau config check bad.yaml"),
     (7, "moldau config check missing.yaml"),
     (7, "moldau topic list --command-config missing.properties"),
@@ -69,6 +85,12 @@ KAFKA = [
     (1, "kafka-topics.sh --nonsense --bootstrap-server localhost:9092"),
     (1, "kafka-topics.sh --create --topic theirs --bootstrap-server localhost:9092"),
     (1, "kafka-topics.sh --describe --topic missing --bootstrap-server localhost:9092"),
+    (0, "kafka-metadata-quorum.sh --bootstrap-server localhost:9092 describe --status"),
+    (0, "kafka-cluster.sh list-endpoints --bootstrap-server localhost:9092"),
+    (1, "kafka-metadata-quorum.sh --bootstrap-server localhost:9092 describe"),
+    (1, "kafka-reassign-partitions.sh --bootstrap-server localhost:9092"),
+    (1, "kafka-reassign-partitions.sh --bootstrap-server localhost:9092 --execute --reassignment-json-file missing.json"),
+    (1, "kafka-leader-election.sh --bootstrap-server localhost:9092"),
     (1, "kafka-storage.sh format"),
     (1, "kafka-acls.sh --list --bootstrap-server localhost:9092"),
 ]
@@ -90,7 +112,7 @@ class ExitCodes(unittest.TestCase):
             with self.subTest(line):
                 result = self.node.run("set -o pipefail; " + line)
                 self.assertEqual(result.code, code, result)
-                if code not in (0, 5) and not line.startswith("kafka-") and "config check" not in line:
+                if code not in (0, 5, 10) and "doctor" not in line and not line.startswith("kafka-") and "config check" not in line:
                     self.assertNotEqual(result.err, "", "an error is told on stderr")
 
     def test_moldau(self):

@@ -103,6 +103,28 @@ TEST_F(PublicClient, Cluster) {
   EXPECT_EQ(cluster->id.size(), 22U);
   ASSERT_EQ(cluster->brokers.size(), 1U);
   EXPECT_FALSE(cluster->brokers.front().address.empty());
+  EXPECT_EQ(cluster->controller, cluster->brokers.front().id);
+}
+
+TEST_F(PublicClient, MovesAndElections) {
+  const std::string topic = make_topic();
+  const std::vector<std::int32_t> replicas{admin->describe_cluster()->brokers.front().id};
+  const TopicPartition partition{topic, 0};
+  const auto moved = admin->reassign({{partition, replicas}, {{topic, 99}, replicas}});
+  ASSERT_TRUE(moved) << moved.error().to_string();
+  ASSERT_EQ(moved->size(), 2U);
+  EXPECT_TRUE(moved->at(0).second);
+  EXPECT_FALSE(moved->at(1).second) << "there is no such partition";
+  const auto under_way = admin->reassignments();
+  ASSERT_TRUE(under_way) << under_way.error().to_string();
+  EXPECT_TRUE(under_way->empty()) << "it is where it was to go";
+  const auto cancelled = admin->reassign({{partition, std::nullopt}});
+  ASSERT_TRUE(cancelled) << cancelled.error().to_string();
+  EXPECT_FALSE(cancelled->front().second) << "nothing is under way";
+  const auto elected = admin->elect_preferred_leaders({partition, {"none", 0}});
+  ASSERT_TRUE(elected) << elected.error().to_string();
+  EXPECT_TRUE(elected->at(0).second) << "it leads already";
+  EXPECT_FALSE(elected->at(1).second);
 }
 
 TEST_F(PublicClient, Configs) {

@@ -20,6 +20,8 @@ CLASSES = {
     "kafka-get-offsets": TOOLS + "GetOffsetShell", "kafka-delete-records": TOOLS + "DeleteRecordsCommand",
     "kafka-log-dirs": TOOLS + "LogDirsCommand", "kafka-metadata-quorum": TOOLS + "MetadataQuorumCommand",
     "kafka-features": TOOLS + "FeatureCommand", "kafka-cluster": TOOLS + "ClusterTool",
+    "kafka-reassign-partitions": TOOLS + "reassign.ReassignPartitionsCommand",
+    "kafka-leader-election": TOOLS + "LeaderElectionCommand",
     "kafka-broker-api-versions": TOOLS + "BrokerApiVersionsCommand", "kafka-console-producer": TOOLS + "ConsoleProducer",
     "kafka-console-consumer": TOOLS + "consumer.ConsoleConsumer"}
 # What Kafka prints in the order of a hash map: commands and how their arguments begin.
@@ -74,9 +76,30 @@ STEPS = [
     ("kafka-log-dirs", "--describe --topic-list WHO-one"),
     ("kafka-metadata-quorum", "describe --status"),
     ("kafka-metadata-quorum", "describe --replication"),
+    ("kafka-metadata-quorum", "describe"),
+    ("kafka-metadata-quorum", "remove-controller -i 1 -d AAAAAAAAAAAAAAAAAAAAAQ --dry-run"),
     ("kafka-features", "describe"),
+    ("kafka-features", "upgrade --feature metadata.version=99"),
+    ("kafka-features", "upgrade --feature metadata.version=99 --dry-run"),
+    ("kafka-features", "disable --feature no.such"),
     ("kafka-cluster", "cluster-id"),
     ("kafka-cluster", "list-endpoints"),
+    ("kafka-cluster", "list-endpoints --include-fenced-brokers"),
+    ("kafka-cluster", "unregister --id 99"),
+    ("kafka-reassign-partitions", "--list"),
+    ("kafka-reassign-partitions", "--generate --topics-to-move-json-file TOPICS --broker-list 1"),
+    ("kafka-reassign-partitions", "--generate --topics-to-move-json-file TOPICS --broker-list 1,1"),
+    ("kafka-reassign-partitions", "--verify --reassignment-json-file MOVE --preserve-throttles"),
+    ("kafka-reassign-partitions", "--execute --reassignment-json-file MOVE"),
+    ("kafka-reassign-partitions", "--execute --reassignment-json-file MOVE --throttle 100000 --additional"),
+    ("kafka-reassign-partitions", "--verify --reassignment-json-file MOVE"),
+    ("kafka-reassign-partitions", "--cancel --reassignment-json-file MOVE"),
+    ("kafka-reassign-partitions", "--execute --reassignment-json-file AWAY"),
+    ("kafka-reassign-partitions", "--verify --reassignment-json-file AWAY --preserve-throttles"),
+    ("kafka-leader-election", "--election-type preferred --all-topic-partitions"),
+    ("kafka-leader-election", "--election-type preferred --topic WHO-one --partition 0"),
+    ("kafka-leader-election", "--election-type unclean --path-to-json-file MOVE"),
+    ("kafka-leader-election", "--election-type preferred --topic WHO-none --partition 0"),
     ("kafka-broker-api-versions", ""),
     ("kafka-topics", "--delete --topic WHO-one"),
     ("kafka-topics", "--delete --topic WHO-none"),
@@ -98,11 +121,24 @@ class Commands:
         offsets = self.node.folder / f"{who}.json"
         offsets.write_text(json.dumps({"version": 1, "partitions": [
             {"topic": f"{who}-one", "partition": 0, "offset": 3}, {"topic": f"{who}-one", "partition": 1, "offset": -1}]}))
-        words = text.replace("WHO", who).replace("OFFSETS", str(offsets)).split()
+        words = text.replace("WHO", who).replace("OFFSETS", str(offsets))
+        for word, contents in self.files(who).items():
+            file = self.node.folder / f"{who}-{word}.json"
+            file.write_text(json.dumps({"version": 1, **contents}))
+            words = words.replace(word, str(file))
+        words = words.split()
         address = ["--bootstrap-server", self.node.bootstrap]
         if name == "kafka-cluster":
             return words + address
         return address + words
+
+    @staticmethod
+    def files(who):
+        """What reassignments and elections are told in: moves to where everything is, and to a broker that is not there."""
+        partitions = [{"topic": f"{who}-one", "partition": partition} for partition in (0, 1, 2)]
+        return {"TOPICS": {"topics": [{"topic": f"{who}-one"}]},
+                "MOVE": {"partitions": [{**one, "replicas": [1]} for one in partitions]},
+                "AWAY": {"partitions": [{**one, "replicas": [9]} for one in partitions]}}
 
     def run(self, who, name, text, stdin):
         program = [*self.java, CLASSES[name]] if who == "apache" else [os.environ["MOLDAU_BINARY"], name]
