@@ -157,6 +157,8 @@ void PartitionChangeBuilder::elect() {
   } else if (!contains(after_.isr, elected.leader)) {
     after_.isr = {elected.leader};
     std::erase(after_.eligible_leader_replicas, elected.leader);
+    // min.insync.replicas has become 1 while nobody led: from here on more is committed without the others.
+    if (after_.isr.size() >= min_isr()) after_.eligible_leader_replicas.clear();
   }
 }
 

@@ -238,6 +238,19 @@ TEST(Elr, ALowerMinIsrEndsEligibility) {
   EXPECT_EQ(cluster.partition("b").eligible_leader_replicas, (Nodes{2, 3}));
 }
 
+TEST(Elr, WhoIsElectedFromItIsTheLastOneWhenOneIsEnough) {  // RP-09
+  Cluster cluster(3);
+  cluster.create_on("a", {1, 2, 3}, {{"min.insync.replicas", "3"}});
+  for (const NodeId id : {1, 2, 3}) cluster.fence(id);
+  ASSERT_EQ(cluster.partition("a").eligible_leader_replicas, (Nodes{1, 2, 3}));
+  cluster.set_config(ResourceType::topic, "a", "min.insync.replicas", "1");
+  EXPECT_EQ(cluster.partition("a").eligible_leader_replicas, (Nodes{1, 2, 3}))
+      << "nobody commits anything yet";
+  cluster.beat(2);
+  EXPECT_EQ(cluster.partition("a").leader, 2);
+  EXPECT_EQ(cluster.partition("a").eligible_leader_replicas, Nodes{}) << "2 alone commits from now on";
+}
+
 TEST(Elr, AClusterWideMinIsrCountsForTopicsWithoutTheirOwn) {
   Cluster cluster(3);
   EXPECT_EQ(cluster.set_config(ResourceType::broker, "", "min.insync.replicas", "2"), ErrorCode::none);
