@@ -149,7 +149,18 @@ class Cluster {
     ASSERT_TRUE(applied) << applied.error().message;
     expect_sound(image_, applied->image);
     image_ = applied->image;
+    expect_eligible_only_while_nothing_is_committed();
     next_offset_ += static_cast<Offset>(records.size());
+  }
+
+  // Where the ISR is large enough to commit without them, nobody else is sure to have everything.
+  void expect_eligible_only_while_nothing_is_committed() const {
+    RulesOfTopics rules_of(controller_, image_);
+    for_each_partition(image_, [&](const metadata::Topic& topic, const Partition& p) {
+      if (!p.eligible_leader_replicas.empty())
+        EXPECT_LT(p.isr.size(), std::min(rules_of.of(topic).min_isr, p.replicas.size())) << topic.name;
+      return true;
+    });
   }
 
   wire::CreateTopicsResponse::Topic create(wire::CreateTopicsRequest::Topic topic) {
