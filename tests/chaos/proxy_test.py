@@ -93,8 +93,8 @@ class ProxyTest(unittest.TestCase):
         with socket.create_server((host, 0)) as probe:
             return probe.getsockname()
 
-    def talker(self):
-        talker = Talker(self.address)
+    def talker(self, address=None):
+        talker = Talker(address or self.address)
         self.addCleanup(talker.close)
         return talker
 
@@ -180,10 +180,8 @@ class ProxyTest(unittest.TestCase):
     def test_a_target_that_is_not_there(self):
         address = self.free_address()
         self.network.relay("n3", address, self.free_address())
-        talker = Talker(address)
-        self.addCleanup(talker.close)
         with self.assertRaises(ConnectionError):
-            if talker.ask(b"one\n") == b"":
+            if self.talker(address).ask(b"one\n") == b"":
                 raise ConnectionResetError
 
     def test_a_process_is_known_by_its_id(self):
