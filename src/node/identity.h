@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "base/random.h"
 #include "config/settings.h"
@@ -10,9 +12,20 @@
 
 namespace moldau::node {
 
-// Opens the data folder and locks it; formats it first when it is missing or empty. Errors are those of
-// DataDirectory::format and open. Blocks.
-Result<std::unique_ptr<storage::DataDirectory>> open_data_directory(const config::Settings& settings,
-                                                                    runtime::Disk& disk, Random& random);
+// The id of the cluster that several voters form when nobody has named one: computed from the cluster's name
+// and its voters, so that each of them has the same before it has heard of another. Nothing where the
+// settings name no other voter. What it computes never changes: a node that lost its disk must find it again.
+std::optional<std::string> formed_cluster_id(const config::Settings& settings);
+
+// Opens the data folder and locks it; formats it first when it is missing or empty. A formatted folder keeps
+// its ids; settings that name others are refused. A new one gets, for its cluster, the id of the settings, or
+// `found`, what the cluster's controllers have told, or formed_cluster_id(), or, for a node alone, one by
+// chance; for its node, the id of the settings, or 1 for a node alone. Blocks.
+//
+// Errors: those of DataDirectory::format and open; Errc::invalid_argument: a member of a cluster needs a
+// node.id, or a cluster.id, that it has not got.
+Result<std::unique_ptr<storage::DataDirectory>> open_data_directory(
+    const config::Settings& settings, runtime::Disk& disk, Random& random,
+    const std::optional<std::string>& found = std::nullopt);
 
 }  // namespace moldau::node

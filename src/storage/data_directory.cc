@@ -128,14 +128,24 @@ std::string described(const std::string& cluster_id, NodeId node_id) {
   return "node " + std::to_string(node_id) + " of cluster '" + cluster_id + "'";
 }
 
+// Both ids, the folder, and the two honest ways out: be who the folder says, or have a folder of one's own.
+std::string not_the_owner(const std::string& path, const MetaProperties& found, const std::string& cluster_id,
+                          NodeId node_id) {
+  std::string keys;
+  if (node_id != found.node_id) keys = "node.id to " + std::to_string(found.node_id);
+  if (cluster_id != found.cluster_id)
+    keys += (keys.empty() ? "cluster.id to " : " and cluster.id to ") + found.cluster_id;
+  return path + " belongs to " + described(found.cluster_id, found.node_id) + ", but this is configured as " +
+         described(cluster_id, node_id) + ": to go on with its data, set " + keys +
+         " (auto takes what the folder says); to be " + described(cluster_id, node_id) +
+         ", name another folder that is empty";
+}
+
 Status check_identity(const std::string& path, const MetaProperties& found,
                       const DataDirectory::Identity& expected) {
-  const bool same_cluster = expected.cluster_id.empty() || expected.cluster_id == found.cluster_id;
-  if (same_cluster && expected.node_id == found.node_id) return {};
   const std::string& cluster = expected.cluster_id.empty() ? found.cluster_id : expected.cluster_id;
-  return fail(Errc::mismatch, path + " belongs to " + described(found.cluster_id, found.node_id) +
-                                  ", but this is configured as " + described(cluster, expected.node_id) +
-                                  ": configure the folder's own ids, or name another folder");
+  if (cluster == found.cluster_id && expected.node_id == found.node_id) return {};
+  return fail(Errc::mismatch, not_the_owner(path, found, cluster, expected.node_id));
 }
 
 std::optional<CleanShutdown> parse_marker(std::string_view text) {

@@ -81,10 +81,17 @@ TEST_F(DataFolder, ST_21_ASecondProcessIsRefused) {
 
 TEST_F(DataFolder, ST_21_AnotherNodeOrClusterIsRefusedWithBothIdsAndTheWaysOut) {
   format();
+  const std::string owner = kFolder + " belongs to node 1 of cluster '" + kCluster + "'";
   expect_error(open(2), Errc::mismatch,
-               {kFolder, "node 1", "node 2", kCluster, "configure", "another folder"});
+               {owner,
+                "configured as node 2 of cluster '" + kCluster +
+                    "': to go on with its data, set node.id "
+                    "to 1 (auto",
+                "to be node 2 of cluster '" + kCluster + "', name another folder"});
   expect_error(open(1, "another"), Errc::mismatch,
-               {kFolder, kCluster, "'another'", "configure", "another folder"});
+               {owner, "configured as node 1 of cluster 'another'",
+                "set cluster.id to " + kCluster + " (auto", "name another folder that is empty"});
+  expect_error(open(2, "another"), Errc::mismatch, {owner, "set node.id to 1 and cluster.id to " + kCluster});
   EXPECT_TRUE(open(1, "")) << "without a configured cluster id the folder's own counts";
 }
 
