@@ -14,6 +14,7 @@
 
 #include "node/node.h"
 #include "platform/world.h"
+#include "start_checks.h"
 #include "telemetry/log.h"
 #include "telemetry/log_sink.h"
 
@@ -151,7 +152,25 @@ std::string banner(const node::Node& node, const config::Settings& settings) {
   // What scripts and containers that wait for Apache Kafka look for.
   text += "[KafkaRaftServer nodeId=" + std::to_string(node.node_id()) + "] Kafka Server started (moldau)\n";
   text += "[BrokerServer id=" + std::to_string(node.node_id()) + "] Transition from STARTING to STARTED\n";
+  text += "[BrokerLifecycleManager id=" + std::to_string(node.node_id()) +
+          "] Unfenced. Transitioning from RECOVERY to RUNNING.\n";
   return text;
+}
+
+void explain_start_failure(const Error& error, const config::Settings& settings) {
+  complain("error: cannot start the node\n  cause: " + error.message);
+  if (error.code != Errc::address_in_use) return;
+  for (const std::string& line : taken_addresses(settings)) complain("  hint: " + line);
+}
+
+// Beside the node, which serves meanwhile: name servers may take their time.
+runtime::Task<void> warn_of_unknown_hosts(platform::RealWorld& world, config::Settings settings,
+                                          runtime::Gate& gate) {
+  const runtime::Gate::Pass pass(gate);
+  const auto lines = co_await world.pool().run(runtime::Lane::background, world.shard(0),
+                                               [&settings] { return unknown_hosts(settings); });
+  for (const std::string& line : lines)
+    telemetry::log_warn("config", "an advertised address is not known here", {{"what", line}});
 }
 
 Status write_pid_file(const std::string& path) {
@@ -188,7 +207,7 @@ runtime::Task<StartExit> serve(platform::RealWorld& world, const cli::StartReque
   options.process_metrics = add_process_metrics;
   auto started = co_await node::Node::start(world, settings, std::move(options));
   if (!started) {
-    complain("error: cannot start the node\n  cause: " + started.error().message);
+    explain_start_failure(started.error(), settings);
     co_return exit_of(started.error());
   }
   node::Node& node = **started;
@@ -197,12 +216,15 @@ runtime::Task<StartExit> serve(platform::RealWorld& world, const cli::StartReque
     complain("warning: " + written.error().message);
   say(banner(node, settings));
   launcher.tell(StartExit::done);
+  runtime::Gate checks(world.shard(0));
+  warn_of_unknown_hosts(world, settings, checks).detach();
   co_await stop.asked();
   telemetry::log_info("node", "stopping");
   if (const Status stopped = co_await node.stop(); !stopped) {
     complain("error: the node did not stop in order\n  cause: " + stopped.error().message);
     exit = StartExit::failed;
   }
+  co_await checks.close();
   unlink(request.pid_file.c_str());
   co_return exit;
 }
