@@ -87,6 +87,8 @@ class SettingsBuilder {
     return path.string();
   }
   std::string default_data_dir() const {
+    const auto named = sources_.environment.find("MOLDAU_DATA_DIR");
+    if (named != sources_.environment.end() && !named->second.empty()) return named->second;
     return sources_.is_root || sources_.home.empty() ? "/var/lib/moldau"
                                                      : sources_.home + "/.local/share/moldau";
   }

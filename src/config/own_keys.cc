@@ -34,7 +34,8 @@ constexpr auto kOwnKeys = std::to_array<Key>({
      .synonyms = "process.roles"},
     {.name = "node.data_dir",
      .type = Type::string,
-     .doc = "Data folder; default: /var/lib/moldau for root, else ~/.local/share/moldau.",
+     .doc = "Data folder; default: that of the variable MOLDAU_DATA_DIR, else /var/lib/moldau for root, else "
+            "~/.local/share/moldau.",
      .synonyms = "log.dirs,log.dir"},
 
     {.name = "cluster.name",

@@ -123,10 +123,11 @@ struct Sources {
   std::optional<FileKind> file_kind;               // when the name does not say it
   std::map<std::string, std::string> environment;  // all of it; what is not ours is left alone
   std::vector<std::string> set;                    // "key=value": our keys with dots, or Kafka's properties
-  bool is_root = false;                            // decides the default data folder
-  std::string home;                                // of the user who is not root
-  std::string working_directory = "/";             // relative data folders start here
-  std::string hostname = "localhost";  // what a listener advertises that is bound to every address
+  // Decide the default data folder, when the environment has no MOLDAU_DATA_DIR (an image has).
+  bool is_root = false;
+  std::string home;                     // of the user who is not root
+  std::string working_directory = "/";  // relative data folders start here
+  std::string hostname = "localhost";   // what a listener advertises that is bound to every address
   ReadFile read_file = read_file_of_os;
 };
 // Of this process: its environment, user and working directory.

@@ -62,6 +62,17 @@ TEST(Settings, NothingGivesASingleNode) {
   EXPECT_EQ(load(Sources{.is_root = true, .home = "/root"}).settings.data_dir, "/var/lib/moldau");
 }
 
+// An image has its folder; whatever is configured counts more.
+TEST(Settings, TheEnvironmentMayNameTheDefaultDataFolder) {
+  const std::map<std::string, std::string> image{{"MOLDAU_DATA_DIR", "/volume"}};
+  EXPECT_EQ(nothing_but(image).settings.data_dir, "/volume");
+  EXPECT_EQ(nothing_but({{"MOLDAU_DATA_DIR", ""}}).settings.data_dir, "/home/jan/.local/share/moldau");
+  EXPECT_EQ(nothing_but(image, {"log.dirs=/set"}).settings.data_dir, "/set");
+  Sources sources = with_file("s.properties", "log.dirs=/file");
+  sources.environment = image;
+  EXPECT_EQ(load(sources).settings.data_dir, "/file");
+}
+
 TEST(Settings, ReadsTheWholeTree) {
   const Loaded loaded = yaml(R"(
 version: 1
