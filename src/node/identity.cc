@@ -3,12 +3,21 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "config/cluster_settings.h"
+#include "peer/peer_client.h"
 #include "telemetry/log.h"
+#include "wire/messages/describe_cluster.h"
 
 namespace moldau::node {
+
+using runtime::Task;
+
 namespace {
 
 constexpr NodeId kFirstNode = 1;
+constexpr std::int8_t kControllers = 2;  // KIP-919
+constexpr runtime::Duration kOneAnswer = std::chrono::milliseconds(500);
+constexpr runtime::Duration kAskAgain = std::chrono::milliseconds(250);
 
 // FNV-1a: the same on every machine and in every release.
 std::uint64_t hash_of(std::string_view text) {
@@ -58,7 +67,66 @@ Status format_if_new(const config::Settings& settings, runtime::Disk& disk, Rand
   return {};
 }
 
+// Who may know the cluster, but for this node itself.
+std::vector<runtime::Endpoint> others_of(const config::Settings& settings) {
+  if (settings.voters.empty()) return settings.seeds;
+  std::vector<runtime::Endpoint> others;
+  for (const config::Voter& voter : settings.voters)
+    if (voter.id != settings.node_id) others.push_back(voter.address);
+  return others;
+}
+
+bool may_form(const config::Settings& settings) {
+  return settings.controller_role && std::ranges::find(settings.voters, settings.node_id.value_or(kNoNode),
+                                                       &config::Voter::id) != settings.voters.end();
+}
+
+// Nothing when it does not answer, or says nothing that is an id.
+Task<std::optional<std::string>> cluster_id_at(peer::PeerClient& peers, const runtime::Endpoint& address) {
+  wire::DescribeClusterRequest request;
+  request.endpoint_type = kControllers;
+  const auto answer = co_await peers.call<wire::DescribeClusterResponse>(address, request,
+                                                                         peers.executor().now() + kOneAnswer);
+  if (!answer || answer->error_code != wire::ErrorCode::none || answer->cluster_id.empty())
+    co_return std::nullopt;
+  co_return answer->cluster_id;
+}
+
+Task<std::optional<std::string>> ask_in_turn(peer::PeerClient& peers,
+                                             const std::vector<runtime::Endpoint>& others,
+                                             runtime::MonotonicTime deadline) {
+  bool told = false;
+  while (true) {
+    for (const runtime::Endpoint& address : others)
+      if (auto id = co_await cluster_id_at(peers, address)) co_return id;
+    if (peers.executor().now() >= deadline) co_return std::nullopt;
+    if (!std::exchange(told, true))
+      telemetry::log_info("node", "waiting for a controller that tells which cluster this is",
+                          {{"first", others.front().to_string()}});
+    co_await runtime::sleep_for(peers.executor(), kAskAgain);
+  }
+}
+
 }  // namespace
+
+Task<std::optional<std::string>> find_cluster_id(runtime::World& world, const config::Settings& settings) {
+  const auto others = others_of(settings);
+  if (settings.cluster_id || others.empty()) co_return std::nullopt;
+  runtime::Executor& executor = world.shard(0);
+  const bool is_new = co_await world.pool().run(runtime::Lane::background, executor, [&] {
+    const auto known = storage::DataDirectory::inspect(world.disk(), settings.data_dir);
+    return !known && known.error().code == Errc::not_found;
+  });
+  if (!is_new) co_return std::nullopt;
+  const auto patience = config::ClusterSettings::of(settings.broker).initial_broker_registration_timeout;
+  const auto deadline = may_form(settings) ? executor.now() : executor.now() + patience;
+  peer::PeerOptions options;
+  options.connect_timeout = kOneAnswer;
+  peer::PeerClient peers(executor, world.network(0), Random(world.entropy()), options);
+  auto found = co_await ask_in_turn(peers, others, deadline);
+  co_await peers.close();
+  co_return found;
+}
 
 std::optional<std::string> formed_cluster_id(const config::Settings& settings) {
   if (settings.voters.size() < 2) return std::nullopt;

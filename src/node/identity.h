@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "config/settings.h"
+#include "runtime/wait.h"
 #include "runtime/world.h"
 #include "storage/data_directory.h"
 
@@ -16,6 +17,13 @@ namespace moldau::node {
 // and its voters, so that each of them has the same before it has heard of another. Nothing where the
 // settings name no other voter. What it computes never changes: a node that lost its disk must find it again.
 std::optional<std::string> formed_cluster_id(const config::Settings& settings);
+
+// The id of the cluster that the settings' other controllers belong to, when this node's folder is new and
+// its settings name no id. A voter that may be the first of its cluster asks each of the others once; whoever
+// can only join asks until somebody answers, at most initial.broker.registration.timeout.ms. Nothing when
+// nobody was to be asked or has answered. On shard 0.
+runtime::Task<std::optional<std::string>> find_cluster_id(runtime::World& world,
+                                                          const config::Settings& settings);
 
 // Opens the data folder and locks it; formats it first when it is missing or empty. A formatted folder keeps
 // its ids; settings that name others are refused. A new one gets, for its cluster, the id of the settings, or

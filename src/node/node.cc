@@ -76,8 +76,9 @@ Task<Status> Node::open() {
 }
 
 Task<Status> Node::open_directory() {
-  CO_ASSIGN_OR_RETURN(directory_, co_await world_.pool().run(runtime::Lane::background, executor_, [this] {
-    return open_data_directory(settings_, world_.disk(), random_);
+  const auto found = co_await find_cluster_id(world_, settings_);
+  CO_ASSIGN_OR_RETURN(directory_, co_await world_.pool().run(runtime::Lane::background, executor_, [&] {
+    return open_data_directory(settings_, world_.disk(), random_, found);
   }));
   if (!directory_->clean_shutdown()) {
     telemetry::log_info("node", "the data folder was not closed in order, or is new: logs are checked",
