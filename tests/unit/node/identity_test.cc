@@ -103,7 +103,7 @@ TEST_F(Identity, VotersThatFormAClusterAgreeOnItsIdUnasked) {
 
 // Releases come and go, and a node that lost its disk must come back to its cluster.
 TEST_F(Identity, TheFormedIdIsTheSameForEver) {
-  EXPECT_EQ(formed_cluster_id(voters(1)), "FORMED");
+  EXPECT_EQ(formed_cluster_id(voters(1)), "ihW3AHDLTIu4Cy8oMlbH3Q");
   EXPECT_EQ(formed_cluster_id({}), std::nullopt);
 }
 
