@@ -7,14 +7,23 @@ namespace moldau::config {
 namespace {
 
 // Of Kafka's start scripts and images: they tune the JVM or the image, not the broker.
-constexpr std::array<std::string_view, 16> kJvmVariables{"VERSION",         "HEAP_OPTS",
-                                                         "LOG4J_OPTS",      "OPTS",
-                                                         "JMX_OPTS",        "JVM_PERFORMANCE_OPTS",
-                                                         "GC_LOG_OPTS",     "LOG4J_ROOT_LOGLEVEL",
-                                                         "LOG4J_LOGGERS",   "JMX_HOSTNAME",
-                                                         "JMX_PORT",        "HOME",
-                                                         "DEBUG",           "LOG4J_CMD_OPTS",
-                                                         "LOG4J_APPENDERS", "SCALA_VERSION"};
+constexpr std::array<std::string_view, 17> kJvmVariables{"VERSION",
+                                                         "HEAP_OPTS",
+                                                         "LOG4J_OPTS",
+                                                         "OPTS",
+                                                         "JMX_OPTS",
+                                                         "JVM_PERFORMANCE_OPTS",
+                                                         "GC_LOG_OPTS",
+                                                         "LOG4J_ROOT_LOGLEVEL",
+                                                         "LOG4J_LOGGERS",
+                                                         "JMX_HOSTNAME",
+                                                         "JMX_PORT",
+                                                         "HOME",
+                                                         "DEBUG",
+                                                         "LOG4J_CMD_OPTS",
+                                                         "LOG4J_APPENDERS",
+                                                         "SCALA_VERSION",
+                                                         "TOOLS_LOG4J_LOGLEVEL"};
 constexpr std::array<std::string_view, 3> kClusterIdVariables{"CLUSTER_ID", "KAFKA_KRAFT_CLUSTER_ID",
                                                               "KAFKA_CLUSTER_ID"};
 

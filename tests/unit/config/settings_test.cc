@@ -6,6 +6,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "config/entries.h"
+
 namespace moldau::config {
 namespace {
 
@@ -294,6 +296,34 @@ TEST(Settings, EnvironmentOfTestcontainers) {
   EXPECT_THAT(texts(loaded, Severity::info),
               testing::UnorderedElementsAre("environment: KAFKA_URL: unknown key (ignored)",
                                             "environment: ignored, they are for a JVM: KAFKA_HEAP_OPTS"));
+}
+
+// What Apache Kafka's image keeps from its broker.
+TEST(Settings, VariablesOfTheJvmAreNoProperties) {
+  std::map<std::string, std::string> variables;
+  for (const char* name :
+       {"VERSION", "HEAP_OPTS", "LOG4J_OPTS", "OPTS", "JMX_OPTS", "JVM_PERFORMANCE_OPTS", "GC_LOG_OPTS",
+        "LOG4J_ROOT_LOGLEVEL", "LOG4J_LOGGERS", "JMX_HOSTNAME", "JMX_PORT", "TOOLS_LOG4J_LOGLEVEL"})
+    variables[std::string("KAFKA_") + name] = "x";
+  const Loaded loaded = nothing_but(variables);
+  EXPECT_THAT(texts(loaded, Severity::info),
+              ElementsAre(HasSubstr("ignored, they are for a JVM: KAFKA_GC_LOG_OPTS,")));
+  EXPECT_THAT(texts(loaded, Severity::warning), IsEmpty());
+}
+
+TEST(Settings, UnderscoresOfVariablesAreDotsUnderscoresAndDashes) {
+  EXPECT_EQ(property_of_variable("A_B"), "a.b");
+  EXPECT_EQ(property_of_variable("A__B"), "a_b");
+  EXPECT_EQ(property_of_variable("A___B"), "a-b");
+  EXPECT_EQ(property_of_variable("A_B__C___D_E"), "a.b_c-d.e");
+  const Loaded loaded = nothing_but({{"KAFKA_LISTENER_NAME_IN___SIDE_SSL_KEY__X", "1"}});
+  EXPECT_USABLE(loaded);
+  EXPECT_TRUE(loaded.settings.broker.contains("listener.name.in-side.ssl.key_x"));
+}
+
+TEST(Settings, EveryNameOfTheClustersIdIsKnown) {
+  for (const char* name : {"CLUSTER_ID", "KAFKA_CLUSTER_ID", "KAFKA_KRAFT_CLUSTER_ID", "MOLDAU_CLUSTER__ID"})
+    EXPECT_EQ(nothing_but({{name, "prague"}}).settings.cluster_id, "prague") << name;
 }
 
 TEST(Settings, EnvironmentRules) {
