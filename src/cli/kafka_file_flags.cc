@@ -36,9 +36,9 @@ std::vector<Flag> storage_format_flags() {
       {"-S,--add-scram", "SPEC", "credentials", {}, Complete::none, true},
       {"-r,--release-version", "VERSION", "metadata version"},
       {"-f,--feature", "K=V", "feature level", {}, Complete::none, true},
-      {"-s,--standalone", "", "a quorum of this node alone"},
-      {"-N,--no-initial-controllers", "", "no quorum yet"},
-      {"-I,--initial-controllers", "SPEC", "the quorum's members"},
+      {"-s,--standalone", "", "a quorum of this node alone; others may be added later"},
+      {"-N,--no-initial-controllers", "", "this controller joins a quorum that is there"},
+      {"-I,--initial-controllers", "SPEC", "the quorum's first voters: id@host:port:directory-id,…"},
       kHelp,
       kVersionFlag,
   };

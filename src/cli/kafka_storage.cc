@@ -2,8 +2,10 @@
 
 #include "base/random.h"
 #include "cli/handlers.h"
+#include "cli/initial_voters.h"
 #include "cli/node_settings.h"
 #include "controller/features.h"
+#include "quorum/snapshot_file.h"
 #include "storage/data_directory.h"
 
 namespace moldau::cli {
@@ -60,21 +62,63 @@ Answer<void> check_format_flags(const Session& session) {
   return {};
 }
 
-Task<Result<storage::MetaProperties>> format_folder(runtime::World& world, std::string path,
-                                                    std::string cluster_id, NodeId node_id) {
-  const Uuid directory_id = Random(world.entropy()).uuid();
-  co_return co_await world.pool().run(runtime::Lane::background, world.shard(0),
-                                      [&disk = world.disk(), path = std::move(path),
-                                       cluster_id = std::move(cluster_id), node_id, directory_id] {
-                                        return storage::DataDirectory::format(disk, path, cluster_id, node_id,
-                                                                              directory_id);
-                                      });
+// What the flags and the settings together make of a folder.
+struct Plan {
+  std::string path;
+  std::string cluster_id;
+  NodeId node_id = 1;
+  DirectoryId directory_id;
+  raft::VoterSet voters;  // with which its quorum begins; none: that of the settings, or one that it joins
+};
+
+Answer<raft::VoterSet> initial_voters(const Arguments& arguments, const config::Settings& settings,
+                                      const Plan& plan) {
+  if (!arguments.has("standalone") && !arguments.has("initial-controllers")) {
+    const bool joins = settings.controller_role && settings.voters.empty() && !settings.seeds.empty();
+    if (!joins || arguments.has("no-initial-controllers")) return raft::VoterSet();
+    return trouble(
+        Exit::failed,
+        "Because controller.quorum.voters is not set on this controller, you must specify one of the "
+        "following: --standalone, --initial-controllers, or --no-initial-controllers.");
+  }
+  const config::Listener* listener = controller_listener(settings);
+  if (!settings.controller_role || listener == nullptr)
+    return trouble(Exit::failed, "only a controller with a listener can be one of a quorum's first voters",
+                   {}, "process.roles, listeners and controller.listener.names make a node a controller");
+  if (!settings.voters.empty())
+    return trouble(Exit::failed,
+                   "the settings name the quorum's voters already (controller.quorum.voters, or "
+                   "cluster.seeds with cluster.initial_size)",
+                   {}, "leave out --standalone and --initial-controllers, or the setting");
+  if (arguments.has("standalone")) return standalone_voters(settings, plan.node_id, plan.directory_id);
+  return parse_initial_controllers(arguments.text("initial-controllers"), listener->name);
 }
 
-std::string formatting_line(const Arguments& arguments, const std::string& path, const Release& release) {
-  const std::string what =
-      arguments.has("standalone") ? "dynamic metadata voter directory " : "metadata directory ";
-  return "Formatting " + what + path + " with metadata.version " + release.name + ".";
+Answer<Plan> make_plan(const Arguments& arguments, const config::Settings& settings, std::string cluster_id,
+                       DirectoryId fresh) {
+  Plan plan{settings.data_dir, std::move(cluster_id), settings.node_id.value_or(1), fresh, {}};
+  auto voters = initial_voters(arguments, settings, plan);
+  if (!voters) return std::unexpected(std::move(voters).error());
+  plan.voters = std::move(*voters);
+  if (!arguments.has("initial-controllers")) return plan;
+  const raft::Voter* self = plan.voters.find(plan.node_id);
+  if (self == nullptr)
+    return trouble(Exit::failed,
+                   "node " + std::to_string(plan.node_id) + " is not among --initial-controllers", {},
+                   "a controller that joins later is formatted with --no-initial-controllers");
+  plan.directory_id = self->key.directory;
+  return plan;
+}
+
+Status carry_out(runtime::Disk& disk, const Plan& plan, TimestampMs now_ms) {
+  TRY(storage::DataDirectory::format(disk, plan.path, plan.cluster_id, plan.node_id, plan.directory_id));
+  if (plan.voters.empty()) return {};
+  return quorum::write_initial_voters(disk, plan.path + "/__cluster_metadata-0", plan.voters, now_ms);
+}
+
+std::string formatting_line(const Plan& plan, const Release& release) {
+  const std::string what = plan.voters.empty() ? "metadata directory " : "dynamic metadata voter directory ";
+  return "Formatting " + what + plan.path + " with metadata.version " + release.name + ".";
 }
 
 }  // namespace
@@ -97,10 +141,15 @@ Answer<Exit> kafka_storage_format(Session& session) {
   const auto settings = settings_of(session);
   if (!settings) return std::unexpected(settings.error());
   return run_on_world(session, [&](Context context) -> Task<Answer<Exit>> {
-    const auto formatted =
-        co_await format_folder(context.world, settings->data_dir, *cluster_id, settings->node_id.value_or(1));
+    const auto plan = make_plan(arguments, *settings, *cluster_id, Random(context.world.entropy()).uuid());
+    if (!plan) co_return std::unexpected(plan.error());
+    const auto formatted = co_await context.world.pool().run(
+        runtime::Lane::background, context.world.shard(0),
+        [&disk = context.world.disk(), &plan, now = context.world.wall_clock().now_ms()] {
+          return carry_out(disk, *plan, now);
+        });
     if (formatted) {
-      session.out.line(formatting_line(arguments, settings->data_dir, *release));
+      session.out.line(formatting_line(*plan, *release));
       co_return Exit::done;
     }
     if (formatted.error().code != Errc::already_exists)

@@ -110,11 +110,19 @@ quorum::QuorumOptions Node::quorum_options() const {
   options.self = {node_id(), directory_->properties().directory_id};
   options.self_endpoints = controller_listeners();
   for (const config::Voter& voter : settings_.voters) options.voters.push_back({.key = {voter.id, {}}});
+  for (const runtime::Endpoint& seed : settings_.seeds)
+    options.bootstrap_servers.push_back({"", seed.host, seed.port});
+  options.auto_join = settings_.controller_role && cluster_.quorum_auto_join;
   options.cluster_id = cluster_id();
   options.bootstrap = controller::bootstrap_records(cluster_id());
   options.max_bytes_between_snapshots = cluster_.metadata_max_bytes_between_snapshots;
+  options.max_snapshot_interval = cluster_.metadata_max_snapshot_interval;
   options.election_timeout = cluster_.quorum_election_timeout;
   options.fetch_timeout = cluster_.quorum_fetch_timeout;
+  options.request_timeout = cluster_.quorum_request_timeout;
+  options.retry_backoff = cluster_.quorum_retry_backoff;
+  options.election_backoff_max = cluster_.quorum_election_backoff_max;
+  options.append_linger = cluster_.quorum_append_linger;
   return options;
 }
 

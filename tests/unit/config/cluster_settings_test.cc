@@ -44,6 +44,7 @@ TEST(ClusterSettings, ReadsEveryKey) {
       {"controller.quorum.request.timeout.ms", "14"},
       {"controller.quorum.retry.backoff.ms", "15"},
       {"controller.quorum.append.linger.ms", "16"},
+      {"controller.quorum.auto.join.enable", "true"},
       {"controller.quorum.fetch.max.bytes", "17"},
       {"controller.quorum.fetch.snapshot.max.bytes", "18"},
       {"metadata.log.max.record.bytes.between.snapshots", "19"},
@@ -71,6 +72,7 @@ TEST(ClusterSettings, ReadsEveryKey) {
   expected.quorum_request_timeout = milliseconds(14);
   expected.quorum_retry_backoff = milliseconds(15);
   expected.quorum_append_linger = milliseconds(16);
+  expected.quorum_auto_join = true;
   expected.quorum_fetch_max_bytes = 17;
   expected.quorum_fetch_snapshot_max_bytes = 18;
   expected.metadata_max_bytes_between_snapshots = 19;
