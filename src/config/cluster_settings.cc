@@ -60,8 +60,6 @@ void read_quorum(const Reader& read, ClusterSettings& out) {
   out.quorum_retry_backoff = read.time("controller.quorum.retry.backoff.ms");
   out.quorum_append_linger = read.time("controller.quorum.append.linger.ms");
   out.quorum_auto_join = read.flag("controller.quorum.auto.join.enable");
-  out.quorum_fetch_max_bytes = read.number32("controller.quorum.fetch.max.bytes");
-  out.quorum_fetch_snapshot_max_bytes = read.number32("controller.quorum.fetch.snapshot.max.bytes");
   out.quorum_fetch_max_wait = std::min(kLongestHold, out.quorum_fetch_timeout / kFetchesOfTimeout);
   out.metadata_max_bytes_between_snapshots = read.number("metadata.log.max.record.bytes.between.snapshots");
   out.metadata_max_snapshot_interval = read.time("metadata.log.max.snapshot.interval.ms");

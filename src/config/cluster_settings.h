@@ -34,8 +34,6 @@ struct ClusterSettings {
   Milliseconds quorum_retry_backoff{20};          // retry.backoff.ms
   Milliseconds quorum_append_linger{0};           // append.linger.ms (Kafka: 25)
   bool quorum_auto_join = false;  // auto.join.enable: a controller that is no voter asks to become one
-  std::int32_t quorum_fetch_max_bytes = 1 << 20;           // fetch.max.bytes
-  std::int32_t quorum_fetch_snapshot_max_bytes = 1 << 20;  // fetch.snapshot.max.bytes
   // How long the leader holds a fetch that finds nothing new: short enough that a follower hears from it
   // several times within its fetch timeout.
   Milliseconds quorum_fetch_max_wait{333};

@@ -45,8 +45,6 @@ TEST(ClusterSettings, ReadsEveryKey) {
       {"controller.quorum.retry.backoff.ms", "15"},
       {"controller.quorum.append.linger.ms", "16"},
       {"controller.quorum.auto.join.enable", "true"},
-      {"controller.quorum.fetch.max.bytes", "17"},
-      {"controller.quorum.fetch.snapshot.max.bytes", "18"},
       {"metadata.log.max.record.bytes.between.snapshots", "19"},
       {"metadata.log.max.snapshot.interval.ms", "20"},
       {"replica.lag.time.max.ms", "21"},
@@ -73,8 +71,6 @@ TEST(ClusterSettings, ReadsEveryKey) {
   expected.quorum_retry_backoff = milliseconds(15);
   expected.quorum_append_linger = milliseconds(16);
   expected.quorum_auto_join = true;
-  expected.quorum_fetch_max_bytes = 17;
-  expected.quorum_fetch_snapshot_max_bytes = 18;
   expected.metadata_max_bytes_between_snapshots = 19;
   expected.metadata_max_snapshot_interval = milliseconds(20);
   expected.replica_lag_time_max = milliseconds(21);
