@@ -133,10 +133,15 @@ void say(const std::string& text) {
 void complain(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 
 std::string banner(const node::Node& node, const config::Settings& settings) {
+  const auto is_controller = [&](const node::BoundListener& listener) {
+    const config::Listener* setting = settings.find_listener(listener.name);
+    return setting != nullptr && setting->controller;
+  };
   std::string text =
       "moldau: node " + std::to_string(node.node_id()) + " of cluster " + node.cluster_id() + "\n";
   for (const node::BoundListener& listener : node.listeners()) {
-    text += "  " + listener.name + " listens on " + listener.bound.to_string() + ", clients are told " +
+    text += "  " + listener.name + " listens on " + listener.bound.to_string() + ", " +
+            (is_controller(listener) ? "controllers" : "clients") + " are told " +
             listener.advertised.to_string() + "\n";
   }
   if (node.admin_address() != nullptr)
@@ -145,9 +150,10 @@ std::string banner(const node::Node& node, const config::Settings& settings) {
           (settings.durability == config::Durability::synced ? "the sync to disk"
                                                              : "the write to the page cache") +
           "\n";
-  if (!node.listeners().empty()) {
+  const auto door = std::ranges::find_if_not(node.listeners(), is_controller);
+  if (door != node.listeners().end()) {
     text += "  first record: echo hello | moldau produce greetings --create -b " +
-            node.listeners().front().advertised.to_string() + "\n";
+            door->advertised.to_string() + "\n";
   }
   // What scripts and containers that wait for Apache Kafka look for.
   text += "[KafkaRaftServer nodeId=" + std::to_string(node.node_id()) + "] Kafka Server started (moldau)\n";
@@ -183,10 +189,20 @@ Status write_pid_file(const std::string& path) {
 class Stop {
  public:
   explicit Stop(runtime::Executor& executor) : shot_(executor) {}
-  void ask() { shot_.fire(); }
+  // A node that waits for others, perhaps for a minute, has promised nothing to anybody: it ends where it
+  // stands, and the next start checks its logs.
+  void ask() {
+    if (!serving_) {
+      complain("stopped before it served");
+      _exit(code(StartExit::done));
+    }
+    shot_.fire();
+  }
+  void serving() { serving_ = true; }
   runtime::Task<bool> asked() { return shot_.wait(); }
 
  private:
+  bool serving_ = false;
   runtime::OneShot shot_;
 };
 
@@ -211,6 +227,7 @@ runtime::Task<StartExit> serve(platform::RealWorld& world, const cli::StartReque
     co_return exit_of(started.error());
   }
   node::Node& node = **started;
+  stop.serving();
   StartExit exit = StartExit::done;
   if (const Status written = write_pid_file(request.pid_file); !written)
     complain("warning: " + written.error().message);

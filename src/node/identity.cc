@@ -92,6 +92,12 @@ Task<std::optional<std::string>> cluster_id_at(peer::PeerClient& peers, const ru
   co_return answer->cluster_id;
 }
 
+peer::PeerOptions impatient() {
+  peer::PeerOptions options;
+  options.connect_timeout = kOneAnswer;
+  return options;
+}
+
 Task<std::optional<std::string>> ask_in_turn(peer::PeerClient& peers,
                                              const std::vector<runtime::Endpoint>& others,
                                              runtime::MonotonicTime deadline) {
@@ -111,7 +117,8 @@ Task<std::optional<std::string>> ask_in_turn(peer::PeerClient& peers,
 
 Task<std::optional<std::string>> find_cluster_id(runtime::World& world, const config::Settings& settings) {
   const auto others = others_of(settings);
-  if (settings.cluster_id || others.empty()) co_return std::nullopt;
+  // Without a number it goes no further, whatever anybody says.
+  if (settings.cluster_id || !settings.node_id || others.empty()) co_return std::nullopt;
   runtime::Executor& executor = world.shard(0);
   const bool is_new = co_await world.pool().run(runtime::Lane::background, executor, [&] {
     const auto known = storage::DataDirectory::inspect(world.disk(), settings.data_dir);
@@ -120,12 +127,29 @@ Task<std::optional<std::string>> find_cluster_id(runtime::World& world, const co
   if (!is_new) co_return std::nullopt;
   const auto patience = config::ClusterSettings::of(settings.broker).initial_broker_registration_timeout;
   const auto deadline = may_form(settings) ? executor.now() : executor.now() + patience;
-  peer::PeerOptions options;
-  options.connect_timeout = kOneAnswer;
-  peer::PeerClient peers(executor, world.network(0), Random(world.entropy()), options);
+  peer::PeerClient peers(executor, world.network(0), Random(world.entropy()), impatient());
   auto found = co_await ask_in_turn(peers, others, deadline);
   co_await peers.close();
   co_return found;
+}
+
+Task<Status> check_cluster_of_peers(runtime::World& world, const config::Settings& settings,
+                                    const std::string& cluster_id) {
+  peer::PeerClient peers(world.shard(0), world.network(0), Random(world.entropy()), impatient());
+  Status checked;
+  for (const runtime::Endpoint& address : others_of(settings)) {
+    const auto theirs = co_await cluster_id_at(peers, address);
+    if (!theirs || *theirs == cluster_id) continue;
+    checked =
+        fail(Errc::mismatch, "the controller at " + address.to_string() + " belongs to cluster '" + *theirs +
+                                 "', " + settings.data_dir + " to cluster '" + cluster_id +
+                                 "': name the controllers of this node's own cluster (controller.quorum." +
+                                 "voters, cluster.seeds); or, to join the other one, set cluster.id to " +
+                                 *theirs + " and name a data folder that is empty");
+    break;
+  }
+  co_await peers.close();
+  co_return checked;
 }
 
 std::optional<std::string> formed_cluster_id(const config::Settings& settings) {

@@ -25,6 +25,11 @@ std::optional<std::string> formed_cluster_id(const config::Settings& settings);
 runtime::Task<std::optional<std::string>> find_cluster_id(runtime::World& world,
                                                           const config::Settings& settings);
 
+// For a node that nobody lets in: Errc::mismatch when another controller of the settings belongs to another
+// cluster than `cluster_id`; names both, and what to do. Asks each of them once.
+runtime::Task<Status> check_cluster_of_peers(runtime::World& world, const config::Settings& settings,
+                                             const std::string& cluster_id);
+
 // Opens the data folder and locks it; formats it first when it is missing or empty. A formatted folder keeps
 // its ids; settings that name others are refused. A new one gets, for its cluster, the id of the settings, or
 // `found`, what the cluster's controllers have told, or formed_cluster_id(), or, for a node alone, one by

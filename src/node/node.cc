@@ -334,6 +334,8 @@ Task<Status> Node::join_cluster() {
   lifecycle_ = std::make_unique<BrokerLifecycle>(executor_, *route_, applied, *registration_, options);
   if (Status joined = co_await lifecycle_->join(registration_request()); !joined) {
     if (const Error* failure = quorum_->failure()) co_return fail(*failure);
+    if (joined.error().code == Errc::timed_out)
+      CO_TRY(co_await check_cluster_of_peers(world_, settings_, cluster_id()));
     co_return joined;
   }
   const auto deadline = executor_.now() + kUnfenceTimeout;

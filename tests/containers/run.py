@@ -223,7 +223,7 @@ class Tests:
         ports = free_ports(4)
         with tempfile.TemporaryDirectory() as folder:
             path = self.own_compose_file(folder, ports)
-            self.three_nodes(path, ["moldau-1", "moldau-2", "moldau-3"], ports[:3], MOLDAU_IMAGE=self.image)
+            self.three_nodes("c", path, ["moldau-1", "moldau-2", "moldau-3"], ports[:3], MOLDAU_IMAGE=self.image)
 
     def own_compose_file(self, folder, ports):
         """docker/compose.yaml on free ports."""
@@ -279,11 +279,11 @@ class Tests:
         """A file in the shape of Apache Kafka's own for three nodes, with the image's name changed."""
         ports = free_ports(3)
         variables = {f"PORT_{i + 1}": str(port) for i, port in enumerate(ports)}
-        self.three_nodes(os.path.join(HERE, "kafka-compose.yaml"), ["kafka-1", "kafka-2", "kafka-3"], ports,
-                         IMAGE=self.image, PREFIX=self.engine.prefix, **variables)
+        self.three_nodes("k", os.path.join(HERE, "kafka-compose.yaml"), ["kafka-1", "kafka-2", "kafka-3"], ports,
+                         IMAGE=self.image, PREFIX=self.engine.prefix + "k-", **variables)
 
-    def three_nodes(self, file, nodes, ports, **variables):
-        engine, project = self.engine, self.engine.prefix + "c"
+    def three_nodes(self, letter, file, nodes, ports, **variables):
+        engine, project = self.engine, self.engine.prefix + letter
         brokers = ",".join(f"localhost:{port}" for port in ports)
         try:
             engine.compose(file, project, "up", "-d", *nodes, **variables)
@@ -301,7 +301,7 @@ class Tests:
             engine.wait_healthy(containers[1], seconds=90)
             moldau("cluster", "health", "--wait", "60s", "-b", brokers, timeout=90)
             self.produce_and_consume(brokers, "again", 300)
-        except Failed as failure:
+        except (Failed, subprocess.TimeoutExpired) as failure:
             logs = "".join(f"--- {node}\n{engine.logs(self.container_of(project, node))[-4000:]}" for node in nodes)
             raise Failed(f"{failure}\n{logs}") from failure
         finally:
@@ -310,7 +310,7 @@ class Tests:
     def container_of(self, project, node):
         """Compose names it by its own rules, unless the file names it."""
         names = self.engine("ps", "-a", "--format", "{{.Names}}").stdout.split()
-        found = [name for name in names if name.startswith(self.engine.prefix) and node in name]
+        found = [name for name in names if name.startswith(project) and node in name]
         expect(len(found) == 1, f"{project}: {node} is {found} among {names}")
         return found[0]
 
