@@ -5,86 +5,15 @@ two voters, names that nobody knows. On loopback addresses; every process has a 
 
 import os
 import re
-import shutil
-import signal
 import socket
-import subprocess
-import sys
-import tempfile
-import time
 import unittest
 
-MOLDAU = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
-PATIENCE = float(os.environ.get("MOLDAU_TEST_PATIENCE", "1"))
-LIMIT_S = 30 * PATIENCE
+from nodes import LIMIT_S, NodesCase, free_ports
+
 BAD_CONFIG, ADDRESS_IN_USE, IDENTITY_MISMATCH = 3, 4, 6
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-class Mistakes(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="moldau-mistakes-")
-        self.processes = []
-
-    def tearDown(self):
-        for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait(LIMIT_S)
-        shutil.rmtree(self.folder)
-
-    def start(self, *settings, name="data", port=None, admin=None):
-        """A node on a free port. Its words go to a file: see words_of()."""
-        free = free_ports(2)
-        port, admin = port or free[0], admin or free[1]
-        words = [MOLDAU, "start", "--data-dir", os.path.join(self.folder, name)]
-        for setting in (f"listeners.plaintext.bind=127.0.0.1:{port}", f"admin.bind=127.0.0.1:{admin}",
-                        "storage.commit_log_size=16MiB", *settings):
-            words += ["--set", setting]
-        log = os.path.join(self.folder, f"log.{len(self.processes)}")
-        with open(log, "wb") as out:
-            process = subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                       env={"PATH": "/usr/bin:/bin", "HOME": self.folder})
-        process.log, process.port = log, port
-        self.processes.append(process)
-        return process
-
-    def words_of(self, process):
-        with open(process.log, encoding="utf-8", errors="replace") as file:
-            return file.read()
-
-    def serving(self, *settings, **where):
-        process = self.start(*settings, **where)
-        end = time.monotonic() + LIMIT_S
-        while "Transitioning from RECOVERY to RUNNING" not in self.words_of(process):
-            self.assertIsNone(process.poll(), self.words_of(process))
-            self.assertLess(time.monotonic(), end, self.words_of(process))
-            time.sleep(0.02)
-        return process
-
-    def stop(self, process):
-        process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.wait(LIMIT_S), 0, self.words_of(process))
-
-    def refused(self, code, *settings, **where):
-        """What a start says that ends with this code."""
-        process = self.start(*settings, **where)
-        self.assertEqual(process.wait(LIMIT_S), code, self.words_of(process))
-        return self.words_of(process)
-
-    def assert_words(self, text, *parts):
-        for part in parts:
-            self.assertIn(part, text)
-
+class Mistakes(NodesCase):
     def test_a_port_that_is_taken(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
@@ -126,21 +55,14 @@ class Mistakes(unittest.TestCase):
             if error.errno != socket.EAI_NONAME:
                 return  # nobody could be asked, so nothing is known
         node = self.serving("listeners.plaintext.advertise=no-such-host.invalid:9092", name="other")
-        end = time.monotonic() + LIMIT_S
-        while "a name that this machine does not know" not in self.words_of(node):
-            self.assertLess(time.monotonic(), end, self.words_of(node))
-            time.sleep(0.05)
+        self.wait_for(node, "a name that this machine does not know")
         self.assertRegex(self.words_of(node), r"no-such-host\.invalid:9092.*listeners\.plaintext\.advertise")
 
     def test_two_voters(self):
         ports = free_ports(2)
         node = self.start("node.id=1", f"controller.quorum.voters=1@127.0.0.1:{ports[0]},2@127.0.0.1:{ports[1]}",
                           f"listeners.controller.bind=127.0.0.1:{ports[0]}")
-        end = time.monotonic() + LIMIT_S
-        while "two voters tolerate no failure" not in self.words_of(node):
-            self.assertIsNone(node.poll(), self.words_of(node))
-            self.assertLess(time.monotonic(), end, self.words_of(node))
-            time.sleep(0.05)
+        self.wait_for(node, "two voters tolerate no failure")
 
     def test_a_member_without_a_number(self):
         said = self.refused(BAD_CONFIG, "process.roles=broker", "controller.quorum.voters=1@127.0.0.1:1")
