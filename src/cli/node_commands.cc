@@ -53,6 +53,16 @@ std::vector<std::string> led_by(const std::vector<client::TopicInfo>& topics, No
   return led;
 }
 
+// Of the partitions that the broker leads, those that the plan gives to another one.
+std::size_t led_elsewhere(const Assignment& plan, const std::vector<client::TopicInfo>& topics, NodeId id) {
+  std::size_t count = 0;
+  for (const client::TopicInfo& topic : topics) {
+    for (const client::PartitionInfo& partition : topic.partitions)
+      count += partition.leader == id && plan.contains({topic.name, partition.index});
+  }
+  return count;
+}
+
 std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t kMost = 5;
   std::string text;
@@ -91,6 +101,22 @@ Task<Answer<bool>> reorder(ClusterSession& session, const Assignment& from, cons
   if (auto printed = print_steps(session.session, from, plan, refused); !printed)
     co_return trouble(printed.error());
   co_return refused.empty();
+}
+
+// What the broker still leads once everything that another one can lead is known to be led so: brokers learn
+// of an election a moment after it.
+Task<Answer<std::vector<std::string>>> led_after(ClusterSession& session, const Named& named,
+                                                 runtime::MonotonicTime deadline) {
+  const std::size_t stays =
+      led_by(named.view.topics, named.id).size() -
+      led_elsewhere(plan_drain(named.view.topics, named.id), named.view.topics, named.id);
+  for (;;) {
+    const auto topics = co_await session.admin.list_topics();
+    if (!topics) co_return trouble(trouble_of(topics.error(), "cannot list topics"));
+    auto led = led_by(*topics, named.id);
+    if (led.size() <= stays || !co_await session.cluster.pause(std::chrono::milliseconds(100), deadline))
+      co_return led;
+  }
 }
 
 // --- restart-check
@@ -164,9 +190,9 @@ ClusterAnswer node_drain(ClusterSession& session) {
       co_await reorder(session, assignment_of(topics), plan_drain(topics, named->id), *patience);
   if (!done) co_return trouble(done.error());
   if (session.arguments().has("dry-run")) co_return Exit::done;
-  const auto after = co_await session.admin.list_topics();
-  if (!after) co_return trouble(trouble_of(after.error(), "cannot list topics"));
-  const auto led = led_by(*after, named->id);
+  const auto left = co_await led_after(session, *named, session.executor().now() + *patience);
+  if (!left) co_return trouble(left.error());
+  const auto& led = *left;
   if (led.empty() && *done) co_return Exit::done;
   co_return trouble(
       Exit::failed,

@@ -5,6 +5,7 @@ localhost:9092 and kafka:9092 become the node's own address. Every process has a
 """
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -27,6 +28,26 @@ def free_ports(count):
     for one in sockets:
         one.close()
     return ports
+
+
+def free_cluster_port(nodes=3):
+    """A port whose neighbours, too, are free: of the other nodes, their controllers and admin ports."""
+    for _ in range(200):
+        port = random.randrange(20000, 32000)
+        sockets = []
+        try:
+            for offset in (0, 100, 552):
+                for node in range(nodes):
+                    one = socket.socket()
+                    sockets.append(one)
+                    one.bind(("127.0.0.1", port + offset + node))
+            return port
+        except OSError:
+            continue
+        finally:
+            for one in sockets:
+                one.close()
+    raise AssertionError("no free ports")
 
 
 class Result:

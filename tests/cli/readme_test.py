@@ -11,7 +11,7 @@ import re
 import shutil
 import unittest
 
-from node import LIMIT_S, Node
+from node import LIMIT_S, Node, free_cluster_port
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -85,9 +85,25 @@ class Readme(unittest.TestCase):
         self.play([line for line in first if line.startswith(("moldau topic create", "printf"))])
         for title, blocks in sections().items():
             # That of docker compose is played by tests/containers/run.py.
-            if blocks and title not in ("A first session", "Named clusters", "Three nodes with docker compose"):
+            if blocks and title not in ("A first session", "A cluster on this machine", "Named clusters",
+                                        "Three nodes with docker compose"):
                 with self.subTest(title):
                     self.play([line for block in blocks for line in lines_of(block)])
+
+    def test_cluster(self):
+        # The nodes of the cluster have ports of their own.
+        for name in [name for name in self.node.env if name.startswith("MOLDAU_")]:
+            del self.node.env[name]
+        port = free_cluster_port()
+        folder = f"{self.node.dir}/moldau-cluster"  # as own() makes it of /tmp/moldau-cluster
+        self.addCleanup(self.node.run, f"moldau dev stop --data-dir {folder} --wait 20s")
+        lines = [line.replace("19092", str(port))
+                 for block in sections()["A cluster on this machine"] for line in lines_of(block)]
+        answers = self.play(lines, limit=8 * LIMIT_S)
+        self.assertEqual(self.answer(answers, "moldau consume orders"), "2000\n")
+        self.assertIn("availability", self.answer(answers, "moldau node restart-check"))
+        self.assertNotRegex(self.answer(answers, "moldau doctor"), "(?m)^fail")
+        self.assertFalse(os.path.exists(folder))
 
     def test_named_clusters(self):
         self.node.start()
