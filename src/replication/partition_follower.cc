@@ -158,7 +158,7 @@ void PartitionFollower::note_damage(Offset from) {
                           {"offset", from}});
   }
   damaged_from_ = std::min(from, damaged_from_.value_or(from));
-  if (is_counted_on() && state_.isr.size() != 1 && context_.report_damage) {
+  if (is_counted_on() && state_.replicas.size() > 1 && state_.isr.size() != 1 && context_.report_damage) {
     context_.report_damage(log_.identity().id());
   }
 }
@@ -166,6 +166,7 @@ void PartitionFollower::note_damage(Offset from) {
 // All of it: a log with damage cannot be cut, for nobody knows where its batches begin.
 Task<bool> PartitionFollower::heal() {
   if (stopped_ || !damaged_from_ || state_.leader == kNoNode || is_counted_on()) co_return false;
+  if (state_.leader == context_.self) co_return false;
   if (std::exchange(healing_, true)) co_return false;
   const runtime::Gate::Pass pass(changing_);
   const Offset start = log_.log_start_offset();

@@ -118,7 +118,9 @@ bool Replicator::is_lost(const metadata::Partition& state) const {
 void Replicator::report_damage(const metadata::Partition& state) {
   if (!reporter_) return;
   const TopicIdPartition key{state.topic_id, state.partition};
-  const bool alone = state.isr.size() == 1 && state.isr.front() == parts_.self;
+  // Nobody else has what is left of it: it is not given up.
+  const bool alone =
+      state.replicas.size() == 1 || (state.isr.size() == 1 && state.isr.front() == parts_.self);
   if (is_lost(state)) {
     reporter_->report_whole(key);
   } else if (!alone) {

@@ -21,7 +21,9 @@
 #include "wire/api.h"
 #include "wire/frame.h"
 #include "wire/message.h"
+#include "wire/messages/add_raft_voter.h"
 #include "wire/messages/alter_configs.h"
+#include "wire/messages/alter_partition_reassignments.h"
 #include "wire/messages/api_versions.h"
 #include "wire/messages/create_partitions.h"
 #include "wire/messages/create_topics.h"
@@ -33,15 +35,19 @@
 #include "wire/messages/describe_producers.h"
 #include "wire/messages/describe_quorum.h"
 #include "wire/messages/describe_topic_partitions.h"
+#include "wire/messages/elect_leaders.h"
 #include "wire/messages/fetch.h"
 #include "wire/messages/find_coordinator.h"
 #include "wire/messages/incremental_alter_configs.h"
 #include "wire/messages/init_producer_id.h"
 #include "wire/messages/list_config_resources.h"
 #include "wire/messages/list_offsets.h"
+#include "wire/messages/list_partition_reassignments.h"
 #include "wire/messages/metadata.h"
 #include "wire/messages/offset_for_leader_epoch.h"
 #include "wire/messages/produce.h"
+#include "wire/messages/remove_raft_voter.h"
+#include "wire/messages/unregister_broker.h"
 #include "wire/messages/update_features.h"
 
 using namespace moldau;
@@ -202,6 +208,12 @@ const std::map<ApiKey, TryVersion> kRequests{
     entry<DescribeProducersRequest, DescribeProducersResponse>(),
     entry<ListConfigResourcesRequest, ListConfigResourcesResponse>(),
     entry<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(),
+    entry<ElectLeadersRequest, ElectLeadersResponse>(),
+    entry<AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse>(),
+    entry<ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse>(),
+    entry<UnregisterBrokerRequest, UnregisterBrokerResponse>(),
+    entry<AddRaftVoterRequest, AddRaftVoterResponse>(),
+    entry<RemoveRaftVoterRequest, RemoveRaftVoterResponse>(),
 };
 
 int try_everything(Peer& peer, const ApiVersionsResponse& told, std::uint64_t seed) {
