@@ -80,6 +80,18 @@ std::string_view name_of(Fault fault) {
       return "acks_zero";
     case Fault::wide_produce:
       return "wide_produce";
+    case Fault::clean_stop:
+      return "clean_stop";
+    case Fault::restart_storm:
+      return "restart_storm";
+    case Fault::isolated_node:
+      return "isolated_node";
+    case Fault::split_cluster:
+      return "split_cluster";
+    case Fault::slow_link:
+      return "slow_link";
+    case Fault::clogged_link:
+      return "clogged_link";
     case Fault::count_:
       break;
   }

@@ -158,6 +158,7 @@ class Parent {
     summary_.steps += result.steps;
     summary_.simulated_seconds += static_cast<double>(result.simulated_ns) / 1e9;
     summary_.faults.add(result.faults);
+    summary_.marks.add(result.marks);
     if (result.passed) return;
     ++summary_.failures;
     std::printf("FAILED seed %llu; replay: %s\n", static_cast<unsigned long long>(result.seed),
@@ -191,6 +192,7 @@ RunResult run_seed(const Scenario& scenario, std::uint64_t seed, Watching watchi
           .simulated_ns = world.elapsed().count(),
           .steps = world.scheduler().steps(),
           .faults = world.faults(),
+          .marks = world.marks(),
           .passed = outcome.passed};
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "simulation/faults.h"
+#include "simulation/marks.h"
 #include "simulation/scenarios.h"
 
 namespace moldau::simulation {
@@ -25,6 +26,7 @@ struct RunResult {
   std::int64_t simulated_ns = 0;
   std::uint64_t steps = 0;
   FaultCounters faults;
+  Marks marks;
   bool passed = false;
   bool repeated = false;
 };
@@ -36,6 +38,7 @@ struct Summary {
   std::uint64_t steps = 0;
   double simulated_seconds = 0;
   FaultCounters faults;
+  Marks marks;
 };
 
 // One run in this process; the problem goes to stderr.

@@ -1,5 +1,6 @@
 #include "simulation/scenarios.h"
 
+#include "simulation/cluster.h"
 #include "simulation/self_check.h"
 #include "simulation/single_node.h"
 
@@ -10,6 +11,8 @@ constexpr Scenario kScenarios[] = {
     {"self-check", "a write-ahead counter, its client, crashes and restarts", self_check_options, self_check},
     {"single-node", "one whole broker, its clients and an auditor, every fault there is", single_node_options,
      single_node},
+    {"cluster", "several nodes that replicate, their clients, observers of every node, every fault", cluster_options,
+     cluster},
 };
 
 }  // namespace

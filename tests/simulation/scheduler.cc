@@ -188,6 +188,7 @@ void Scheduler::run(std::uint32_t slot) {
   }
   current_ = nullptr;
   if (job_time_max_ns_ > 0) now_ += Duration(static_cast<std::int64_t>(random_.below(job_time_max_ns_ + 1)));
+  if (observer_) observer_(place);
 }
 
 Scheduler::Step Scheduler::step(MonotonicTime limit) {

@@ -70,6 +70,8 @@ class Scheduler {
   // The place of the running step; nullptr outside of steps.
   const Place* current() const { return current_; }
   std::uint64_t steps() const { return steps_; }
+  // Called after each step with the place where it ran; outside of it. May start tasks on any shard.
+  void after_step(std::function<void(const Place&)> observer) { observer_ = std::move(observer); }
   std::uint64_t hash() const { return hash_; }
   void fold(std::uint64_t value);
   std::size_t pending() const { return ready_.size() + live_events_; }
@@ -121,6 +123,7 @@ class Scheduler {
   std::uint64_t steps_ = 0;
   std::uint64_t hash_;
   const Place* current_ = nullptr;
+  std::function<void(const Place&)> observer_;
 };
 
 }  // namespace moldau::simulation

@@ -98,6 +98,7 @@ bool run_many(const Scenario& scenario, const RunnerOptions& options) {
               static_cast<unsigned long long>(summary.steps));
   std::printf("  %zu kinds of faults fired, %llu times:\n%s", summary.faults.kinds_fired(),
               static_cast<unsigned long long>(summary.faults.total()), summary.faults.to_string().c_str());
+  if (summary.marks.total() > 0) std::printf("  sometimes:\n%s", summary.marks.to_string().c_str());
   return summary.failures == 0 && summary.runs == options.seeds;
 }
 

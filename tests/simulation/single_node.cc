@@ -8,7 +8,7 @@
 #include "simulation/broker_workload.h"
 #include "simulation/log_files.h"
 #include "simulation/node_settings.h"
-#include "telemetry/log_sink.h"
+#include "simulation/trace_sink.h"
 
 namespace moldau::simulation {
 namespace {
@@ -20,19 +20,6 @@ constexpr const char* kData = "/data";
 constexpr Duration kStartBound = 1200s;   // a start or a stop, faults or not, has ended by then
 constexpr Duration kRecoveryBound = 60s;  // reliability.md D9
 constexpr std::uint64_t kPlenty = 1ULL << 40;
-
-// The broker's own log lines, in the trace when the run is watched.
-class TraceSink final : public telemetry::Sink {
- public:
-  explicit TraceSink(World& world) : world_(world) {}
-  bool enabled(telemetry::Level level, std::string_view) const override {
-    return level >= telemetry::Level::info;
-  }
-  void write(const telemetry::Line& line) override { world_.note(telemetry::format_text(line)); }
-
- private:
-  World& world_;
-};
 
 config::Settings draw_settings(Random& random) {
   config::Settings settings = node_settings(kData);

@@ -21,6 +21,7 @@
 #include "runtime/world.h"
 #include "simulation/faults.h"
 #include "simulation/machine.h"
+#include "simulation/marks.h"
 #include "simulation/network.h"
 #include "simulation/options.h"
 #include "simulation/scheduler.h"
@@ -45,6 +46,7 @@ class World : public runtime::World {
   Machine& machine(unsigned index) { return *machines_[index]; }
   Fabric& fabric() { return fabric_; }
   FaultCounters& faults() { return faults_; }
+  Marks& marks() { return marks_; }
   Scheduler& scheduler() { return scheduler_; }
   const Options& options() const { return options_; }
   std::uint64_t seed() const { return seed_; }
@@ -89,6 +91,7 @@ class World : public runtime::World {
   std::uint64_t seed_;
   Options options_;
   FaultCounters faults_;
+  Marks marks_;
   Scheduler scheduler_;
   Random random_;
   Fabric fabric_;

@@ -1,0 +1,390 @@
+#include <algorithm>
+
+#include "simulation/cluster_clients.h"
+#include "wire/messages/alter_partition_reassignments.h"
+#include "wire/messages/create_partitions.h"
+#include "wire/messages/create_topics.h"
+#include "wire/messages/delete_records.h"
+#include "wire/messages/delete_topics.h"
+#include "wire/messages/elect_leaders.h"
+#include "wire/messages/incremental_alter_configs.h"
+#include "wire/messages/list_offsets.h"
+
+namespace moldau::simulation {
+
+using runtime::Task;
+using wire::ErrorCode;
+
+namespace {
+
+constexpr Duration kCallTimeout = 10s;
+constexpr std::int8_t kTopicResource = 2;
+constexpr TimestampMs kLatest = -1;
+constexpr TimestampMs kEarliest = -2;
+constexpr std::size_t kMaxTopics = 5;
+constexpr std::int32_t kMaxPartitions = 5;
+
+constexpr wire::ApiVersion kCreateTopics = 7;
+constexpr wire::ApiVersion kDeleteTopics = 6;
+constexpr wire::ApiVersion kCreatePartitions = 3;
+constexpr wire::ApiVersion kAlterConfigs = 1;
+constexpr wire::ApiVersion kDeleteRecords = 2;
+constexpr wire::ApiVersion kReassign = 0;
+constexpr wire::ApiVersion kElectLeaders = 2;
+constexpr wire::ApiVersion kListOffsets = 9;
+constexpr wire::ApiVersion kFetch = 16;
+
+}  // namespace
+
+ClusterAdmin::ClusterAdmin(runtime::World& machine, ClusterWork& work) : ClusterClient(machine, work) {}
+
+Task<void> ClusterAdmin::run() {
+  while (!stopping()) {
+    look_at_topics();
+    const std::size_t live = ledger().live_topics().size();
+    if (live == 0) {
+      co_await create_topic(true);
+      co_await pause(1'000);
+      continue;
+    }
+    switch (random_.below(16)) {
+      case 0:
+      case 1:
+        if (live < kMaxTopics) co_await create_topic(false);
+        break;
+      case 2:
+        co_await delete_topic();
+        break;
+      case 3:
+        co_await alter_config();
+        break;
+      case 4:
+        co_await add_partitions();
+        break;
+      case 5:
+        co_await delete_records();
+        break;
+      case 6:
+      case 7:
+        co_await reassign(false);
+        break;
+      case 8:
+        co_await reassign(true);
+        break;
+      case 9:
+        co_await elect_leaders();
+        break;
+      default:
+        if (const auto key = draw_partition())
+          co_await list_offset(*key, random_.one_in(3) ? kEarliest : kLatest);
+    }
+    co_await pause(3'000);
+  }
+}
+
+// --- topics
+
+void ClusterAdmin::look_at_topics() {
+  const metadata::Image& image = work_.metadata.image();
+  for (auto& [id, topic] : ledger().topics()) {
+    const metadata::Topic* there = image.topic(id);
+    if (there == nullptr && topic.state == TopicModel::State::live) {
+      problem(topic.name + " is gone");
+    } else if (there == nullptr && topic.state == TopicModel::State::deleting) {
+      topic.state = TopicModel::State::deleted;
+      free_names_.push_back(topic.name);
+    } else if (there != nullptr && topic.state == TopicModel::State::deleted) {
+      problem(topic.name + " came back");
+    } else if (there != nullptr) {
+      if (there->partition_count() < topic.partitions || there->partition_count() > topic.max_partitions)
+        problem(topic.name + " has " + std::to_string(there->partition_count()) + " partitions");
+      topic.partitions = std::max(topic.partitions, there->partition_count());
+    }
+  }
+  for (const auto& [name, topic] : image.topics()) {
+    if (ledger().topic(topic->id) != nullptr) continue;
+    auto created = creations_.extract(name);
+    if (created.empty()) {
+      problem("nobody created " + name);
+      continue;
+    }
+    std::erase(free_names_, name);
+    created.mapped().id = topic->id;
+    work_.world.note("created " + name + " " + topic->id.to_string());
+    ledger().on_topic_created(std::move(created.mapped()));
+  }
+}
+
+TopicModel ClusterAdmin::design(const std::string& name, bool stable, std::int16_t& replication_factor) {
+  Random of_name(std::hash<std::string>()(name) ^ work_.world.seed());
+  const auto most = static_cast<std::int64_t>(std::min(work_.nodes, 3U));
+  replication_factor = static_cast<std::int16_t>(of_name.one_in(6) ? of_name.between(1, most) : most);
+  TopicModel topic;
+  topic.name = name;
+  topic.stable = stable;
+  topic.retention = of_name.one_in(4);
+  topic.partitions = topic.max_partitions = static_cast<std::int32_t>(of_name.between(1, 3));
+  std::map<std::string, std::string> configs{
+      {"internal.segment.bytes", std::to_string(of_name.between(4'000, 60'000))},
+      {"index.interval.bytes", std::to_string(of_name.between(0, 4'000))},
+      {"file.delete.delay.ms", std::to_string(of_name.between(0, 5'000))},
+      {"min.insync.replicas",
+       std::to_string(of_name.between(1, std::max<std::int64_t>(1, replication_factor - 1)))}};
+  if (of_name.one_in(4)) configs["flush.messages"] = std::to_string(of_name.between(1, 50));
+  if (of_name.one_in(4)) configs["segment.ms"] = std::to_string(of_name.between(1'000, 20'000));
+  if (topic.retention) configs["retention.bytes"] = std::to_string(of_name.between(10'000, 200'000));
+  for (const auto& [key, value] : configs) topic.configs[key] = {value};
+  return topic;
+}
+
+Task<void> ClusterAdmin::create_topic(bool stable) {
+  std::string name = "topic-" + std::to_string(next_name_);
+  if (!creations_.empty()) {
+    name = creations_.begin()->first;
+  } else if (!free_names_.empty() && random_.one_in(2)) {
+    name = free_names_[random_.below(free_names_.size())];
+    marks().hit(Mark::topic_recreated);
+  } else {
+    ++next_name_;
+  }
+  std::int16_t replication_factor = 1;
+  const TopicModel topic = design(name, stable, replication_factor);
+  auto to = co_await connect(any_node());
+  if (!to) co_return;
+  wire::CreateTopicsRequest request;
+  auto& create = request.topics.emplace_back();
+  create.name = name;
+  create.num_partitions = topic.partitions;
+  create.replication_factor = replication_factor;
+  for (const auto& [key, values] : topic.configs) create.configs.push_back({key, *values.begin()});
+  creations_[name] = topic;
+  work_.world.note("create " + name);
+  const auto answer =
+      co_await to->call<wire::CreateTopicsResponse>(std::move(request), kCreateTopics, kCallTimeout);
+  if (!answer || answer->topics.size() != 1) co_return;
+  const auto& result = answer->topics[0];
+  work_.world.note("create " + name + ": " + std::string(wire::name_of(result.error_code)) + " " +
+                   result.error_message.value_or(""));
+  if (result.error_code == ErrorCode::invalid_config)
+    problem("a topic is refused: " + result.error_message.value_or(""));
+  if (result.error_code != ErrorCode::none) co_return;
+  // It may be gone again only when somebody has deleted it, and that is who creates it.
+  const metadata::Topic* there = work_.metadata.image().topic(result.topic_id);
+  if (there == nullptr) co_return problem(name + " is said to be created, but that is not committed");
+  look_at_topics();
+}
+
+Task<void> ClusterAdmin::delete_topic() {
+  std::vector<TopicModel*> candidates;
+  for (auto& [id, topic] : ledger().topics()) {
+    if (!topic.stable && topic.state != TopicModel::State::deleted) candidates.push_back(&topic);
+  }
+  if (candidates.empty()) co_return;
+  TopicModel& topic = *candidates[random_.below(candidates.size())];
+  auto to = co_await connect(any_node());
+  if (!to) co_return;
+  topic.state = TopicModel::State::deleting;
+  work_.world.note("delete " + topic.name + " " + topic.id.to_string());
+  wire::DeleteTopicsRequest request;
+  request.topics.push_back({std::nullopt, topic.id});
+  const auto answer =
+      co_await to->call<wire::DeleteTopicsResponse>(std::move(request), kDeleteTopics, kCallTimeout);
+  if (answer && answer->responses.size() == 1 && answer->responses[0].error_code == ErrorCode::none &&
+      work_.metadata.image().topic(topic.id) != nullptr)
+    problem(topic.name + " is said to be deleted, but that is not committed");
+  look_at_topics();
+}
+
+Task<void> ClusterAdmin::add_partitions() {
+  const auto live = ledger().live_topics();
+  TopicModel& topic = *live[random_.below(live.size())];
+  if (topic.max_partitions >= kMaxPartitions) co_return;
+  auto to = co_await connect(any_node());
+  if (!to) co_return;
+  const std::int32_t count = topic.partitions + static_cast<std::int32_t>(random_.between(1, 2));
+  topic.max_partitions = std::max(topic.max_partitions, count);
+  wire::CreatePartitionsRequest request;
+  request.timeout_ms = 8'000;
+  auto& wanted = request.topics.emplace_back();
+  wanted.name = topic.name;
+  wanted.count = count;
+  const TopicId id = topic.id;
+  const auto answer =
+      co_await to->call<wire::CreatePartitionsResponse>(std::move(request), kCreatePartitions, kCallTimeout);
+  if (!answer || answer->results.size() != 1 || answer->results[0].error_code != ErrorCode::none) co_return;
+  const metadata::Topic* there = work_.metadata.image().topic(id);
+  if (there == nullptr || there->partition_count() < count)
+    problem(topic.name + " is said to have more partitions, but that is not committed");
+}
+
+Task<void> ClusterAdmin::alter_config() {
+  const auto live = ledger().live_topics();
+  TopicModel& topic = *live[random_.below(live.size())];
+  auto to = co_await connect(any_node());
+  if (!to) co_return;
+  const std::string keys[] = {"index.interval.bytes", "segment.ms", "internal.segment.bytes"};
+  std::string key = keys[random_.below(std::size(keys))];
+  std::string value = std::to_string(random_.between(4'000, 60'000));
+  if (random_.one_in(3)) {
+    key = "min.insync.replicas";
+    value = std::to_string(random_.between(1, 2));
+  }
+  wire::IncrementalAlterConfigsRequest request;
+  auto& resource = request.resources.emplace_back();
+  resource.resource_type = kTopicResource;
+  resource.resource_name = topic.name;
+  resource.configs.push_back({key, 0, value});
+  const auto answer = co_await to->call<wire::IncrementalAlterConfigsResponse>(std::move(request),
+                                                                               kAlterConfigs, kCallTimeout);
+  if (!answer || answer->responses.size() != 1 || answer->responses[0].error_code != ErrorCode::none)
+    co_return;
+  const auto& configs =
+      work_.metadata.image().configs({metadata::ResourceType::topic, std::string(topic.name)});
+  const auto found = configs.find(key);
+  if (found == configs.end()) problem(topic.name + ": " + key + " is said to be set, but is not committed");
+}
+
+// --- replicas
+
+Task<void> ClusterAdmin::reassign(bool cancel) {
+  const auto key = draw_partition();
+  if (!key) co_return;
+  const metadata::Partition* state = work_.metadata.image().partition(*key);
+  if (state == nullptr) co_return;
+  std::vector<NodeId> nodes;
+  for (unsigned i = 1; i <= work_.nodes; ++i) nodes.push_back(static_cast<NodeId>(i));
+  for (std::size_t i = nodes.size(); i > 1; --i) std::swap(nodes[i - 1], nodes[random_.below(i)]);
+  nodes.resize(std::min<std::size_t>(nodes.size(), state->replicas.size() > 1 ? 3 : state->replicas.size()));
+  auto to = co_await connect(any_node());
+  if (!to) co_return;
+  wire::AlterPartitionReassignmentsRequest request;
+  request.timeout_ms = 8'000;
+  auto& topic = request.topics.emplace_back();
+  topic.name = ledger().topic(key->topic_id)->name;
+  auto& partition = topic.partitions.emplace_back();
+  partition.partition_index = key->partition;
+  if (!cancel) partition.replicas = nodes;
+  work_.world.note((cancel ? "cancel the reassignment of " : "reassign ") + ledger().name(*key));
+  co_await to->call<wire::AlterPartitionReassignmentsResponse>(std::move(request), kReassign, kCallTimeout);
+}
+
+Task<void> ClusterAdmin::elect_leaders() {
+  auto to = co_await connect(any_node());
+  if (!to) co_return;
+  wire::ElectLeadersRequest request;
+  request.timeout_ms = 8'000;
+  co_await to->call<wire::ElectLeadersResponse>(std::move(request), kElectLeaders, kCallTimeout);
+}
+
+// --- offsets
+
+Task<void> ClusterAdmin::delete_records() {
+  const auto key = draw_partition();
+  if (!key) co_return;
+  const Leader leader = co_await leader_of(*key);
+  if (leader.node == kNoNode) co_return;
+  auto to = co_await connect(leader.node);
+  const Offset end = ledger().known_end(*key);
+  if (!to || end == 0) co_return;
+  const Offset offset = random_.between(0, end);
+  ledger().on_delete_records_sent(*key, offset);
+  wire::DeleteRecordsRequest request;
+  request.timeout_ms = 8'000;
+  request.topics.push_back({ledger().topic(key->topic_id)->name, {{key->partition, offset}}});
+  const auto answer =
+      co_await to->call<wire::DeleteRecordsResponse>(std::move(request), kDeleteRecords, kCallTimeout);
+  if (!answer) co_return;
+  const auto& result = answer->topics.at(0).partitions.at(0);
+  if (result.error_code != ErrorCode::none) co_return forget_leader(*key);
+  if (result.low_watermark < offset)
+    problem("DeleteRecords answers a low watermark below what was asked for");
+}
+
+Task<bool> ClusterAdmin::list_offset(TopicIdPartition key, TimestampMs timestamp, Offset* found) {
+  const Leader leader = co_await leader_of(key);
+  if (leader.node == kNoNode) co_return false;
+  auto to = co_await connect(leader.node);
+  if (!to) {
+    forget_leader(key);
+    co_return false;
+  }
+  wire::ListOffsetsRequest request;
+  request.replica_id = -1;
+  request.isolation_level = static_cast<std::int8_t>(random_.below(2));
+  auto& topic = request.topics.emplace_back();
+  topic.name = ledger().topic(key.topic_id)->name;
+  topic.partitions.push_back({key.partition, random_.one_in(2) ? leader.epoch : kNoEpoch, timestamp});
+  const Offset before = ledger().told_end(key);
+  const auto answer =
+      co_await to->call<wire::ListOffsetsResponse>(std::move(request), kListOffsets, kCallTimeout);
+  if (!answer) {
+    forget_leader(key);
+    co_return false;
+  }
+  const auto& result = answer->topics.at(0).partitions.at(0);
+  if (note_error(result.error_code)) forget_leader(key);
+  if (result.error_code != ErrorCode::none) co_return false;
+  // The name may mean another topic by now.
+  if (ledger().topic(key.topic_id)->state == TopicModel::State::live) {
+    timestamp == kLatest ? ledger().on_latest(key, result.offset, before)
+                         : ledger().on_earliest(key, result.offset);
+  }
+  if (found != nullptr) *found = result.offset;
+  co_return true;
+}
+
+// --- the end
+
+Task<bool> ClusterAdmin::read_back() {
+  look_at_topics();
+  for (const TopicModel* topic : ledger().live_topics()) {
+    for (PartitionIndex i = 0; i < topic->partitions; ++i) {
+      if (!co_await read_partition({topic->id, i})) co_return false;
+    }
+  }
+  co_return true;
+}
+
+Task<bool> ClusterAdmin::read_partition(TopicIdPartition key) {
+  Offset start = 0, end = 0;
+  if (!co_await list_offset(key, kEarliest, &start)) co_return false;
+  if (!co_await list_offset(key, kLatest, &end)) co_return false;
+  if (end < ledger().committed_end(key)) {
+    problem(ledger().name(key) + " ends at " + std::to_string(end) + " for its readers, but " +
+            std::to_string(ledger().committed_end(key)) + " is committed");
+    co_return false;
+  }
+  for (Offset position = start; position < end;) {
+    const Leader leader = co_await leader_of(key);
+    auto to = leader.node == kNoNode ? nullptr : co_await connect(leader.node);
+    if (!to) co_return false;
+    wire::FetchRequest request;
+    request.max_wait_ms = 100;
+    request.min_bytes = 1;
+    request.max_bytes = 1 << 20;
+    request.session_epoch = -1;
+    auto& topic = request.topics.emplace_back();
+    topic.topic_id = key.topic_id;
+    auto& partition = topic.partitions.emplace_back();
+    partition.partition = key.partition;
+    partition.fetch_offset = position;
+    partition.partition_max_bytes = 200'000;
+    const auto answer = co_await to->call<wire::FetchResponse>(std::move(request), kFetch, kCallTimeout);
+    if (!answer || answer->error_code != ErrorCode::none) co_return false;
+    const auto& result = answer->responses.at(0).partitions.at(0);
+    if (result.error_code == ErrorCode::offset_out_of_range) {  // retention was faster
+      ledger().on_out_of_range(key, position);
+      if (!co_await list_offset(key, kEarliest, &position)) co_return false;
+      continue;
+    }
+    if (note_error(result.error_code)) forget_leader(key);
+    if (result.error_code != ErrorCode::none || !result.records) co_return false;
+    const Offset next = ledger().on_fetched(key, position, result.high_watermark, result.log_start_offset,
+                                            joined(*result.records));
+    if (next == position) co_return false;
+    position = next;
+  }
+  co_return true;
+}
+
+}  // namespace moldau::simulation

@@ -1,0 +1,261 @@
+#include "simulation/metadata_observer.h"
+
+#include <algorithm>
+
+#include "quorum/batches.h"
+#include "simulation/metadata_log.h"
+
+namespace moldau::simulation {
+namespace {
+
+std::string text(std::int64_t number) { return std::to_string(number); }
+std::string name_of(const ClusterNode& node) { return "node " + text(node.id()); }
+bool contains(const std::vector<NodeId>& nodes, NodeId node) { return std::ranges::count(nodes, node) > 0; }
+
+std::string to_string(const std::vector<NodeId>& nodes) {
+  std::string list;
+  for (const NodeId node : nodes) list += (list.empty() ? "" : ",") + text(node);
+  return "[" + list + "]";
+}
+
+std::string to_string(const metadata::Partition& state) {
+  return "leader " + text(state.leader) + ", epoch " + text(state.leader_epoch) + ", replicas " +
+         to_string(state.replicas) + ", ISR " + to_string(state.isr) + ", ELR " +
+         to_string(state.eligible_leader_replicas);
+}
+
+// A durable end of every voter costs a walk over its files.
+constexpr std::uint64_t kDurableCheckEvery = 4;
+
+}  // namespace
+
+MetadataObserver::MetadataObserver(World& world, Ledger& ledger, std::string data_folder)
+    : world_(world), ledger_(ledger), data_folder_(std::move(data_folder)) {
+  images_[0];
+}
+
+void MetadataObserver::look_at(ClusterNode& node) {
+  if (node.watched() == nullptr) return;
+  const quorum::MetadataQuorum& quorum = node.watched()->quorum();
+  Seen& seen = seen_[node.id()];
+  if (seen.life != node.life()) seen = {.life = node.life()};
+  look_at_role(node, seen, quorum);
+  const Offset high_watermark = quorum.high_watermark();
+  if (high_watermark < seen.high_watermark)
+    report(name_of(node) + ": the metadata log's high watermark is " + text(high_watermark) + " after " +
+           text(seen.high_watermark) + " (I-R6)");
+  if (high_watermark > seen.high_watermark) look_at_log(node, seen, high_watermark);
+  if (auto image = quorum.image(); image.get() != seen.image) look_at_image(node, seen, std::move(image));
+}
+
+void MetadataObserver::look_at_role(ClusterNode& node, Seen& seen, const quorum::MetadataQuorum& quorum) {
+  const raft::Role role = quorum.role();
+  const LeaderEpoch epoch = quorum.leader_epoch();
+  if (role == seen.role && epoch == seen.epoch) return;
+  if (epoch < seen.epoch)
+    report(name_of(node) + ": epoch " + text(epoch) + " of the quorum after " + text(seen.epoch) + " (I-R2)");
+  if (seen.role == raft::Role::leader && role != raft::Role::leader && node.machine().running() &&
+      node.state() == ClusterNode::State::running)
+    world_.marks().hit(Mark::leader_resigned);
+  if (role == raft::Role::leader) {
+    const auto [known, first] = leaders_.try_emplace(epoch, node.id());
+    if (!first && known->second != node.id())
+      report("nodes " + text(known->second) + " and " + text(node.id()) + " both lead epoch " + text(epoch) +
+             " of the quorum (I-R1)");
+    if (first) {
+      if (last_leader_ != kNoNode && last_leader_ != node.id()) world_.marks().hit(Mark::controller_failover);
+      last_leader_ = node.id();
+      const Offset end =
+          read_metadata_log(node.machine().drive(), data_folder_, Surviving::written, seen.checked,
+                            [](const record::BatchView&) {});
+      if (std::max(end, newest_snapshot(node.machine().drive(), data_folder_)) < committed_end())
+        report(name_of(node) + " leads epoch " + text(epoch) + " of the quorum with a log up to " + text(end) +
+               ", but " + text(committed_end()) + " is committed (I-R4)");
+      for (const auto& [id, other] : seen_) {
+        if (id != node.id() && other.role == raft::Role::leader) world_.marks().hit(Mark::two_leaders_at_once);
+      }
+    }
+  }
+  seen.role = role;
+  seen.epoch = epoch;
+}
+
+void MetadataObserver::look_at_log(ClusterNode& node, Seen& seen, Offset high_watermark) {
+  seen.high_watermark = high_watermark;
+  const std::string who = name_of(node);
+  Offset end = seen.checked;
+  bool first = true;
+  read_metadata_log(node.machine().drive(), data_folder_, Surviving::written, seen.checked,
+                    [&](const record::BatchView& batch) {
+                      if (std::exchange(first, false) && batch.base_offset() > seen.checked && seen.checked > 0)
+                        world_.marks().hit(Mark::metadata_snapshot_installed);
+                      if (batch.last_offset() < high_watermark) commit(batch, who);
+                      end = batch.next_offset();
+                    });
+  end = std::max(end, newest_snapshot(node.machine().drive(), data_folder_));
+  if (end < high_watermark)
+    report(who + ": the metadata log ends at " + text(end) + ", below its high watermark " +
+           text(high_watermark) + " (I-R10)");
+  seen.checked = high_watermark;
+  if (seen.role == raft::Role::leader && ++advances_ % kDurableCheckEvery == 0)
+    check_durable(high_watermark, who);
+}
+
+void MetadataObserver::check_durable(Offset high_watermark, const std::string& who) {
+  std::size_t durable = 0;
+  for (const ClusterNode* voter : voters_) {
+    const Drive& drive = const_cast<ClusterNode*>(voter)->machine().drive();
+    const Offset end =
+        read_metadata_log(drive, data_folder_, Surviving::durable, 0, [](const record::BatchView&) {});
+    durable += std::max(end, newest_snapshot(drive, data_folder_)) >= high_watermark;
+  }
+  if (durable < voters_.size() / 2 + 1)
+    report(who + " has the high watermark " + text(high_watermark) + ", but only " +
+           text(static_cast<std::int64_t>(durable)) + " of " + text(static_cast<std::int64_t>(voters_.size())) +
+           " voters have it on disk (I-R7)");
+}
+
+void MetadataObserver::commit(const record::BatchView& batch, const std::string& who) {
+  const BatchKey found = key_of(batch);
+  const auto known = batches_.find(found.base);
+  if (known != batches_.end()) {
+    if (known->second != found)
+      report(who + ": the metadata log has " + to_string(found) + " where " + to_string(known->second) +
+             " was committed (I-R3)");
+    return;
+  }
+  if (found.base != committed_end())
+    return report(who + ": the metadata log has " + to_string(found) + " where " + text(committed_end()) +
+                  " was due (I-R3)");
+  batches_[found.base] = found;
+  const metadata::Image& before = images_.rbegin()->second;
+  const auto records = quorum::records_of(batch.bytes(), before.end_epoch());
+  if (!records) return report(who + ": the metadata log: " + records.error().message);
+  metadata::Image image = before;
+  bool brokers_changed = false;
+  for (const metadata::Record& record : *records) {
+    apply(before, image, record);
+    brokers_changed |= std::holds_alternative<metadata::RegisterBrokerRecord>(record) ||
+                       std::holds_alternative<metadata::BrokerRegistrationChangeRecord>(record) ||
+                       std::holds_alternative<metadata::PartitionChangeRecord>(record);
+  }
+  if (brokers_changed) check_leaders(image);
+  images_.emplace(batch.next_offset(), image.at(batch.next_offset(), batch.partition_leader_epoch()));
+}
+
+void MetadataObserver::apply(const metadata::Image&, metadata::Image& image, const metadata::Record& record) {
+  auto applied = metadata::apply_records(image, std::span(&record, 1));
+  if (!applied) return report("a committed record does not apply: " + applied.error().message);
+  for (const TopicIdPartition& key : applied->delta.changed_partitions)
+    check_partition(image, applied->image, key);
+  for (const NodeId id : applied->delta.changed_brokers) {
+    const metadata::Broker* before = image.broker(id);
+    const metadata::Broker* after = applied->image.broker(id);
+    if (before == nullptr || after == nullptr) continue;
+    if (!before->fenced && after->fenced) world_.marks().hit(Mark::broker_fenced);
+    if (before->fenced && !after->fenced) world_.marks().hit(Mark::broker_unfenced);
+    if (!before->in_controlled_shutdown && after->in_controlled_shutdown)
+      world_.marks().hit(Mark::controlled_shutdown);
+  }
+  image = std::move(applied->image);
+}
+
+void MetadataObserver::check_partition(const metadata::Image& before, const metadata::Image& after,
+                                       const TopicIdPartition& key) {
+  const metadata::Partition* now = after.partition(key);
+  if (now == nullptr) return;
+  const std::string where = ledger_.name(key) + ": " + to_string(*now);
+  if (now->leader != kNoNode && !contains(now->isr, now->leader)) report(where + ": it leads out of sync (I-P3)");
+  for (const NodeId node : now->isr) {
+    if (!contains(now->replicas, node)) report(where + ": an ISR member is no replica");
+    if (contains(now->eligible_leader_replicas, node)) report(where + ": ISR and ELR overlap (I-P10)");
+  }
+  if (now->leader != kNoNode) {
+    const auto [known, first] = partition_leaders_.try_emplace({key, now->leader_epoch}, now->leader);
+    if (!first && known->second != now->leader)
+      report(where + ": " + text(known->second) + " led this epoch before (I-P3)");
+  }
+  const metadata::Partition* was = before.partition(key);
+  if (was == nullptr) return;
+  const std::string change = where + " after " + to_string(*was);
+  if (now->leader_epoch < was->leader_epoch || now->partition_epoch <= was->partition_epoch)
+    report(change + ": an epoch fell (I-P3)");
+  if (now->leader != was->leader && now->leader_epoch == was->leader_epoch)
+    report(change + ": the leader changed within an epoch (I-P3)");
+  if (now->leader != was->leader && now->leader != kNoNode && !contains(was->isr, now->leader) &&
+      !contains(was->eligible_leader_replicas, now->leader))
+    report(change + ": an unclean election (I-P10)");
+  mark_partition(*was, *now);
+}
+
+void MetadataObserver::mark_partition(const metadata::Partition& before, const metadata::Partition& after) {
+  Marks& marks = world_.marks();
+  const bool elected = after.leader != before.leader && after.leader != kNoNode;
+  if (elected) marks.hit(Mark::leader_changed);
+  if (elected && after.leader == after.replicas.front()) marks.hit(Mark::leader_back_at_preferred);
+  if (elected && !before.adding_replicas.empty()) marks.hit(Mark::election_during_reassignment);
+  if (elected && !contains(before.isr, after.leader)) marks.hit(Mark::elr_used);
+  if (after.leader == kNoNode && before.leader != kNoNode) marks.hit(Mark::partition_offline);
+  if (after.isr.size() < before.isr.size()) marks.hit(Mark::isr_shrunk);
+  if (after.isr.size() > before.isr.size()) marks.hit(Mark::isr_grown);
+  if (after.eligible_leader_replicas.size() > before.eligible_leader_replicas.size())
+    marks.hit(Mark::elr_filled);
+  const bool moved = !before.adding_replicas.empty() || !before.removing_replicas.empty();
+  if (moved && after.adding_replicas.empty() && after.removing_replicas.empty()) {
+    bool finished = true;
+    for (const NodeId node : before.adding_replicas) finished &= contains(after.replicas, node);
+    for (const NodeId node : before.removing_replicas) finished &= !contains(after.replicas, node);
+    marks.hit(finished ? Mark::reassignment_finished : Mark::reassignment_cancelled);
+  }
+}
+
+void MetadataObserver::check_leaders(const metadata::Image& image) {
+  if (voters_.size() < 2) return;  // a node alone leads while it starts
+  for (const auto& [name, topic] : image.topics()) {
+    for (const auto& partition : topic->partitions) {
+      if (partition->leader == kNoNode || image.is_unfenced(partition->leader)) continue;
+      report(name + "-" + text(partition->partition) + ": " + to_string(*partition) +
+             ", but the leader is fenced (I-P3)");
+    }
+  }
+}
+
+void MetadataObserver::look_at_image(ClusterNode& node, Seen& seen,
+                                     std::shared_ptr<const metadata::Image> image) {
+  const auto known = images_.find(image->end_offset());
+  if (known == images_.end()) {
+    report(name_of(node) + " has an image at " + text(image->end_offset()) + ", where no committed batch ends");
+  } else if (!image->same_state(known->second)) {
+    report(name_of(node) + " has another image at " + text(image->end_offset()) + " than its log says (I-R5)");
+  }
+  if (seen.held && image->end_offset() < seen.held->end_offset())
+    report(name_of(node) + ": its image went back (I-R5)");
+  seen.image = image.get();
+  seen.held = std::move(image);
+}
+
+bool MetadataObserver::was_leader(const TopicIdPartition& key, LeaderEpoch epoch, NodeId leader) const {
+  const auto found = partition_leaders_.find({key, epoch});
+  return found != partition_leaders_.end() && found->second == leader;
+}
+
+void MetadataObserver::compare_log(ClusterNode& node) {
+  const Drive& drive = node.machine().drive();
+  const std::string who = name_of(node);
+  const Offset snapshot = newest_snapshot(drive, data_folder_);
+  if (snapshot > 0) world_.marks().hit(Mark::metadata_snapshot_written);
+  if (snapshot > committed_end()) report(who + " has a snapshot of what is not committed (I-R9)");
+  Offset end = snapshot;
+  read_metadata_log(drive, data_folder_, Surviving::written, 0, [&](const record::BatchView& batch) {
+    const auto known = batches_.find(batch.base_offset());
+    end = batch.next_offset();
+    // Another batch may lie there as long as nobody counts it as committed; an equal epoch means an equal
+    // batch.
+    if (known != batches_.end() && known->second.epoch == batch.partition_leader_epoch() &&
+        known->second != key_of(batch))
+      report(who + ": the metadata log has " + to_string(key_of(batch)) + " where " +
+             to_string(known->second) + " was committed (I-R3)");
+  });
+}
+
+}  // namespace moldau::simulation

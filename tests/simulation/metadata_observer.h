@@ -1,0 +1,77 @@
+// MetadataObserver: sees the quorum of a cluster from outside, after every step of every node, and keeps its
+// own copy of what is committed: every batch of the metadata log, and the image after each.
+//
+//   I-R1   one leader per epoch, for ever            I-R2  a node's epoch never falls
+//   I-R3   logs of all nodes are alike below their high watermarks
+//   I-R4   who leads has all that is committed       I-R5  equal offsets, equal images
+//   I-R6   high watermarks never fall                I-R7  a majority has it on disk
+//   I-R9   snapshots hold committed state only       I-R10 no log ends below its node's high watermark
+//   I-R13  what a batch holds is applied as a whole  I-P3, I-P10 leaders, ISR and ELR of every version
+#pragma once
+
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "metadata/image.h"
+#include "simulation/cluster_node.h"
+#include "simulation/ledger.h"
+
+namespace moldau::simulation {
+
+class MetadataObserver {
+ public:
+  MetadataObserver(World& world, Ledger& ledger, std::string data_folder);
+
+  // After a step of the node's process.
+  void look_at(ClusterNode& node);
+  // The node's process has ended, or begins.
+  void forget(const ClusterNode& node) { seen_.erase(node.id()); }
+  void set_voters(std::vector<ClusterNode*> voters) { voters_ = std::move(voters); }
+
+  // The newest committed state.
+  const metadata::Image& image() const { return images_.rbegin()->second; }
+  Offset committed_end() const { return images_.rbegin()->first; }
+  // Whether the partition ever had this leader in this epoch.
+  bool was_leader(const TopicIdPartition& key, LeaderEpoch epoch, NodeId leader) const;
+  // Compares the whole log of a node, and its snapshot, with what is committed.
+  void compare_log(ClusterNode& node);
+
+ private:
+  // What one process has shown so far.
+  struct Seen {
+    std::uint64_t life = 0;
+    raft::Role role = raft::Role::unattached;
+    LeaderEpoch epoch = 0;
+    Offset high_watermark = 0;
+    Offset checked = 0;  // its log is compared up to here
+    const metadata::Image* image = nullptr;
+    std::shared_ptr<const metadata::Image> held;  // keeps the address from being used again
+  };
+
+  void look_at_role(ClusterNode& node, Seen& seen, const quorum::MetadataQuorum& quorum);
+  void look_at_log(ClusterNode& node, Seen& seen, Offset high_watermark);
+  void look_at_image(ClusterNode& node, Seen& seen, std::shared_ptr<const metadata::Image> image);
+  void check_durable(Offset high_watermark, const std::string& who);
+  void commit(const record::BatchView& batch, const std::string& who);
+  void apply(const metadata::Image& before, metadata::Image& image, const metadata::Record& record);
+  void check_partition(const metadata::Image& before, const metadata::Image& after,
+                       const TopicIdPartition& key);
+  void mark_partition(const metadata::Partition& before, const metadata::Partition& after);
+  void check_leaders(const metadata::Image& image);
+  void report(std::string what) { ledger_.report(std::move(what)); }
+
+  World& world_;
+  Ledger& ledger_;
+  std::string data_folder_;
+  std::vector<ClusterNode*> voters_;
+  std::unordered_map<NodeId, Seen> seen_;
+  std::map<LeaderEpoch, NodeId> leaders_;
+  std::map<Offset, BatchKey> batches_;
+  std::map<Offset, metadata::Image> images_;
+  std::map<std::pair<TopicIdPartition, LeaderEpoch>, NodeId> partition_leaders_;
+  NodeId last_leader_ = kNoNode;
+  std::uint64_t advances_ = 0;
+};
+
+}  // namespace moldau::simulation

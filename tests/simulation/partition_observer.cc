@@ -1,0 +1,193 @@
+#include "simulation/partition_observer.h"
+
+#include <algorithm>
+
+namespace moldau::simulation {
+namespace {
+
+using runtime::Task;
+
+constexpr std::size_t kReadBytes = 1 << 20;
+constexpr std::uint64_t kRefreshSteps = 64;
+
+std::string text(std::int64_t number) { return std::to_string(number); }
+
+template <class Visit>
+void for_each_partition(ClusterNode& node, Visit visit) {
+  if (node.watched() == nullptr || node.watched()->partitions() == nullptr) return;
+  for (const auto& hosted : node.watched()->partitions()->hosted()) {
+    for (const auto& [key, partition] : hosted->partitions.all()) visit(key, partition);
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<replication::Partition> PartitionObserver::find(ClusterNode& node,
+                                                                const TopicIdPartition& key) {
+  std::shared_ptr<replication::Partition> found;
+  for_each_partition(node, [&](const TopicIdPartition& at, const auto& partition) {
+    if (at == key) found = partition;
+  });
+  return found;
+}
+
+std::size_t PartitionObserver::count(ClusterNode& node) {
+  std::size_t count = 0;
+  if (node.watched()->partitions() == nullptr) return 0;
+  for (const auto& hosted : node.watched()->partitions()->hosted()) count += hosted->partitions.all().size();
+  return count;
+}
+
+// Keeps what is known of a partition object; another object for the same partition begins anew.
+void PartitionObserver::refresh(ClusterNode& node, Seen& seen) {
+  std::unordered_map<const replication::Partition*, std::shared_ptr<Replica>> known;
+  for (auto& replica : seen.replicas) known[replica->partition.get()] = std::move(replica);
+  seen.replicas.clear();
+  for_each_partition(node, [&](const TopicIdPartition& key, const auto& partition) {
+    if (partition->closed()) return;
+    auto& replica = known[partition.get()];
+    if (!replica) {
+      replica = std::make_shared<Replica>(Replica{.key = key, .partition = partition});
+      replica->end = partition->log()->end_offset().value();
+    }
+    seen.replicas.push_back(replica);
+  });
+  // The order of an unordered map is nobody's business, but reads happen in it.
+  std::ranges::sort(seen.replicas, {}, [](const auto& replica) { return replica->key; });
+}
+
+void PartitionObserver::look_at(ClusterNode& node) {
+  if (node.watched() == nullptr) return;
+  Seen& seen = seen_[node.id()];
+  if (seen.life != node.life()) seen = {.life = node.life()};
+  const std::size_t partitions = count(node);
+  if (partitions != seen.partitions || seen.steps++ % kRefreshSteps == 0) {
+    seen.partitions = partitions;
+    refresh(node, seen);
+  }
+  for (const auto& replica : seen.replicas) look_at(node, replica);
+}
+
+void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica>& replica) {
+  replication::Partition& partition = *replica->partition;
+  if (partition.closed() || partition.offline()) return;
+  const Offset end = partition.log()->end_offset().value();
+  const Offset high_watermark = partition.high_watermark().value();
+  const LeaderEpoch leader_epoch = partition.leader_epoch();
+  if (end == replica->end && high_watermark == replica->high_watermark &&
+      leader_epoch == replica->leader_epoch)
+    return;
+  const auto what = [&] { return ledger_.name(replica->key) + " on node " + text(node.id()); };
+  if (end < replica->end) {
+    world_.marks().hit(Mark::follower_truncated);
+    if (end < replica->read && end >= ledger_.deletable(replica->key))
+      report(what() + ": cut to " + text(end) + " although everything below " + text(replica->read) +
+             " was committed there (I-P6)");
+  }
+  if (high_watermark < replica->high_watermark)
+    report(what() + ": high watermark " + text(high_watermark) + " after " + text(replica->high_watermark) +
+           " (I-P4)");
+  if (high_watermark > end)
+    report(what() + ": high watermark " + text(high_watermark) + " above the end " + text(end) + " (I-P4)");
+  if (leader_epoch < replica->leader_epoch)
+    report(what() + ": leader epoch " + text(leader_epoch) + " after " + text(replica->leader_epoch));
+  if (leader_epoch > replica->leader_epoch && partition.leader() == node.id())
+    began_to_lead(node, *replica, end);
+  const bool rises = high_watermark > replica->high_watermark;
+  replica->end = end;
+  replica->leader_epoch = leader_epoch;
+  replica->high_watermark = high_watermark;
+  if (!rises) return;
+  ledger_.on_high_watermark(replica->key, high_watermark);
+  rose(node, *replica);
+  if (!replica->reading && !replica->failed) read(node.id(), replica).detach();
+}
+
+void PartitionObserver::began_to_lead(ClusterNode& node, const Replica& replica, Offset end) {
+  const Offset committed = ledger_.committed_end(replica.key);
+  if (end < committed)
+    report(ledger_.name(replica.key) + ": node " + text(node.id()) + " leads epoch " +
+           text(replica.partition->leader_epoch()) + " with a log up to " + text(end) + ", but " +
+           text(committed) + " is committed (I-P1)");
+}
+
+void PartitionObserver::rose(ClusterNode& node, const Replica& replica) {
+  const metadata::Partition* state = metadata_.image().partition(replica.key);
+  if (state == nullptr) return;
+  for (const NodeId member : state->isr) {
+    const auto seen = seen_.find(member);
+    if (member == node.id() || seen == seen_.end()) continue;
+    for (const auto& other : seen->second.replicas) {
+      if (other->key != replica.key || other->partition->closed() || other->partition->offline()) continue;
+      const Offset end = other->partition->log()->end_offset().value();
+      if (end < replica.high_watermark)
+        report(ledger_.name(replica.key) + ": node " + text(node.id()) + " counts everything below " +
+               text(replica.high_watermark) + " as committed, but node " + text(member) +
+               " of the ISR ends at " + text(end) + " (I-P2)");
+    }
+  }
+}
+
+Task<void> PartitionObserver::read(NodeId node, std::shared_ptr<Replica> replica) {
+  replica->reading = true;
+  ++reading_;
+  const std::string who = "node " + text(node);
+  for (replication::Partition& partition = *replica->partition; !partition.closed();) {
+    const Offset log_start = partition.log()->log_start_offset();
+    if (log_start > replica->read) {
+      ledger_.on_log_start(replica->key, log_start, who);
+      replica->read = log_start;
+    }
+    const Offset until = replica->high_watermark;
+    if (replica->read >= until) break;
+    const auto result = co_await partition.log()->read(replica->read, kReadBytes, until, true);
+    if (!result) {
+      replica->failed = result.error().code != storage::LogErrorCode::offset_out_of_range;
+      if (replica->failed || partition.closed() || partition.log()->log_start_offset() <= replica->read) break;
+      continue;
+    }
+    const Slice bytes = joined(result->batches);
+    record::BatchReader reader{ByteView(bytes)};
+    for (record::BatchView batch; reader.next(batch).value_or(false);)
+      ledger_.on_committed(replica->key, batch, who);
+    if (result->next_offset <= replica->read) break;
+    replica->read = result->next_offset;
+  }
+  replica->reading = false;
+  --reading_;
+}
+
+Task<void> PartitionObserver::compare(ClusterNode& node, TopicIdPartition key) {
+  const std::shared_ptr<replication::Partition> partition = find(node, key);
+  const std::string who = "node " + text(node.id());
+  const std::string what = ledger_.name(key) + " on " + who;
+  if (!partition || partition->closed()) co_return report(what + " is not there");
+  const Offset end = partition->log()->end_offset().value();
+  if (end != ledger_.committed_end(key))
+    co_return report(what + " ends at " + text(end) + ", but " + text(ledger_.committed_end(key)) +
+                     " is committed (I-L3)");
+  Offset position = partition->log()->log_start_offset();
+  ledger_.on_log_start(key, position, who);
+  while (position < end) {
+    if (partition->closed()) co_return report(what + " is closed");
+    const auto result = co_await partition->log()->read(position, kReadBytes, end, true);
+    if (!result && result.error().code == storage::LogErrorCode::offset_out_of_range &&
+        partition->log()->log_start_offset() > position) {
+      position = partition->log()->log_start_offset();
+      continue;
+    }
+    if (!result) co_return report(what + " cannot be read: " + result.error().message);
+    const Slice bytes = joined(result->batches);
+    record::BatchReader reader{ByteView(bytes)};
+    for (record::BatchView batch; reader.next(batch).value_or(false);) {
+      if (batch.base_offset() > position)
+        report(what + " has a gap before offset " + text(batch.base_offset()));
+      ledger_.on_committed(key, batch, who);
+      position = batch.next_offset();
+    }
+    if (result->next_offset < position || result->batches.empty())
+      co_return report(what + " gives nothing at offset " + text(position));
+  }
+}
+
+}  // namespace moldau::simulation

@@ -1,0 +1,70 @@
+// PartitionObserver: sees every replica of every partition from outside, after every step of its node, reads
+// what comes below its high watermark, and tells the ledger.
+//
+//   I-P1  who begins to lead has all that is committed     I-P2  so has every member of the ISR
+//   I-P4  a high watermark does not fall                   I-P5  replicas agree below their high watermarks
+//   I-P6  no replica cuts what it counted as committed     I-P7  epochs of a log rise
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "replication/partition.h"
+#include "simulation/cluster_node.h"
+#include "simulation/ledger.h"
+#include "simulation/metadata_observer.h"
+
+namespace moldau::simulation {
+
+class PartitionObserver {
+ public:
+  PartitionObserver(World& world, Ledger& ledger, const MetadataObserver& metadata)
+      : world_(world), ledger_(ledger), metadata_(metadata) {}
+
+  // After a step of the node's process.
+  void look_at(ClusterNode& node);
+  void forget(const ClusterNode& node) { seen_.erase(node.id()); }
+
+  // Reads of logs that are under way.
+  std::size_t reading() const { return reading_; }
+  // The log of the replica holds exactly what the ledger knows, from its log start to its end. Ends with a
+  // report otherwise.
+  runtime::Task<void> compare(ClusterNode& node, TopicIdPartition key);
+  // Null when the node does not have it.
+  static std::shared_ptr<replication::Partition> find(ClusterNode& node, const TopicIdPartition& key);
+
+ private:
+  struct Replica {
+    TopicIdPartition key;
+    std::shared_ptr<replication::Partition> partition;
+    Offset high_watermark = 0;
+    Offset end = 0;
+    Offset read = 0;  // everything below is with the ledger
+    LeaderEpoch leader_epoch = kNoEpoch;
+    bool reading = false;
+    bool failed = false;  // its log cannot be read
+  };
+  struct Seen {
+    std::uint64_t life = 0;
+    std::size_t partitions = 0;
+    std::uint64_t steps = 0;
+    std::vector<std::shared_ptr<Replica>> replicas;
+  };
+
+  static std::size_t count(ClusterNode& node);
+  void refresh(ClusterNode& node, Seen& seen);
+  void look_at(ClusterNode& node, const std::shared_ptr<Replica>& replica);
+  void began_to_lead(ClusterNode& node, const Replica& replica, Offset end);
+  void rose(ClusterNode& node, const Replica& replica);
+  runtime::Task<void> read(NodeId node, std::shared_ptr<Replica> replica);
+  void report(std::string what) { ledger_.report(std::move(what)); }
+
+  World& world_;
+  Ledger& ledger_;
+  const MetadataObserver& metadata_;
+  std::unordered_map<NodeId, Seen> seen_;
+  std::size_t reading_ = 0;
+};
+
+}  // namespace moldau::simulation
