@@ -62,6 +62,7 @@ Task<Status> Node::open() {
   CO_TRY(co_await open_partitions());
   logs_checked_ = true;
   CO_TRY(co_await open_quorum());
+  if (options_.opened) options_.opened(*this);
   make_controller();
   make_shards();
   co_await measure_logs();

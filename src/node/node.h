@@ -19,11 +19,15 @@
 
 namespace moldau::node {
 
+class Node;
+
 struct NodeOptions {
   // The admin port runs on a thread of its own, which a simulated World does not have.
   bool admin = true;
   // Adds what only the process knows (memory, CPU) to each metrics page; called on the admin thread.
   std::function<void(telemetry::Snapshot&)> process_metrics;
+  // For those who watch a node from outside: it has its logs and its quorum, and takes part from here on.
+  std::function<void(const Node&)> opened = {};
 };
 
 struct BoundListener {

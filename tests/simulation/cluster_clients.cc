@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "record/builder.h"
+#include "simulation/node_settings.h"
 #include "wire/messages/init_producer_id.h"
 
 namespace moldau::simulation {

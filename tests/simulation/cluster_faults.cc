@@ -7,8 +7,6 @@ namespace {
 
 constexpr std::uint64_t kPlenty = 1ULL << 40;
 
-bool contains(const std::vector<NodeId>& nodes, NodeId node) { return std::ranges::count(nodes, node) > 0; }
-
 }  // namespace
 
 ClusterFaults::ClusterFaults(World& world, std::vector<std::unique_ptr<ClusterNode>>& nodes,

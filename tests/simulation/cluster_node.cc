@@ -29,8 +29,13 @@ void ClusterNode::start() {
     mutated_ = mutate(mutant_, *world);
     world = mutated_.get();
   }
-  starting_.emplace(node::Node::start(*world, settings_, {.admin = false, .process_metrics = {}}));
+  const std::uint64_t life = life_;
+  const auto opened = [this, life](const node::Node& node) {
+    if (life == life_ && alive()) watched_ = &node;
+  };
   enter(State::starting);
+  starting_.emplace(
+      node::Node::start(*world, settings_, {.admin = false, .process_metrics = {}, .opened = opened}));
 }
 
 void ClusterNode::stop() {
@@ -89,10 +94,12 @@ void ClusterNode::started() {
   auto result = std::move(*starting_).take();
   starting_.reset();
   if (result) {
+    if (world_.now() - since_ > 1s) world_.marks().hit(Mark::start_waited_for_quorum);
     node_ = std::move(*result);
     watched_ = node_.get();
     return enter(State::running);
   }
+  watched_ = nullptr;
   error_ = result.error().message;
   world_.note("node " + std::to_string(id()) + " did not start: " + error_);
   world_.marks().hit(Mark::start_failed);

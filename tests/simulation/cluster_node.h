@@ -37,6 +37,9 @@ class ClusterNode {
   bool alive() const { return state_ != State::down; }
   // The node while it runs or stops; null before its start has ended.
   const node::Node* node() const { return node_.get(); }
+  // The start has ended, well or not: poll() before watched().
+  bool start_ended() const { return starting_ && starting_->ended(); }
+  // From where its start has opened the logs; null when there is nothing to see.
   const node::Node* watched() const { return watched_; }
   NodeId id() const { return *settings_.node_id; }
   bool is_voter() const { return settings_.controller_role; }

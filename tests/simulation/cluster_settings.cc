@@ -19,6 +19,7 @@ ClusterShape draw_shape(unsigned machines) {
   shape.nodes = machines - shape.clients;
   shape.voters = shape.nodes >= 5 ? 5 : 3;
   if (shape.nodes == 6) shape.voters = 3;
+  shape.voters = std::min(shape.voters, shape.nodes);
   return shape;
 }
 

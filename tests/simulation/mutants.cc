@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "simulation/mutant_network.h"
 
 namespace moldau::simulation {
 namespace {
@@ -20,6 +21,16 @@ constexpr MutantName kMutants[] = {
     {Mutant::index_off_by_one, "index-off-by-one"},
     {Mutant::stale_read, "stale-read"},
     {Mutant::retry_as_new, "retry-as-new"},
+    {Mutant::vote_not_persisted, "vote-not-persisted"},
+    {Mutant::snapshot_sync_skipped, "snapshot-sync-skipped"},
+    {Mutant::snapshot_end_off_by_one, "snapshot-end-off-by-one"},
+    {Mutant::vote_for_shorter_log, "vote-for-shorter-log"},
+    {Mutant::high_watermark_too_high, "high-watermark-too-high"},
+    {Mutant::divergence_ignored, "divergence-ignored"},
+    {Mutant::fetch_epoch_unchecked, "fetch-epoch-unchecked"},
+    {Mutant::diverging_fetch_counted, "diverging-fetch-counted"},
+    {Mutant::stale_broker_epoch_accepted, "stale-broker-epoch-accepted"},
+    {Mutant::acknowledged_at_append, "acknowledged-at-append"},
 };
 
 constexpr std::uint64_t kRing = 8192;  // where entries begin in a commit log file
@@ -49,7 +60,8 @@ class MutantFile final : public runtime::File {
     const bool skipped =
         ((mutant_ == Mutant::commit_log_sync_skipped || mutant_ == Mutant::commit_log_sync_late) &&
          is_commit_log()) ||
-        (mutant_ == Mutant::metadata_sync_skipped && contains("__cluster_metadata"));
+        (mutant_ == Mutant::metadata_sync_skipped && contains("__cluster_metadata")) ||
+        (mutant_ == Mutant::snapshot_sync_skipped && contains(".checkpoint"));
     // Late: the next sync takes this one's bytes along.
     if (skipped && (mutant_ != Mutant::commit_log_sync_late || (late_ = !late_))) return {};
     Status synced = file_->sync_data();
@@ -97,6 +109,16 @@ class MutantFile final : public runtime::File {
   bool late_ = false;
 };
 
+// `<20 digits>-<10 digits>.checkpoint`.
+std::string next_snapshot_name(const std::string& path) {
+  constexpr std::size_t kDigits = 20, kRest = 1 + 10 + std::string_view(".checkpoint").size();
+  if (path.size() < kDigits + kRest) return path;
+  const std::size_t at = path.size() - kRest - kDigits;
+  std::string number = std::to_string(std::stoll(path.substr(at, kDigits)) + 1);
+  number.insert(0, kDigits - number.size(), '0');
+  return path.substr(0, at) + number + path.substr(at + kDigits);
+}
+
 class MutantDisk final : public runtime::Disk {
  public:
   MutantDisk(Mutant mutant, runtime::Disk& disk, std::uint64_t seed)
@@ -113,7 +135,14 @@ class MutantDisk final : public runtime::Disk {
   Status create_directories(const std::string& directory) override {
     return disk_.create_directories(directory);
   }
-  Status rename(const std::string& from, const std::string& to) override { return disk_.rename(from, to); }
+  Status rename(const std::string& from, const std::string& to) override {
+    if (mutant_ == Mutant::vote_not_persisted && to.ends_with("/quorum-state") &&
+        disk_.exists(to).value_or(false))
+      return disk_.remove_file(from);
+    if (mutant_ == Mutant::snapshot_end_off_by_one && to.ends_with(".checkpoint"))
+      return disk_.rename(from, next_snapshot_name(to));
+    return disk_.rename(from, to);
+  }
   Status remove_file(const std::string& path) override { return disk_.remove_file(path); }
   Status remove_directory(const std::string& path) override { return disk_.remove_directory(path); }
   Status sync_directory(const std::string& directory) override {
@@ -133,11 +162,17 @@ class MutantDisk final : public runtime::Disk {
 class MutantWorld final : public runtime::World {
  public:
   MutantWorld(Mutant mutant, runtime::World& world)
-      : world_(world), disk_(mutant, world.disk(), world.entropy()) {}
+      : world_(world), disk_(mutant, world.disk(), world.entropy()) {
+    if (!changes_frames(mutant)) return;
+    for (unsigned shard = 0; shard < world.shard_count(); ++shard)
+      networks_.push_back(mutate_network(mutant, world.network(shard)));
+  }
 
   unsigned shard_count() const override { return world_.shard_count(); }
   runtime::Executor& shard(unsigned index) override { return world_.shard(index); }
-  runtime::Network& network(unsigned shard) override { return world_.network(shard); }
+  runtime::Network& network(unsigned shard) override {
+    return networks_.empty() ? world_.network(shard) : *networks_[shard];
+  }
   runtime::WallClock& wall_clock() override { return world_.wall_clock(); }
   runtime::Disk& disk() override { return disk_; }
   runtime::BlockingPool& pool() override { return world_.pool(); }
@@ -146,6 +181,7 @@ class MutantWorld final : public runtime::World {
  private:
   runtime::World& world_;
   MutantDisk disk_;
+  std::vector<std::unique_ptr<runtime::Network>> networks_;
 };
 
 }  // namespace

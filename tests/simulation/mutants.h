@@ -24,6 +24,17 @@ enum class Mutant : std::uint8_t {
   index_off_by_one,           // index entries point beside their batch
   stale_read,                 // a read of a segment gives bytes of another place
   retry_as_new,               // the client's: a retry is appended again, as without deduplication
+  // of several nodes
+  vote_not_persisted,           // the first vote and epoch that are stored stay
+  snapshot_sync_skipped,        // a snapshot of the metadata gets its name before it is synced
+  snapshot_end_off_by_one,      // … and is taken for one that ends an offset later
+  vote_for_shorter_log,         // every candidate's log is taken for a long one
+  high_watermark_too_high,      // followers of the metadata log apply what is not committed
+  divergence_ignored,           // followers do not hear that their log differs from the leader's
+  fetch_epoch_unchecked,        // a leader checks no epoch of its followers' fetches
+  diverging_fetch_counted,      // … not whether their logs end in the epoch that they say
+  stale_broker_epoch_accepted,  // replicas join the ISR whatever process they were
+  acknowledged_at_append,       // acks=all is answered like acks=1
 };
 
 struct MutantName {

@@ -176,7 +176,11 @@ class Parent {
 }  // namespace
 
 std::string replay_command(const Scenario& scenario, std::uint64_t seed) {
-  return "./dev sim --scenario " + std::string(scenario.name) + " --seed " + std::to_string(seed);
+  std::string command = "./dev sim --scenario " + std::string(scenario.name);
+  for (const MutantName& mutant : mutants()) {
+    if (mutant.mutant == scenario.mutant) command += " --mutant " + std::string(mutant.name);
+  }
+  return command + " --seed " + std::to_string(seed);
 }
 
 RunResult run_seed(const Scenario& scenario, std::uint64_t seed, Watching watching) {
@@ -185,7 +189,8 @@ RunResult run_seed(const Scenario& scenario, std::uint64_t seed, Watching watchi
   options.verbose = watching.verbose;
   options.trace_files = watching.files;
   World world(seed, options);
-  const Outcome outcome = scenario.run(seed, world);
+  const Outcome outcome = scenario.mutant == Mutant::none ? scenario.run(seed, world)
+                                                          : scenario.run_mutant(scenario.mutant, world);
   if (!outcome.passed) std::fprintf(stderr, "%s\n", outcome.problem.c_str());
   return {.seed = seed,
           .hash = world.trace_hash(),

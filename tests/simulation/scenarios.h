@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/random.h"
+#include "simulation/mutants.h"
 #include "simulation/options.h"
 #include "simulation/world.h"
 
@@ -26,6 +27,9 @@ struct Scenario {
   // Draws shape and fault rates of the world from the seed.
   Options (*options)(Random& random);
   Outcome (*run)(std::uint64_t seed, World& world);
+  // The same with a mutant in it; null: the scenario has none.
+  Outcome (*run_mutant)(Mutant mutant, World& world) = nullptr;
+  Mutant mutant = Mutant::none;
 };
 
 std::span<const Scenario> scenarios();

@@ -15,6 +15,8 @@ constexpr const char* kUsage =
     "usage: moldau_sim [--scenario NAME] [--seeds N] [--first-seed S] [--jobs N]\n"
     "       moldau_sim --scenario NAME --seed S       replay one seed, in detail\n"
     "       moldau_sim --list\n"
+    "  --mutant NAME          the scenario with a deliberate fault in it, which it must find\n"
+    "  --failures-max N       stops after so many failures (10)\n"
     "  --trace-files PART     with --seed: every operation on files whose path contains PART\n"
     "  --seeds N              how many seeds to run of each scenario (100)\n"
     "  --first-seed S         the first of them (1)\n"
@@ -24,6 +26,7 @@ constexpr const char* kUsage =
 
 struct Arguments {
   std::string_view scenario;
+  std::string_view mutant;
   std::optional<std::uint64_t> seed;
   RunnerOptions runner;
   std::string_view trace_files;
@@ -49,6 +52,10 @@ std::optional<Arguments> parse_arguments(int count, char** words) {
       arguments.scenario = value;
       continue;
     }
+    if (name == "--mutant") {
+      arguments.mutant = value;
+      continue;
+    }
     if (name == "--trace-files") {
       arguments.trace_files = value;
       continue;
@@ -63,6 +70,8 @@ std::optional<Arguments> parse_arguments(int count, char** words) {
       arguments.runner.first_seed = number;
     } else if (name == "--jobs") {
       arguments.runner.jobs = static_cast<unsigned>(number);
+    } else if (name == "--failures-max") {
+      arguments.runner.failures_max = number;
     } else if (name == "--timeout-seconds") {
       arguments.runner.seconds_per_seed = static_cast<unsigned>(number);
     } else if (name == "--repeat-one-in") {
@@ -80,7 +89,7 @@ int replay(const Scenario& scenario, std::uint64_t seed, std::string_view files)
               std::string(scenario.name).c_str(), static_cast<unsigned long long>(seed),
               result.passed ? "passed" : "FAILED", static_cast<unsigned long long>(result.hash),
               static_cast<unsigned long long>(result.steps), static_cast<double>(result.simulated_ns) / 1e9,
-              result.faults.to_string().c_str());
+              (result.faults.to_string() + (result.marks.total() > 0 ? result.marks.to_string() : "")).c_str());
   return result.passed ? 0 : 1;
 }
 
@@ -109,6 +118,20 @@ int list() {
   return 0;
 }
 
+std::optional<Scenario> with_mutant(const Scenario* scenario, std::string_view name) {
+  for (const MutantName& mutant : mutants()) {
+    if (mutant.name != name || scenario == nullptr || scenario->run_mutant == nullptr) continue;
+    Scenario mutated = *scenario;
+    mutated.mutant = mutant.mutant;
+    return mutated;
+  }
+  std::fprintf(stderr, "--mutant needs a scenario that has mutants, and one of:");
+  for (const MutantName& mutant : mutants())
+    std::fprintf(stderr, " %s", std::string(mutant.name).c_str());
+  std::fprintf(stderr, "\n");
+  return std::nullopt;
+}
+
 int run(int count, char** words) {
   const auto arguments = parse_arguments(count, words);
   if (!arguments) return std::fputs(kUsage, stderr), 2;
@@ -118,6 +141,13 @@ int run(int count, char** words) {
     std::fprintf(stderr, "there is no scenario \"%s\"; --list names them\n%s",
                  std::string(arguments->scenario).c_str(), kUsage);
     return 2;
+  }
+  std::optional<Scenario> mutated;
+  if (!arguments->mutant.empty()) {
+    mutated = with_mutant(chosen, arguments->mutant);
+    if (!mutated) return 2;
+    if (!arguments->seed) return run_many(*mutated, arguments->runner) ? 0 : 1;
+    chosen = &*mutated;
   }
   if (arguments->seed) return replay(*chosen, *arguments->seed, arguments->trace_files);
   bool passed = true;
