@@ -128,6 +128,7 @@ TopicModel ClusterAdmin::design(const std::string& name, bool stable, std::int16
       {"internal.segment.bytes", std::to_string(of_name.between(4'000, 60'000))},
       {"index.interval.bytes", std::to_string(of_name.between(0, 4'000))},
       {"file.delete.delay.ms", std::to_string(of_name.between(0, 5'000))},
+      {"message.timestamp.after.max.ms", "9223372036854775807"},  // clients' clocks are stepped by hours
       {"min.insync.replicas",
        std::to_string(of_name.between(1, std::max<std::int64_t>(1, replication_factor - 1)))}};
   if (of_name.one_in(4)) configs["flush.messages"] = std::to_string(of_name.between(1, 50));

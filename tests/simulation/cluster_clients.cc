@@ -94,7 +94,7 @@ Task<ClusterClient::Leader> ClusterClient::leader_of(TopicIdPartition key) {
 }
 
 Task<void> ClusterClient::pause(std::int64_t most_ms) {
-  if (work_.calm) most_ms = std::min<std::int64_t>(most_ms, 200);
+  if (work_.calm) most_ms = std::min<std::int64_t>(most_ms, std::max<std::int64_t>(200, most_ms / 3));
   co_await runtime::sleep_for(executor_, runtime::milliseconds(random_.between(1, most_ms)));
 }
 
