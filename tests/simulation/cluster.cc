@@ -101,7 +101,8 @@ class Cluster {
               nodes_, [](const auto& node) { return node->state() == ClusterNode::State::running; });
         },
         kConvergenceBound);
-    if (!all && ledger_.passed()) ledger_.report("the cluster does not start: " + what_is_missing(everybody()));
+    if (!all && ledger_.passed())
+      ledger_.report("the cluster does not start: " + what_is_missing(everybody()));
     start_clients();
   }
 
@@ -173,7 +174,8 @@ class Cluster {
     work_.calm = true;
     if (!run_until([&] { return what_is_missing(core).empty(); }, kConvergenceBound)) {
       if (ledger_.passed())
-        ledger_.report("the cluster does not come back within a minute (I-L1, I-L3): " + what_is_missing(core));
+        ledger_.report("the cluster does not come back within a minute (I-L1, I-L3): " +
+                       what_is_missing(core));
       return;
     }
     const std::uint64_t acked = ledger_.acked_records();

@@ -69,13 +69,14 @@ void ClusterClient::take_metadata(const wire::MetadataResponse& answer, NodeId f
       const auto [known, first] = epochs.try_emplace(key, partition.leader_epoch);
       if (!first && partition.leader_epoch < known->second)
         problem(ledger().name(key) + ": node " + std::to_string(from) + " answers leader epoch " +
-                std::to_string(partition.leader_epoch) + " after " + std::to_string(known->second) + " (I-R15)");
+                std::to_string(partition.leader_epoch) + " after " + std::to_string(known->second) +
+                " (I-R15)");
       known->second = partition.leader_epoch;
       if (partition.leader_id != kNoNode &&
           !work_.metadata.was_leader(key, partition.leader_epoch, partition.leader_id))
         problem(ledger().name(key) + ": node " + std::to_string(from) + " answers that " +
-                std::to_string(partition.leader_id) + " leads epoch " + std::to_string(partition.leader_epoch) +
-                ", which was never committed (I-R14)");
+                std::to_string(partition.leader_id) + " leads epoch " +
+                std::to_string(partition.leader_epoch) + ", which was never committed (I-R14)");
       auto& leader = leaders_[key];
       if (partition.leader_epoch >= leader.epoch)
         leader = {partition.leader_id, partition.leader_epoch, partition.replica_nodes};
@@ -178,8 +179,8 @@ Task<std::optional<ClusterProducer::Session>> ClusterProducer::start_session() {
 }
 
 ClusterProducer::Batch ClusterProducer::make_batch(Session& session) {
-  Batch batch{.count = static_cast<std::int32_t>(random_.one_in(3) ? random_.between(1, 20)
-                                                                   : random_.between(1, 4))};
+  Batch batch{
+      .count = static_cast<std::int32_t>(random_.one_in(3) ? random_.between(1, 20) : random_.between(1, 4))};
   if (session.idempotent()) batch.sequence = session.next_sequence;
   for (std::int32_t i = 0; i < batch.count; ++i) {
     const std::size_t size = sizeof(RecordId) + random_.below(random_.one_in(8) ? 1500 : 60);
@@ -196,7 +197,8 @@ ClusterProducer::Batch ClusterProducer::make_batch(Session& session) {
     batch.records.push_back(record);
   }
   batch.bytes = encode(session, batch);
-  if (session.idempotent()) session.next_sequence = record::sequence_after(session.next_sequence, batch.count);
+  if (session.idempotent())
+    session.next_sequence = record::sequence_after(session.next_sequence, batch.count);
   return batch;
 }
 
@@ -237,10 +239,10 @@ Task<Result<wire::ProduceResponse>> ClusterProducer::send(std::shared_ptr<Broker
                                                           const Session& session, Batch& batch) {
   if (++batch.tries > 1) ledger().on_resent(batch.first, batch.count);
   if (batch.first_sent_to == kNoNode) batch.first_sent_to = leader;
-  work_.world.note("produce to " + ledger().name(session.key) + " on node " + std::to_string(leader) + " pid " +
-                   std::to_string(session.producer_id) + " sequence " + std::to_string(batch.sequence) + "+" +
-                   std::to_string(batch.count) + " acks " + std::to_string(session.acks) + " try " +
-                   std::to_string(batch.tries));
+  work_.world.note("produce to " + ledger().name(session.key) + " on node " + std::to_string(leader) +
+                   " pid " + std::to_string(session.producer_id) + " sequence " +
+                   std::to_string(batch.sequence) + "+" + std::to_string(batch.count) + " acks " +
+                   std::to_string(session.acks) + " try " + std::to_string(batch.tries));
   return to->call<wire::ProduceResponse>(request_for(session, batch), kProduce, kCallTimeout);
 }
 
@@ -307,16 +309,17 @@ ClusterProducer::Fate ClusterProducer::judge(Session& session, const Batch& batc
     return Fate::lost;
   }
   const auto& result = answer->responses[0].partition_responses[0];
-  work_.world.note("  sequence " + std::to_string(batch.sequence) + " of pid " +
-                   std::to_string(session.producer_id) + ": " + std::string(wire::name_of(result.error_code)) +
-                   " at " + std::to_string(result.base_offset));
+  work_.world.note(
+      "  sequence " + std::to_string(batch.sequence) + " of pid " + std::to_string(session.producer_id) +
+      ": " + std::string(wire::name_of(result.error_code)) + " at " + std::to_string(result.base_offset));
   if (note_error(result.error_code)) forget_leader(session.key);
   switch (result.error_code) {
     case ErrorCode::none:
       if (batch.first_sent_to != leader) marks().hit(Mark::acknowledged_by_another_leader);
       if (batch.tries > 1 && result.base_offset < before) marks().hit(Mark::duplicate_acknowledged);
       if (session.acks == -1)
-        ledger().on_acked(session.key, result.base_offset, batch.first, batch.count, batch.tries == 1, before);
+        ledger().on_acked(session.key, result.base_offset, batch.first, batch.count, batch.tries == 1,
+                          before);
       return Fate::acknowledged;
     case ErrorCode::duplicate_sequence_number:
       return Fate::acknowledged;
@@ -328,7 +331,8 @@ ClusterProducer::Fate ClusterProducer::judge(Session& session, const Batch& batc
       return Fate::again;
     case ErrorCode::unknown_topic_or_partition:
     case ErrorCode::unknown_topic_id:
-      return ledger().topic(session.key.topic_id)->state == TopicModel::State::live ? Fate::again : Fate::lost;
+      return ledger().topic(session.key.topic_id)->state == TopicModel::State::live ? Fate::again
+                                                                                    : Fate::lost;
     default:
       return wire::is_retriable(result.error_code) ? Fate::again : Fate::lost;
   }
@@ -360,7 +364,8 @@ Task<void> ClusterConsumer::run() {
     if (!positions_.empty()) co_await poll();
     co_await pause(random_.one_in(10) ? 3'000 : 300);
     if (!positions_.empty() && random_.one_in(40)) {  // seek
-      std::next(positions_.begin(), static_cast<std::ptrdiff_t>(random_.below(positions_.size())))->second = 0;
+      std::next(positions_.begin(), static_cast<std::ptrdiff_t>(random_.below(positions_.size())))->second =
+          0;
     }
   }
 }
@@ -372,8 +377,7 @@ Task<void> ClusterConsumer::poll() {
   const Leader leader = co_await leader_of(chosen);
   if (leader.node == kNoNode) co_return;
   const bool from_follower = from_followers_ && random_.one_in(3);
-  const NodeId node =
-      from_follower ? leader.replicas[random_.below(leader.replicas.size())] : leader.node;
+  const NodeId node = from_follower ? leader.replicas[random_.below(leader.replicas.size())] : leader.node;
   std::map<TopicIdPartition, Offset> asked;
   wire::FetchRequest request;
   request.max_wait_ms = static_cast<std::int32_t>(random_.one_in(4) ? random_.between(0, 3'000) : 500);

@@ -26,10 +26,10 @@ struct ClusterWork {
   World& world;
   Ledger& ledger;
   MetadataObserver& metadata;
-  unsigned nodes;                   // ids 1 to this
+  unsigned nodes;  // ids 1 to this
   bool stopping = false;
-  bool calm = false;                // faults have stopped: no client pauses for long any more
-  bool retries_as_new = false;      // mutant of the client: a retry is sent as if it were new
+  bool calm = false;            // faults have stopped: no client pauses for long any more
+  bool retries_as_new = false;  // mutant of the client: a retry is sent as if it were new
 };
 
 class ClusterClient {

@@ -117,9 +117,8 @@ void ClusterFaults::disturb_process() {
     case 6:
       if (!node.alive() || plan.paused) return;
       plan.paused = true;
-      plan.resume_at =
-          world_.now() + runtime::milliseconds(random_.one_in(3) ? random_.between(1, 30'000)
-                                                                 : random_.between(1, 3'000));
+      plan.resume_at = world_.now() + runtime::milliseconds(random_.one_in(3) ? random_.between(1, 30'000)
+                                                                              : random_.between(1, 3'000));
       return node.machine().pause();
     case 7:
       if (plan.storm > 0) return;

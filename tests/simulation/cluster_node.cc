@@ -56,8 +56,7 @@ void ClusterNode::power_loss() {
 }
 
 void ClusterNode::bury() {
-  corpses_.push_back(
-      {std::move(starting_), std::move(node_), std::move(stopping_), std::move(mutated_)});
+  corpses_.push_back({std::move(starting_), std::move(node_), std::move(stopping_), std::move(mutated_)});
   starting_.reset();
   stopping_.reset();
   watched_ = nullptr;

@@ -58,8 +58,7 @@ config::Settings ClusterSettings::of(unsigned node) const {
                                 .advertise = {host, kControllerPort},
                                 .controller = true});
   for (unsigned voter = 0; voter < shape_.voters; ++voter)
-    settings.voters.push_back(
-        {static_cast<NodeId>(voter + 1), {Fabric::address_of(voter), kControllerPort}});
+    settings.voters.push_back({static_cast<NodeId>(voter + 1), {Fabric::address_of(voter), kControllerPort}});
   return settings;
 }
 

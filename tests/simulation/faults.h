@@ -52,12 +52,12 @@ enum class Fault : std::uint8_t {
   acks_zero,           // records that nobody acknowledges
   wide_produce,        // one request for several partitions
   clean_stop,
-  restart_storm,   // a node is killed several times in a row while it starts
-  isolated_node,   // one machine is cut off from all others
-  split_cluster,   // the nodes are cut into two groups
-  slow_link,       // one direction takes much longer
-  clogged_link,    // one direction passes few bytes in a second
-  count_               // how many kinds there are
+  restart_storm,  // a node is killed several times in a row while it starts
+  isolated_node,  // one machine is cut off from all others
+  split_cluster,  // the nodes are cut into two groups
+  slow_link,      // one direction takes much longer
+  clogged_link,   // one direction passes few bytes in a second
+  count_          // how many kinds there are
 };
 
 inline constexpr std::size_t kFaultKinds = static_cast<std::size_t>(Fault::count_);

@@ -135,8 +135,8 @@ void Ledger::check_record(const TopicIdPartition& key, Partition& at, Offset off
   const std::string where = name(key) + " offset " + text(offset);
   if (!value || value->size() < sizeof(RecordId)) return report(where + ": not a record that was sent");
   const auto id = load_be<std::uint64_t>(value->data());
-  if (id == 0 || id >= sent_.size()) return report(where + ": record " + text(static_cast<Offset>(id)) +
-                                                   " was not sent");
+  if (id == 0 || id >= sent_.size())
+    return report(where + ": record " + text(static_cast<Offset>(id)) + " was not sent");
   const SentRecord& sent = sent_[id];
   const std::string record = where + ": record " + std::to_string(id);
   if (sent.key != key) return report(record + " was sent to " + name(sent.key));
@@ -210,8 +210,8 @@ void Ledger::on_acked(const TopicIdPartition& key, Offset base_offset, RecordId 
   if (first_try && base_offset < before)
     report(what + ": new records are acknowledged below the high watermark " + text(before));
   if (base_offset + count > at.committed_end)
-    report(what + ": " + std::to_string(count) + " records are acknowledged, but no replica's high watermark is above " +
-           text(at.committed_end));
+    report(what + ": " + std::to_string(count) +
+           " records are acknowledged, but no replica's high watermark is above " + text(at.committed_end));
   for (std::int32_t i = 0; i < count; ++i)
     at.promises.push_back({base_offset + i, first + static_cast<RecordId>(i)});
   acked_records_ += static_cast<std::uint64_t>(count);
@@ -240,7 +240,8 @@ void Ledger::check_promises() {
     for (const Promise& promise : at.promises)
       report(name(key) + " offset " + text(promise.offset) + " was acknowledged, and nobody has it");
     if (at.end() < at.committed_end && deletable(key) < at.committed_end)
-      report(name(key) + " was committed up to " + text(at.committed_end) + ", and ends at " + text(at.end()));
+      report(name(key) + " was committed up to " + text(at.committed_end) + ", and ends at " +
+             text(at.end()));
   }
 }
 
@@ -279,8 +280,7 @@ Offset Ledger::on_fetched(const TopicIdPartition& key, Offset position, Offset h
 }
 
 void Ledger::on_out_of_range(const TopicIdPartition& key, Offset position) {
-  if (position >= deletable(key))
-    report(name(key) + ": offset " + text(position) + " is out of range");
+  if (position >= deletable(key)) report(name(key) + ": offset " + text(position) + " is out of range");
 }
 
 void Ledger::on_latest(const TopicIdPartition& key, Offset offset, Offset before) {
@@ -288,8 +288,8 @@ void Ledger::on_latest(const TopicIdPartition& key, Offset offset, Offset before
   if (offset < before)
     report(name(key) + ": the latest offset is " + text(offset) + " after it was " + text(before));
   if (offset > at.committed_end)
-    report(name(key) + ": the latest offset is " + text(offset) + ", but no replica's high watermark is above " +
-           text(at.committed_end));
+    report(name(key) + ": the latest offset is " + text(offset) +
+           ", but no replica's high watermark is above " + text(at.committed_end));
   at.told_end = std::max(at.told_end, offset);
 }
 

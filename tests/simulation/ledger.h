@@ -96,11 +96,11 @@ class Ledger {
   };
   struct Partition {
     std::map<Offset, BatchKey> batches;
-    std::vector<RecordId> records;      // by offset; 0: not known
+    std::vector<RecordId> records;  // by offset; 0: not known
     Offset committed_end = 0;
-    Offset told_end = 0;                // highest answer to ListOffsets(latest)
+    Offset told_end = 0;  // highest answer to ListOffsets(latest)
     Offset deletable = 0;
-    std::vector<Promise> promises;      // acknowledged, and not read yet
+    std::vector<Promise> promises;  // acknowledged, and not read yet
     std::map<std::pair<ProducerId, ProducerEpoch>, Sequence> next_sequence;
     Offset end() const { return batches.empty() ? 0 : batches.rbegin()->second.last + 1; }
   };

@@ -27,8 +27,12 @@ class LedgerTest : public testing::Test {
   RecordId send(std::int32_t count, ProducerId producer = kNoProducerId, Sequence sequence = kNoSequence) {
     RecordId first = 0;
     for (std::int32_t i = 0; i < count; ++i) {
-      SentRecord record{key, producer, static_cast<ProducerEpoch>(producer < 0 ? -1 : 0),
-                        sequence < 0 ? kNoSequence : sequence + i, kNow, 20};
+      SentRecord record{key,
+                        producer,
+                        static_cast<ProducerEpoch>(producer < 0 ? -1 : 0),
+                        sequence < 0 ? kNoSequence : sequence + i,
+                        kNow,
+                        20};
       const RecordId id = ledger.add_sent(record);
       if (i == 0) first = id;
     }

@@ -12,24 +12,24 @@ namespace moldau::simulation {
 
 enum class Mark : std::uint8_t {
   // the quorum
-  controller_failover,           // another node leads the quorum than before
-  leader_resigned,               // a leader of the quorum stopped leading while its process went on
-  metadata_log_truncated,        // a replica of the metadata log cut what it had
-  metadata_snapshot_written,     // a log starts later than at 0
-  metadata_snapshot_installed,   // a replica's log jumped to a snapshot
-  two_leaders_at_once,           // an old leader of the quorum has not heard of the new one
-  quorum_lost,                   // no majority of voters was running
+  controller_failover,          // another node leads the quorum than before
+  leader_resigned,              // a leader of the quorum stopped leading while its process went on
+  metadata_log_truncated,       // a replica of the metadata log cut what it had
+  metadata_snapshot_written,    // a log starts later than at 0
+  metadata_snapshot_installed,  // a replica's log jumped to a snapshot
+  two_leaders_at_once,          // an old leader of the quorum has not heard of the new one
+  quorum_lost,                  // no majority of voters was running
   all_nodes_down,
   // partitions
   leader_changed,
   leader_back_at_preferred,
   isr_shrunk,
   isr_grown,
-  elr_used,                      // a leader came from the eligible replicas, not from the ISR
+  elr_used,  // a leader came from the eligible replicas, not from the ISR
   elr_filled,
-  partition_offline,             // no replica may lead
+  partition_offline,  // no replica may lead
   unclean_election,
-  follower_truncated,            // a replica cut the end of its log
+  follower_truncated,  // a replica cut the end of its log
   election_during_reassignment,
   reassignment_finished,
   reassignment_cancelled,
@@ -41,7 +41,7 @@ enum class Mark : std::uint8_t {
   // nodes
   killed_in_start,
   killed_in_stop,
-  start_waited_for_quorum,       // longer than a second
+  start_waited_for_quorum,  // longer than a second
   start_failed,
   // clients
   acknowledged_by_another_leader,  // a batch that was first sent to another node
@@ -49,11 +49,11 @@ enum class Mark : std::uint8_t {
   not_enough_replicas,
   not_enough_replicas_after_append,
   produce_timed_out,
-  fetched_from_old_leader,         // and was told so
+  fetched_from_old_leader,  // and was told so
   offset_not_available,
   unknown_leader_epoch,
   fenced_leader_epoch,
-  count_                           // how many marks there are
+  count_  // how many marks there are
 };
 
 inline constexpr std::size_t kMarkCount = static_cast<std::size_t>(Mark::count_);

@@ -65,14 +65,14 @@ void MetadataObserver::look_at_role(ClusterNode& node, Seen& seen, const quorum:
     if (first) {
       if (last_leader_ != kNoNode && last_leader_ != node.id()) world_.marks().hit(Mark::controller_failover);
       last_leader_ = node.id();
-      const Offset end =
-          read_metadata_log(node.machine().drive(), data_folder_, Surviving::written, seen.checked,
-                            [](const record::BatchView&) {});
+      const Offset end = read_metadata_log(node.machine().drive(), data_folder_, Surviving::written,
+                                           seen.checked, [](const record::BatchView&) {});
       if (std::max(end, newest_snapshot(node.machine().drive(), data_folder_)) < committed_end())
-        report(name_of(node) + " leads epoch " + text(epoch) + " of the quorum with a log up to " + text(end) +
-               ", but " + text(committed_end()) + " is committed (I-R4)");
+        report(name_of(node) + " leads epoch " + text(epoch) + " of the quorum with a log up to " +
+               text(end) + ", but " + text(committed_end()) + " is committed (I-R4)");
       for (const auto& [id, other] : seen_) {
-        if (id != node.id() && other.role == raft::Role::leader) world_.marks().hit(Mark::two_leaders_at_once);
+        if (id != node.id() && other.role == raft::Role::leader)
+          world_.marks().hit(Mark::two_leaders_at_once);
       }
     }
   }
@@ -85,13 +85,14 @@ void MetadataObserver::look_at_log(ClusterNode& node, Seen& seen, Offset high_wa
   const std::string who = name_of(node);
   Offset end = seen.checked;
   bool first = true;
-  read_metadata_log(node.machine().drive(), data_folder_, Surviving::written, seen.checked,
-                    [&](const record::BatchView& batch) {
-                      if (std::exchange(first, false) && batch.base_offset() > seen.checked && seen.checked > 0)
-                        world_.marks().hit(Mark::metadata_snapshot_installed);
-                      if (batch.last_offset() < high_watermark) commit(batch, who);
-                      end = batch.next_offset();
-                    });
+  read_metadata_log(
+      node.machine().drive(), data_folder_, Surviving::written, seen.checked,
+      [&](const record::BatchView& batch) {
+        if (std::exchange(first, false) && batch.base_offset() > seen.checked && seen.checked > 0)
+          world_.marks().hit(Mark::metadata_snapshot_installed);
+        if (batch.last_offset() < high_watermark) commit(batch, who);
+        end = batch.next_offset();
+      });
   end = std::max(end, newest_snapshot(node.machine().drive(), data_folder_));
   if (end < high_watermark)
     report(who + ": the metadata log ends at " + text(end) + ", below its high watermark " +
@@ -111,8 +112,8 @@ void MetadataObserver::check_durable(Offset high_watermark, const std::string& w
   }
   if (durable < voters_.size() / 2 + 1)
     report(who + " has the high watermark " + text(high_watermark) + ", but only " +
-           text(static_cast<std::int64_t>(durable)) + " of " + text(static_cast<std::int64_t>(voters_.size())) +
-           " voters have it on disk (I-R7)");
+           text(static_cast<std::int64_t>(durable)) + " of " +
+           text(static_cast<std::int64_t>(voters_.size())) + " voters have it on disk (I-R7)");
 }
 
 void MetadataObserver::commit(const record::BatchView& batch, const std::string& who) {
@@ -165,7 +166,8 @@ void MetadataObserver::check_partition(const metadata::Image& before, const meta
   const metadata::Partition* now = after.partition(key);
   if (now == nullptr) return;
   const std::string where = ledger_.name(key) + ": " + to_string(*now);
-  if (now->leader != kNoNode && !contains(now->isr, now->leader)) report(where + ": it leads out of sync (I-P3)");
+  if (now->leader != kNoNode && !contains(now->isr, now->leader))
+    report(where + ": it leads out of sync (I-P3)");
   for (const NodeId node : now->isr) {
     if (!contains(now->replicas, node)) report(where + ": an ISR member is no replica");
     if (contains(now->eligible_leader_replicas, node)) report(where + ": ISR and ELR overlap (I-P10)");
@@ -224,9 +226,11 @@ void MetadataObserver::look_at_image(ClusterNode& node, Seen& seen,
                                      std::shared_ptr<const metadata::Image> image) {
   const auto known = images_.find(image->end_offset());
   if (known == images_.end()) {
-    report(name_of(node) + " has an image at " + text(image->end_offset()) + ", where no committed batch ends");
+    report(name_of(node) + " has an image at " + text(image->end_offset()) +
+           ", where no committed batch ends");
   } else if (!image->same_state(known->second)) {
-    report(name_of(node) + " has another image at " + text(image->end_offset()) + " than its log says (I-R5)");
+    report(name_of(node) + " has another image at " + text(image->end_offset()) +
+           " than its log says (I-R5)");
   }
   if (seen.held && image->end_offset() < seen.held->end_offset())
     report(name_of(node) + ": its image went back (I-R5)");

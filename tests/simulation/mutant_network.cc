@@ -22,8 +22,8 @@ constexpr Offset kFarAhead = 1'000'000'000;
 // --- what each mutant does to a message; false: it stays as it is
 
 bool is_metadata(const wire::FetchRequest& request) {
-  return !request.topics.empty() && (request.topics[0].topic_id == kMetadataTopicId ||
-                                     request.topics[0].topic == "__cluster_metadata");
+  return !request.topics.empty() &&
+         (request.topics[0].topic_id == kMetadataTopicId || request.topics[0].topic == "__cluster_metadata");
 }
 
 bool change(Mutant mutant, wire::FetchRequest& request, bool from_replica) {
@@ -101,7 +101,8 @@ class Rewriter {
         return fetch_request(frame, *decoded);
       case wire::ApiKey::vote:
         return mutant_ == Mutant::vote_for_shorter_log
-                   ? rewrite<wire::VoteRequest>(frame, *decoded, [](auto& request) { return change(request); })
+                   ? rewrite<wire::VoteRequest>(frame, *decoded,
+                                                [](auto& request) { return change(request); })
                    : frame;
       case wire::ApiKey::alter_partition:
         return mutant_ == Mutant::stale_broker_epoch_accepted
@@ -151,9 +152,8 @@ class Rewriter {
         (mutant_ == Mutant::divergence_ignored && !of_metadata && from_replica))
       fetches_[decoded.header.correlation_id] = decoded.header.api_version;
     if (mutant_ != Mutant::fetch_epoch_unchecked && mutant_ != Mutant::diverging_fetch_counted) return frame;
-    return rewrite<wire::FetchRequest>(frame, decoded, [&](wire::FetchRequest& copy) {
-      return change(mutant_, copy, from_replica);
-    });
+    return rewrite<wire::FetchRequest>(
+        frame, decoded, [&](wire::FetchRequest& copy) { return change(mutant_, copy, from_replica); });
   }
 
   Mutant mutant_;

@@ -143,7 +143,8 @@ Task<void> PartitionObserver::read(NodeId node, std::shared_ptr<Replica> replica
     const auto result = co_await partition.log()->read(replica->read, kReadBytes, until, true);
     if (!result) {
       replica->failed = result.error().code != storage::LogErrorCode::offset_out_of_range;
-      if (replica->failed || partition.closed() || partition.log()->log_start_offset() <= replica->read) break;
+      if (replica->failed || partition.closed() || partition.log()->log_start_offset() <= replica->read)
+        break;
       continue;
     }
     const Slice bytes = joined(result->batches);

@@ -11,8 +11,8 @@ constexpr Scenario kScenarios[] = {
     {"self-check", "a write-ahead counter, its client, crashes and restarts", self_check_options, self_check},
     {"single-node", "one whole broker, its clients and an auditor, every fault there is", single_node_options,
      single_node, single_node_with},
-    {"cluster", "several nodes that replicate, their clients, observers of every node, every fault", cluster_options,
-     cluster, cluster_with},
+    {"cluster", "several nodes that replicate, their clients, observers of every node, every fault",
+     cluster_options, cluster, cluster_with},
 };
 
 }  // namespace

@@ -85,11 +85,12 @@ std::optional<Arguments> parse_arguments(int count, char** words) {
 
 int replay(const Scenario& scenario, std::uint64_t seed, std::string_view files) {
   const RunResult result = run_seed(scenario, seed, {.verbose = true, .files = files});
-  std::printf("%s seed %llu: %s, trace %016llx, %llu steps, %.3f simulated seconds\n%s",
-              std::string(scenario.name).c_str(), static_cast<unsigned long long>(seed),
-              result.passed ? "passed" : "FAILED", static_cast<unsigned long long>(result.hash),
-              static_cast<unsigned long long>(result.steps), static_cast<double>(result.simulated_ns) / 1e9,
-              (result.faults.to_string() + (result.marks.total() > 0 ? result.marks.to_string() : "")).c_str());
+  std::printf(
+      "%s seed %llu: %s, trace %016llx, %llu steps, %.3f simulated seconds\n%s",
+      std::string(scenario.name).c_str(), static_cast<unsigned long long>(seed),
+      result.passed ? "passed" : "FAILED", static_cast<unsigned long long>(result.hash),
+      static_cast<unsigned long long>(result.steps), static_cast<double>(result.simulated_ns) / 1e9,
+      (result.faults.to_string() + (result.marks.total() > 0 ? result.marks.to_string() : "")).c_str());
   return result.passed ? 0 : 1;
 }
 
@@ -126,8 +127,7 @@ std::optional<Scenario> with_mutant(const Scenario* scenario, std::string_view n
     return mutated;
   }
   std::fprintf(stderr, "--mutant needs a scenario that has mutants, and one of:");
-  for (const MutantName& mutant : mutants())
-    std::fprintf(stderr, " %s", std::string(mutant.name).c_str());
+  for (const MutantName& mutant : mutants()) std::fprintf(stderr, " %s", std::string(mutant.name).c_str());
   std::fprintf(stderr, "\n");
   return std::nullopt;
 }
