@@ -52,6 +52,7 @@ struct TopicModel {
   bool stable = false;              // never deleted
   bool page_cache = false;          // durability
   bool retention = false;           // records may vanish by time or size
+  bool unclean = false;             // a replica that is out of sync may be elected
   bool damaged = false;             // bits were flipped in its files
   std::int32_t partitions = 0;      // acknowledged
   std::int32_t max_partitions = 0;  // asked for

@@ -123,6 +123,7 @@ TopicModel ClusterAdmin::design(const std::string& name, bool stable, std::int16
   topic.name = name;
   topic.stable = stable;
   topic.retention = of_name.one_in(4);
+  topic.unclean = !stable && of_name.one_in(6);
   topic.partitions = topic.max_partitions = static_cast<std::int32_t>(of_name.between(1, 3));
   std::map<std::string, std::string> configs{
       {"internal.segment.bytes", std::to_string(of_name.between(4'000, 60'000))},
@@ -133,6 +134,7 @@ TopicModel ClusterAdmin::design(const std::string& name, bool stable, std::int16
        std::to_string(of_name.between(1, std::max<std::int64_t>(1, replication_factor - 1)))}};
   if (of_name.one_in(4)) configs["flush.messages"] = std::to_string(of_name.between(1, 50));
   if (of_name.one_in(4)) configs["segment.ms"] = std::to_string(of_name.between(1'000, 20'000));
+  if (topic.unclean) configs["unclean.leader.election.enable"] = "true";
   if (topic.retention) configs["retention.bytes"] = std::to_string(of_name.between(10'000, 200'000));
   for (const auto& [key, value] : configs) topic.configs[key] = {value};
   return topic;
@@ -350,7 +352,7 @@ Task<bool> ClusterAdmin::read_partition(TopicIdPartition key) {
   Offset start = 0, end = 0;
   if (!co_await list_offset(key, kEarliest, &start)) co_return false;
   if (!co_await list_offset(key, kLatest, &end)) co_return false;
-  if (end < ledger().committed_end(key)) {
+  if (end < ledger().committed_end(key) && !ledger().is_unclean(key)) {
     problem(ledger().name(key) + " ends at " + std::to_string(end) + " for its readers, but " +
             std::to_string(ledger().committed_end(key)) + " is committed");
     co_return false;

@@ -342,7 +342,7 @@ ClusterProducer::Fate ClusterProducer::judge_sequence(Session& session, const Ba
   if (!at_head) return Fate::again;
   // Every batch before this one was acknowledged by all. Without any the broker knows nothing of the
   // producer, and may have taken a later batch for its first one.
-  if (batch.sequence > 0)
+  if (batch.sequence > 0 && !ledger().is_unclean(session.key))
     problem(ledger().name(session.key) + ": producer " + std::to_string(session.producer_id) +
             " was forgotten: sequence " + std::to_string(batch.sequence) + " is refused");
   return Fate::lost;

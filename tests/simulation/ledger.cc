@@ -53,22 +53,17 @@ std::string Ledger::name(const TopicIdPartition& key) const {
          std::to_string(key.partition);
 }
 
-// What lay behind the new leader's end is given up, on purpose.
-void Ledger::on_unclean_election(const TopicIdPartition& key, Offset new_leaders_end) {
+void Ledger::on_unclean_election(const TopicIdPartition& key) { partitions_[key].unclean = true; }
+
+bool Ledger::is_unclean(const TopicIdPartition& key) const {
+  const auto found = partitions_.find(key);
+  return found != partitions_.end() && found->second.unclean;
+}
+
+void Ledger::start_over(const TopicIdPartition& key, Offset committed_end) {
   Partition& at = partitions_[key];
-  while (!at.batches.empty() && at.batches.rbegin()->second.last >= new_leaders_end) {
-    const BatchKey last = at.batches.rbegin()->second;
-    for (Offset offset = last.base; offset <= last.last; ++offset) {
-      const RecordId id = at.records[static_cast<std::size_t>(offset)];
-      if (id != 0) places_[id] = kNoOffset;
-    }
-    at.batches.erase(std::prev(at.batches.end()));
-  }
-  at.records.resize(static_cast<std::size_t>(at.end()));
-  at.committed_end = std::min(at.committed_end, new_leaders_end);
-  at.told_end = std::min(at.told_end, new_leaders_end);
-  at.next_sequence.clear();
-  std::erase_if(at.promises, [&](const Promise& promise) { return promise.offset >= new_leaders_end; });
+  for (const RecordId id : at.records) places_[id] = kNoOffset;
+  at = {.committed_end = committed_end, .deletable = at.deletable};
 }
 
 // --- what replicas hold
@@ -76,6 +71,7 @@ void Ledger::on_unclean_election(const TopicIdPartition& key, Offset new_leaders
 void Ledger::on_committed(const TopicIdPartition& key, const record::BatchView& batch,
                           const std::string& who) {
   Partition& at = partitions_[key];
+  if (at.unclean) return;
   const BatchKey found = key_of(batch);
   const auto known = at.batches.find(found.base);
   if (known != at.batches.end()) {
@@ -175,6 +171,7 @@ Offset Ledger::committed_end(const TopicIdPartition& key) const {
 Offset Ledger::deletable(const TopicIdPartition& key) const {
   const auto topic = topics_.find(key.topic_id);
   const auto found = partitions_.find(key);
+  if (found != partitions_.end() && found->second.unclean) return INT64_MAX;
   // Of a topic whose creation was not answered yet nothing is known.
   if (topic == topics_.end() || topic->second.retention || topic->second.state != TopicModel::State::live)
     return INT64_MAX;
@@ -204,7 +201,9 @@ void Ledger::on_resent(RecordId first, std::int32_t count) {
 
 void Ledger::on_acked(const TopicIdPartition& key, Offset base_offset, RecordId first, std::int32_t count,
                       bool first_try, Offset before) {
+  acked_records_ += static_cast<std::uint64_t>(count);
   Partition& at = partitions_[key];
+  if (at.unclean) return;
   const std::string what = name(key) + " offset " + text(base_offset);
   if (base_offset < 0) return report(name(key) + ": acknowledged without an offset");
   if (first_try && base_offset < before)
@@ -214,7 +213,6 @@ void Ledger::on_acked(const TopicIdPartition& key, Offset base_offset, RecordId 
            " records are acknowledged, but no replica's high watermark is above " + text(at.committed_end));
   for (std::int32_t i = 0; i < count; ++i)
     at.promises.push_back({base_offset + i, first + static_cast<RecordId>(i)});
-  acked_records_ += static_cast<std::uint64_t>(count);
   keep_promises(key, at);
 }
 
@@ -236,7 +234,7 @@ void Ledger::check_promise(const TopicIdPartition& key, const Partition& at, con
 void Ledger::check_promises() {
   for (auto& [key, at] : partitions_) {
     const TopicModel* model = topic(key.topic_id);
-    if (model == nullptr || model->state != TopicModel::State::live) continue;
+    if (at.unclean || model == nullptr || model->state != TopicModel::State::live) continue;
     for (const Promise& promise : at.promises)
       report(name(key) + " offset " + text(promise.offset) + " was acknowledged, and nobody has it");
     if (at.end() < at.committed_end && deletable(key) < at.committed_end)
@@ -256,7 +254,8 @@ void Ledger::on_refused(RecordId first, std::int32_t count) {
 
 Offset Ledger::on_fetched(const TopicIdPartition& key, Offset position, Offset high_watermark,
                           Offset log_start, ByteView batches) {
-  if (high_watermark > committed_end(key))
+  const bool unclean = is_unclean(key);
+  if (!unclean && high_watermark > committed_end(key))
     report(name(key) + ": a client is told the high watermark " + text(high_watermark) +
            ", but no replica's is above " + text(committed_end(key)));
   if (log_start >= 0) on_log_start(key, log_start, "a client's answer");
@@ -269,7 +268,7 @@ Offset Ledger::on_fetched(const TopicIdPartition& key, Offset position, Offset h
     on_committed(key, batch, "a client's answer");
     if (batch.base_offset() > expected && expected >= deletable(key))
       report(name(key) + ": offset " + text(batch.base_offset()) + " where " + text(expected) + " was due");
-    if (batch.last_offset() >= high_watermark)
+    if (!unclean && batch.last_offset() >= high_watermark)
       report(name(key) + ": offset " + text(batch.last_offset()) + " is shown, the high watermark is " +
              text(high_watermark));
     if (batch.last_offset() < expected) continue;
@@ -285,6 +284,7 @@ void Ledger::on_out_of_range(const TopicIdPartition& key, Offset position) {
 
 void Ledger::on_latest(const TopicIdPartition& key, Offset offset, Offset before) {
   Partition& at = partitions_[key];
+  if (at.unclean) return;
   if (offset < before)
     report(name(key) + ": the latest offset is " + text(offset) + " after it was " + text(before));
   if (offset > at.committed_end)

@@ -40,9 +40,12 @@ class Ledger {
   std::map<TopicId, TopicModel>& topics() { return topics_; }
   std::vector<TopicModel*> live_topics();
   std::string name(const TopicIdPartition& key) const;
-  // Of a topic where an unclean election was asked for or may happen: committed records may be lost from now
-  // on, but never without a new leader epoch.
-  void on_unclean_election(const TopicIdPartition& key, Offset new_leaders_end);
+  // A replica out of sync leads, as its topic allows: what was committed may be lost, and nothing is judged
+  // any more until start_over().
+  void on_unclean_election(const TopicIdPartition& key);
+  bool is_unclean(const TopicIdPartition& key) const;
+  // All replicas have come together again: what they hold now is what is committed.
+  void start_over(const TopicIdPartition& key, Offset committed_end);
 
   // --- what replicas hold
   // The batch is below the high watermark of `who`, or was given to a client. Its checksum is checked.
@@ -95,6 +98,7 @@ class Ledger {
     RecordId id;
   };
   struct Partition {
+    bool unclean = false;
     std::map<Offset, BatchKey> batches;
     std::vector<RecordId> records;  // by offset; 0: not known
     Offset committed_end = 0;

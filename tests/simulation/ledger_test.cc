@@ -180,13 +180,18 @@ TEST_F(LedgerTest, AProducerIdThatIsGivenTwice) {
   EXPECT_TRUE(found("given twice"));
 }
 
-TEST_F(LedgerTest, AnUncleanElectionGivesUpWhatLayBehindIt) {
+TEST_F(LedgerTest, AfterAnUncleanElectionTheReplicasStartOver) {
   const RecordId kept = send(1), lost = send(1), later = send(1);
   commit(batch(0, kept, 1));
   commit(batch(1, lost, 1));
-  ledger.on_unclean_election(key, 1);
+  ledger.on_unclean_election(key);
   commit(batch(1, later, 1, 5));
+  ledger.start_over(key, 2);
+  commit(batch(0, kept, 1), "node 1");
+  commit(batch(1, later, 1, 5), "node 1");
   EXPECT_TRUE(ledger.passed()) << ledger.problem();
+  commit(batch(1, lost, 1), "node 2");
+  EXPECT_TRUE(found("was committed")) << ledger.problem();
 }
 
 }  // namespace

@@ -34,6 +34,13 @@ MetadataObserver::MetadataObserver(World& world, Ledger& ledger, std::string dat
   images_[0];
 }
 
+void MetadataObserver::set_nodes(std::vector<ClusterNode*> nodes) {
+  nodes_ = std::move(nodes);
+  for (ClusterNode* node : nodes_) {
+    if (node->is_voter()) voters_.push_back(node);
+  }
+}
+
 void MetadataObserver::look_at(ClusterNode& node) {
   if (node.watched() == nullptr) return;
   const quorum::MetadataQuorum& quorum = node.watched()->quorum();
@@ -104,8 +111,8 @@ void MetadataObserver::look_at_log(ClusterNode& node, Seen& seen, Offset high_wa
 
 void MetadataObserver::check_durable(Offset high_watermark, const std::string& who) {
   std::size_t durable = 0;
-  for (const ClusterNode* voter : voters_) {
-    const Drive& drive = const_cast<ClusterNode*>(voter)->machine().drive();
+  for (ClusterNode* voter : voters_) {
+    const Drive& drive = voter->machine().drive();
     const Offset end =
         read_metadata_log(drive, data_folder_, Surviving::durable, 0, [](const record::BatchView&) {});
     durable += std::max(end, newest_snapshot(drive, data_folder_)) >= high_watermark;
@@ -149,6 +156,7 @@ void MetadataObserver::apply(const metadata::Image&, metadata::Image& image, con
   if (!applied) return report("a committed record does not apply: " + applied.error().message);
   for (const TopicIdPartition& key : applied->delta.changed_partitions)
     check_partition(image, applied->image, key);
+  for (const TopicId& id : applied->delta.removed_topics) mark_removal(image, id);
   for (const NodeId id : applied->delta.changed_brokers) {
     const metadata::Broker* before = image.broker(id);
     const metadata::Broker* after = applied->image.broker(id);
@@ -184,10 +192,23 @@ void MetadataObserver::check_partition(const metadata::Image& before, const meta
     report(change + ": an epoch fell (I-P3)");
   if (now->leader != was->leader && now->leader_epoch == was->leader_epoch)
     report(change + ": the leader changed within an epoch (I-P3)");
-  if (now->leader != was->leader && now->leader != kNoNode && !contains(was->isr, now->leader) &&
-      !contains(was->eligible_leader_replicas, now->leader))
-    report(change + ": an unclean election (I-P10)");
+  const bool elected = now->leader != was->leader && now->leader != kNoNode;
+  if (elected && !contains(was->isr, now->leader) && !contains(was->eligible_leader_replicas, now->leader)) {
+    const TopicModel* topic = ledger_.topic(key.topic_id);
+    if (topic == nullptr || !topic->unclean) report(change + ": an unclean election (I-P10)");
+    world_.marks().hit(Mark::unclean_election);
+    ledger_.on_unclean_election(key);
+  }
   mark_partition(*was, *now);
+}
+
+void MetadataObserver::mark_removal(const metadata::Image& before, const TopicId& topic) {
+  for (const auto& partition : before.topic(topic)->partitions) {
+    for (const ClusterNode* node : nodes_) {
+      if (node->alive() || !contains(partition->replicas, node->id())) continue;
+      return world_.marks().hit(Mark::topic_deleted_with_replica_down);
+    }
+  }
 }
 
 void MetadataObserver::mark_partition(const metadata::Partition& before, const metadata::Partition& after) {
@@ -212,7 +233,7 @@ void MetadataObserver::mark_partition(const metadata::Partition& before, const m
 }
 
 void MetadataObserver::check_leaders(const metadata::Image& image) {
-  if (voters_.size() < 2) return;  // a node alone leads while it starts
+  if (nodes_.size() < 2) return;  // a node alone leads while it starts
   for (const auto& [name, topic] : image.topics()) {
     for (const auto& partition : topic->partitions) {
       if (partition->leader == kNoNode || image.is_unfenced(partition->leader)) continue;

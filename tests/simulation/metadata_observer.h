@@ -27,7 +27,7 @@ class MetadataObserver {
   void look_at(ClusterNode& node);
   // The node's process has ended, or begins.
   void forget(const ClusterNode& node) { seen_.erase(node.id()); }
-  void set_voters(std::vector<ClusterNode*> voters) { voters_ = std::move(voters); }
+  void set_nodes(std::vector<ClusterNode*> nodes);
 
   // The newest committed state.
   const metadata::Image& image() const { return images_.rbegin()->second; }
@@ -57,6 +57,7 @@ class MetadataObserver {
   void apply(const metadata::Image& before, metadata::Image& image, const metadata::Record& record);
   void check_partition(const metadata::Image& before, const metadata::Image& after,
                        const TopicIdPartition& key);
+  void mark_removal(const metadata::Image& before, const TopicId& topic);
   void mark_partition(const metadata::Partition& before, const metadata::Partition& after);
   void check_leaders(const metadata::Image& image);
   void report(std::string what) { ledger_.report(std::move(what)); }
@@ -64,7 +65,8 @@ class MetadataObserver {
   World& world_;
   Ledger& ledger_;
   std::string data_folder_;
-  std::vector<ClusterNode*> voters_;
+  std::vector<ClusterNode*> nodes_;
+  std::vector<ClusterNode*> voters_;  // of them
   std::unordered_map<NodeId, Seen> seen_;
   std::map<LeaderEpoch, NodeId> leaders_;
   std::map<Offset, BatchKey> batches_;

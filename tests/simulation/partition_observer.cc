@@ -84,7 +84,7 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
       report(what() + ": cut to " + text(end) + " although everything below " + text(replica->read) +
              " was committed there (I-P6)");
   }
-  if (high_watermark < replica->high_watermark)
+  if (high_watermark < replica->high_watermark && !ledger_.is_unclean(replica->key))
     report(what() + ": high watermark " + text(high_watermark) + " after " + text(replica->high_watermark) +
            " (I-P4)");
   if (high_watermark > end)
@@ -105,7 +105,7 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
 
 void PartitionObserver::began_to_lead(ClusterNode& node, const Replica& replica, Offset end) {
   const Offset committed = ledger_.committed_end(replica.key);
-  if (end < committed)
+  if (end < committed && !ledger_.is_unclean(replica.key))
     report(ledger_.name(replica.key) + ": node " + text(node.id()) + " leads epoch " +
            text(replica.partition->leader_epoch()) + " with a log up to " + text(end) + ", but " +
            text(committed) + " is committed (I-P1)");
@@ -113,7 +113,7 @@ void PartitionObserver::began_to_lead(ClusterNode& node, const Replica& replica,
 
 void PartitionObserver::rose(ClusterNode& node, const Replica& replica) {
   const metadata::Partition* state = metadata_.image().partition(replica.key);
-  if (state == nullptr) return;
+  if (state == nullptr || ledger_.is_unclean(replica.key)) return;
   for (const NodeId member : state->isr) {
     const auto seen = seen_.find(member);
     if (member == node.id() || seen == seen_.end()) continue;
