@@ -23,6 +23,8 @@ constexpr TimestampMs kLatest = -1;
 constexpr TimestampMs kEarliest = -2;
 constexpr std::size_t kMaxTopics = 5;
 constexpr std::int32_t kMaxPartitions = 5;
+// Until partitions replicate: topics have one replica, and it stays where it is.
+constexpr unsigned kMaxReplicas = 1;
 
 constexpr wire::ApiVersion kCreateTopics = 7;
 constexpr wire::ApiVersion kDeleteTopics = 6;
@@ -117,7 +119,7 @@ void ClusterAdmin::look_at_topics() {
 
 TopicModel ClusterAdmin::design(const std::string& name, bool stable, std::int16_t& replication_factor) {
   Random of_name(std::hash<std::string>()(name) ^ work_.world.seed());
-  const auto most = static_cast<std::int64_t>(std::min(work_.nodes, 3U));
+  const auto most = static_cast<std::int64_t>(std::min(work_.nodes, kMaxReplicas));
   replication_factor = static_cast<std::int16_t>(of_name.one_in(6) ? of_name.between(1, most) : most);
   TopicModel topic;
   topic.name = name;
@@ -251,7 +253,7 @@ Task<void> ClusterAdmin::alter_config() {
 
 Task<void> ClusterAdmin::reassign(bool cancel) {
   const auto key = draw_partition();
-  if (!key) co_return;
+  if (!key || kMaxReplicas == 1) co_return;
   const metadata::Partition* state = work_.metadata.image().partition(*key);
   if (state == nullptr) co_return;
   std::vector<NodeId> nodes;

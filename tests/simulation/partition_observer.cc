@@ -41,13 +41,16 @@ std::size_t PartitionObserver::count(ClusterNode& node) {
 // Keeps what is known of a partition object; another object for the same partition begins anew.
 void PartitionObserver::refresh(ClusterNode& node, Seen& seen) {
   std::unordered_map<const replication::Partition*, std::shared_ptr<Replica>> known;
-  for (auto& replica : seen.replicas) known[replica->partition.get()] = std::move(replica);
+  for (auto& replica : seen.replicas) {
+    if (!replica->partition.expired()) known[replica->address] = std::move(replica);
+  }
   seen.replicas.clear();
   for_each_partition(node, [&](const TopicIdPartition& key, const auto& partition) {
     if (partition->closed()) return;
     auto& replica = known[partition.get()];
     if (!replica) {
-      replica = std::make_shared<Replica>(Replica{.key = key, .partition = partition});
+      replica =
+          std::make_shared<Replica>(Replica{.key = key, .partition = partition, .address = partition.get()});
       replica->end = partition->log()->end_offset().value();
     }
     seen.replicas.push_back(replica);
@@ -69,8 +72,9 @@ void PartitionObserver::look_at(ClusterNode& node) {
 }
 
 void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica>& replica) {
-  replication::Partition& partition = *replica->partition;
-  if (partition.closed() || partition.offline()) return;
+  replication::Partition* const there = replica->get();
+  if (there == nullptr) return;
+  replication::Partition& partition = *there;
   const Offset end = partition.log()->end_offset().value();
   const Offset high_watermark = partition.high_watermark().value();
   const LeaderEpoch leader_epoch = partition.leader_epoch();
@@ -105,21 +109,21 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
 
 void PartitionObserver::began_to_lead(ClusterNode& node, const Replica& replica, Offset end) {
   const Offset committed = ledger_.committed_end(replica.key);
-  if (end < committed && !ledger_.is_unclean(replica.key))
+  if (end < committed && ledger_.deletable(replica.key) < committed)
     report(ledger_.name(replica.key) + ": node " + text(node.id()) + " leads epoch " +
-           text(replica.partition->leader_epoch()) + " with a log up to " + text(end) + ", but " +
+           text(replica.address->leader_epoch()) + " with a log up to " + text(end) + ", but " +
            text(committed) + " is committed (I-P1)");
 }
 
 void PartitionObserver::rose(ClusterNode& node, const Replica& replica) {
   const metadata::Partition* state = metadata_.image().partition(replica.key);
-  if (state == nullptr || ledger_.is_unclean(replica.key)) return;
+  if (state == nullptr || ledger_.deletable(replica.key) >= replica.high_watermark) return;
   for (const NodeId member : state->isr) {
     const auto seen = seen_.find(member);
     if (member == node.id() || seen == seen_.end()) continue;
     for (const auto& other : seen->second.replicas) {
-      if (other->key != replica.key || other->partition->closed() || other->partition->offline()) continue;
-      const Offset end = other->partition->log()->end_offset().value();
+      if (other->key != replica.key || other->get() == nullptr) continue;
+      const Offset end = other->get()->log()->end_offset().value();
       if (end < replica.high_watermark)
         report(ledger_.name(replica.key) + ": node " + text(node.id()) + " counts everything below " +
                text(replica.high_watermark) + " as committed, but node " + text(member) +
@@ -132,7 +136,8 @@ Task<void> PartitionObserver::read(NodeId node, std::shared_ptr<Replica> replica
   replica->reading = true;
   ++reading_;
   const std::string who = "node " + text(node);
-  for (replication::Partition& partition = *replica->partition; !partition.closed();) {
+  const std::shared_ptr<replication::Partition> held = replica->partition.lock();
+  for (replication::Partition& partition = *held; !partition.closed();) {
     const Offset log_start = partition.log()->log_start_offset();
     if (log_start > replica->read) {
       ledger_.on_log_start(replica->key, log_start, who);

@@ -37,13 +37,19 @@ class PartitionObserver {
  private:
   struct Replica {
     TopicIdPartition key;
-    std::shared_ptr<replication::Partition> partition;
+    // Weak: a topic's files go once nobody holds its partitions any more.
+    std::weak_ptr<replication::Partition> partition;
+    replication::Partition* address = nullptr;  // good as long as `partition` has not expired
     Offset high_watermark = 0;
     Offset end = 0;
     Offset read = 0;  // everything below is with the ledger
     LeaderEpoch leader_epoch = kNoEpoch;
     bool reading = false;
     bool failed = false;  // its log cannot be read
+    // Null when there is nothing to see.
+    replication::Partition* get() const {
+      return partition.expired() || address->closed() || address->offline() ? nullptr : address;
+    }
   };
   struct Seen {
     std::uint64_t life = 0;
