@@ -23,8 +23,6 @@ constexpr TimestampMs kLatest = -1;
 constexpr TimestampMs kEarliest = -2;
 constexpr std::size_t kMaxTopics = 5;
 constexpr std::int32_t kMaxPartitions = 5;
-// Until partitions replicate: topics have one replica, and it stays where it is.
-constexpr unsigned kMaxReplicas = 1;
 
 constexpr wire::ApiVersion kCreateTopics = 7;
 constexpr wire::ApiVersion kDeleteTopics = 6;
@@ -119,7 +117,7 @@ void ClusterAdmin::look_at_topics() {
 
 TopicModel ClusterAdmin::design(const std::string& name, bool stable, std::int16_t& replication_factor) {
   Random of_name(std::hash<std::string>()(name) ^ work_.world.seed());
-  const auto most = static_cast<std::int64_t>(std::min(work_.nodes, kMaxReplicas));
+  const auto most = static_cast<std::int64_t>(std::min(work_.nodes, 3U));
   replication_factor = static_cast<std::int16_t>(of_name.one_in(6) ? of_name.between(1, most) : most);
   TopicModel topic;
   topic.name = name;
@@ -233,6 +231,7 @@ Task<void> ClusterAdmin::alter_config() {
   if (random_.one_in(3)) {
     key = "min.insync.replicas";
     value = std::to_string(random_.between(1, 2));
+    topic.configs[key].insert(value);
   }
   wire::IncrementalAlterConfigsRequest request;
   auto& resource = request.resources.emplace_back();
@@ -253,7 +252,7 @@ Task<void> ClusterAdmin::alter_config() {
 
 Task<void> ClusterAdmin::reassign(bool cancel) {
   const auto key = draw_partition();
-  if (!key || kMaxReplicas == 1) co_return;
+  if (!key) co_return;
   const metadata::Partition* state = work_.metadata.image().partition(*key);
   if (state == nullptr) co_return;
   std::vector<NodeId> nodes;

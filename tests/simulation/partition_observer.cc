@@ -78,8 +78,9 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
   const Offset end = partition.log()->end_offset().value();
   const Offset high_watermark = partition.high_watermark().value();
   const LeaderEpoch leader_epoch = partition.leader_epoch();
+  const bool leads = partition.leading() != nullptr;
   if (end == replica->end && high_watermark == replica->high_watermark &&
-      leader_epoch == replica->leader_epoch)
+      leader_epoch == replica->leader_epoch && leads == replica->leads)
     return;
   const auto what = [&] { return ledger_.name(replica->key) + " on node " + text(node.id()); };
   if (end < replica->end) {
@@ -95,8 +96,8 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
     report(what() + ": high watermark " + text(high_watermark) + " above the end " + text(end) + " (I-P4)");
   if (leader_epoch < replica->leader_epoch)
     report(what() + ": leader epoch " + text(leader_epoch) + " after " + text(replica->leader_epoch));
-  if (leader_epoch > replica->leader_epoch && partition.leader() == node.id())
-    began_to_lead(node, *replica, end);
+  if (leads && (leader_epoch > replica->leader_epoch || !replica->leads)) began_to_lead(node, *replica, end);
+  replica->leads = leads;
   const bool rises = high_watermark > replica->high_watermark;
   replica->end = end;
   replica->leader_epoch = leader_epoch;
@@ -115,7 +116,24 @@ void PartitionObserver::began_to_lead(ClusterNode& node, const Replica& replica,
            text(committed) + " is committed (I-P1)");
 }
 
+// By the smallest min.insync.replicas that the topic ever had: a change of it takes its time to the leader.
+void PartitionObserver::check_min_insync(ClusterNode& node, const Replica& replica) {
+  const TopicModel* topic = ledger_.topic(replica.key.topic_id);
+  if (topic == nullptr || !replica.leads) return;
+  const auto values = topic->configs.find("min.insync.replicas");
+  if (values == topic->configs.end()) return;
+  const replication::IsrTracker& tracker = replica.address->leading()->tracker();
+  std::size_t required = tracker.replicas().size();
+  for (const std::string& value : values->second)
+    required = std::min<std::size_t>(required, std::stoul(value));
+  if (tracker.isr().size() < required)
+    report(ledger_.name(replica.key) + ": node " + text(node.id()) + " counts everything below " +
+           text(replica.high_watermark) + " as committed by " +
+           text(static_cast<std::int64_t>(tracker.isr().size())) + " in-sync replicas (I-P8)");
+}
+
 void PartitionObserver::rose(ClusterNode& node, const Replica& replica) {
+  check_min_insync(node, replica);
   const metadata::Partition* state = metadata_.image().partition(replica.key);
   if (state == nullptr || ledger_.deletable(replica.key) >= replica.high_watermark) return;
   for (const NodeId member : state->isr) {

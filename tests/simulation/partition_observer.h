@@ -3,7 +3,7 @@
 //
 //   I-P1  who begins to lead has all that is committed     I-P2  so has every member of the ISR
 //   I-P4  a high watermark does not fall                   I-P5  replicas agree below their high watermarks
-//   I-P6  no replica cuts what it counted as committed     I-P7  epochs of a log rise
+//   I-P6  no replica cuts what it counted as committed     I-P8  none moves while the ISR is too small
 #pragma once
 
 #include <memory>
@@ -44,6 +44,7 @@ class PartitionObserver {
     Offset end = 0;
     Offset read = 0;  // everything below is with the ledger
     LeaderEpoch leader_epoch = kNoEpoch;
+    bool leads = false;
     bool reading = false;
     bool failed = false;  // its log cannot be read
     // Null when there is nothing to see.
@@ -63,6 +64,7 @@ class PartitionObserver {
   void look_at(ClusterNode& node, const std::shared_ptr<Replica>& replica);
   void began_to_lead(ClusterNode& node, const Replica& replica, Offset end);
   void rose(ClusterNode& node, const Replica& replica);
+  void check_min_insync(ClusterNode& node, const Replica& replica);
   runtime::Task<void> read(NodeId node, std::shared_ptr<Replica> replica);
   void report(std::string what) { ledger_.report(std::move(what)); }
 
