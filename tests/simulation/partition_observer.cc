@@ -1,6 +1,7 @@
 #include "simulation/partition_observer.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace moldau::simulation {
 namespace {
@@ -97,13 +98,15 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
   if (leader_epoch < replica->leader_epoch)
     report(what() + ": leader epoch " + text(leader_epoch) + " after " + text(replica->leader_epoch));
   if (leads && (leader_epoch > replica->leader_epoch || !replica->leads)) began_to_lead(node, *replica, end);
-  replica->leads = leads;
+  const bool led = std::exchange(replica->leads, leads);
   const bool rises = high_watermark > replica->high_watermark;
   replica->end = end;
   replica->leader_epoch = leader_epoch;
   replica->high_watermark = high_watermark;
   if (!rises) return;
   ledger_.on_high_watermark(replica->key, high_watermark);
+  // Where a new leader's begins was decided before.
+  if (led && leads) check_min_insync(node, *replica);
   rose(node, *replica);
   if (!replica->reading && !replica->failed) read(node.id(), replica).detach();
 }
@@ -119,7 +122,7 @@ void PartitionObserver::began_to_lead(ClusterNode& node, const Replica& replica,
 // By the smallest min.insync.replicas that the topic ever had: a change of it takes its time to the leader.
 void PartitionObserver::check_min_insync(ClusterNode& node, const Replica& replica) {
   const TopicModel* topic = ledger_.topic(replica.key.topic_id);
-  if (topic == nullptr || !replica.leads) return;
+  if (topic == nullptr) return;
   const auto values = topic->configs.find("min.insync.replicas");
   if (values == topic->configs.end()) return;
   const replication::IsrTracker& tracker = replica.address->leading()->tracker();
@@ -133,7 +136,6 @@ void PartitionObserver::check_min_insync(ClusterNode& node, const Replica& repli
 }
 
 void PartitionObserver::rose(ClusterNode& node, const Replica& replica) {
-  check_min_insync(node, replica);
   const metadata::Partition* state = metadata_.image().partition(replica.key);
   if (state == nullptr || ledger_.deletable(replica.key) >= replica.high_watermark) return;
   for (const NodeId member : state->isr) {
