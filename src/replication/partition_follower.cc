@@ -130,8 +130,10 @@ Task<Taken> PartitionFollower::start_over(Offset leader_start) {
   if (end >= leader_start && !empty && is_counted_on()) co_return Taken::try_later;
   report(log_, "the leader does not have the next record: begun anew where its log starts", end,
          leader_start);
+  // Never above the end, also while the log is being emptied (I-P4).
+  high_watermark_.reset(std::min(high_watermark_.value(), log_.log_start_offset()));
   const Status status = co_await log_.truncate_fully_and_start_at(leader_start);
-  high_watermark_.reset(leader_start);
+  if (status) high_watermark_.reset(leader_start);
   co_return status ? Taken::went_on : Taken::try_later;
 }
 
@@ -170,10 +172,10 @@ Task<bool> PartitionFollower::heal() {
   if (std::exchange(healing_, true)) co_return false;
   const runtime::Gate::Pass pass(changing_);
   const Offset start = log_.log_start_offset();
+  high_watermark_.reset(start);
   const Status emptied = co_await log_.truncate_fully_and_start_at(start);
   healing_ = false;
   if (!emptied) co_return false;
-  high_watermark_.reset(start);
   damaged_from_.reset();
   co_return true;
 }

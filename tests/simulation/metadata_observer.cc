@@ -193,7 +193,11 @@ void MetadataObserver::check_partition(const metadata::Image& before, const meta
   if (now->leader != was->leader && now->leader_epoch == was->leader_epoch)
     report(change + ": the leader changed within an epoch (I-P3)");
   const bool elected = now->leader != was->leader && now->leader != kNoNode;
-  if (elected && !contains(was->isr, now->leader) && !contains(was->eligible_leader_replicas, now->leader)) {
+  // One change may both let the last of the new replicas join and end their reassignment by an election.
+  const bool was_sound = contains(was->isr, now->leader) ||
+                         contains(was->eligible_leader_replicas, now->leader) ||
+                         contains(was->adding_replicas, now->leader);
+  if (elected && !was_sound) {
     const TopicModel* topic = ledger_.topic(key.topic_id);
     if (topic == nullptr || !topic->unclean) report(change + ": an unclean election (I-P10)");
     world_.marks().hit(Mark::unclean_election);
