@@ -13,6 +13,7 @@ struct Overloaded : F... {
 
 std::string number_text(double value) {
   if (!std::isfinite(value)) return "null";
+  if (value == 0) return "0";  // also the negative zero, which would read as a whole number
   char text[32];
   const auto end = std::to_chars(text, text + sizeof text, value).ptr;
   return {text, end};

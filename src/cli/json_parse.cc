@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include "cli/json.h"
@@ -6,6 +7,32 @@ namespace moldau::cli {
 namespace {
 
 constexpr int kMaxDepth = 64;
+
+// Takes the digits at the front of the text; whether there was one.
+bool take_digits(std::string_view& text) {
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  text.remove_prefix(digits);
+  return digits > 0;
+}
+
+bool take(std::string_view& text, std::string_view any_of) {
+  if (text.empty() || !any_of.contains(text.front())) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+// A number by the grammar of RFC 8259: no plus before it, no leading zeros, digits on both sides of the
+// point.
+bool is_number(std::string_view text) {
+  take(text, "-");
+  if (!take(text, "0") && !take_digits(text)) return false;
+  if (take(text, ".") && !take_digits(text)) return false;
+  if (take(text, "eE")) {
+    take(text, "+-");
+    if (!take_digits(text)) return false;
+  }
+  return text.empty();
+}
 
 class Parser {
  public:
@@ -83,6 +110,7 @@ class Parser {
     std::size_t end = at_;
     while (end < text_.size() && std::string_view("+-0123456789.eE").contains(text_[end])) ++end;
     const std::string_view digits = text_.substr(at_, end - at_);
+    if (!is_number(digits)) return std::nullopt;
     const char* last = digits.data() + digits.size();
     std::int64_t whole = 0;
     if (auto [stop, error] = std::from_chars(digits.data(), last, whole);

@@ -78,7 +78,7 @@ Answer<std::vector<PartitionIndex>> parse_partitions(std::string_view text) {
     const std::size_t dash = part.find('-');
     const auto first = whole_number(part.substr(0, dash));
     const auto last = dash == std::string::npos ? first : whole_number(part.substr(dash + 1));
-    if (!first || !last || *first < 0 || *last < *first || *last - *first > 100'000)
+    if (!first || !last || *first < 0 || *last < *first || *last > INT32_MAX || *last - *first > 100'000)
       return usage_trouble("\"" + part + "\" is no partition or range of partitions", "for example 0,1,4-6");
     for (std::int64_t index = *first; index <= *last; ++index)
       found.push_back(static_cast<PartitionIndex>(index));

@@ -115,10 +115,8 @@ std::vector<std::string> split_list(std::string_view text) {
 
 std::string join_list(std::span<const std::string> values) {
   std::string text;
-  for (const std::string& value : values) {
-    if (!text.empty()) text += ',';
-    text += value;
-  }
+  for (const std::string& value : values) text.append(value).push_back(',');
+  if (!text.empty()) text.pop_back();
   return text;
 }
 

@@ -32,7 +32,7 @@ Result<std::vector<CommitLogReader::Record>> CommitLogReader::read_some() {
   std::vector<Record> records;
   if (ended_in_order()) return records;
   ASSIGN_OR_RETURN(Slice window, read_window(next_, kWindow));
-  while (window.size() >= kBlock) {
+  while (!ended_in_order() && window.size() >= kBlock) {
     const auto header = RecordHeader::decode(window);
     if (!header || !belongs(*header)) break;
     if (header->size() > window.size()) {

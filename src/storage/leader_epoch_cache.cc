@@ -5,7 +5,7 @@
 namespace moldau::storage {
 
 bool LeaderEpochCache::assign(LeaderEpoch epoch, Offset start) {
-  if (epoch == kNoEpoch) return false;
+  if (epoch < 0) return false;  // none, or bytes of a batch that nobody wrote
   const auto contradicts = [&](const EpochEntry& entry) {
     return entry.epoch > epoch || entry.start_offset > start ||
            (entry.start_offset == start && entry.epoch != epoch);

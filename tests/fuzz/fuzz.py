@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -130,15 +131,19 @@ def run_once(target, runs):
 
 
 class Campaign:
-    """In rounds, those with the fewest executions first, so that nobody is left behind."""
+    """In rounds, those with the fewest executions first, so that nobody is left behind. SIGTERM lets the runs that have
+    begun come to their end and be counted, and begins no other."""
 
     def __init__(self, targets, goal, step):
         self.targets, self.goal, self.step = targets, goal, step
         self.busy, self.broken = set(), set()
+        self.stopped = False
 
     def take(self):
         """The next target and how often to run it; None: nothing is left for this worker."""
         with TABLE_LOCK:
+            if self.stopped:
+                return None
             rows = read_table()
             due = [t for t in self.targets
                    if t.name not in self.busy | self.broken and executions(rows, t.name) < self.goal]
@@ -155,7 +160,11 @@ class Campaign:
             if not well:
                 self.broken.add(taken[0].name)
 
+    def stop(self, *_):
+        self.stopped = True
+
     def run(self, workers):
+        signal.signal(signal.SIGTERM, self.stop)
         with ThreadPoolExecutor(workers) as pool:
             for done in [pool.submit(self.work) for _ in range(workers)]:
                 done.result()
