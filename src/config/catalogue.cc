@@ -61,8 +61,10 @@ bool matches(std::string_view pattern, std::string_view path) {
   return std::ranges::equal(levels_of(pattern), levels_of(path), same);
 }
 
-// Optimal string alignment: insertions, deletions, replacements and swaps of neighbours.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
+// Optimal string alignment: insertions, deletions, replacements and swaps of neighbours. `limit` when it is
+// that or more.
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
+  if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) >= limit) return limit;
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -73,8 +75,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
         row[j] = std::min(row[j], before[j - 2] + 1);
     }
+    // No later row is below the least of two rows that follow one another.
+    if (std::min(std::ranges::min(row), std::ranges::min(last)) >= limit) return limit;
   }
-  return row[b.size()];
+  return std::min(row[b.size()], limit);
 }
 
 }  // namespace
@@ -126,7 +130,7 @@ std::optional<std::string_view> nearest(std::string_view name, std::span<const K
   std::optional<std::string_view> found;
   const std::string_view asked = name.substr(0, 200);
   for (const Key& key : keys) {
-    if (const std::size_t distance = edit_distance(asked, key.name); distance < best) {
+    if (const std::size_t distance = edit_distance(asked, key.name, best); distance < best) {
       best = distance;
       found = key.name;
     }

@@ -31,6 +31,7 @@ UndefinedBehaviorSanitizer are on in all of them.
 | target | executions | edges | features | executions/s | last run | commit |
 |---|--:|--:|--:|--:|---|---|
 """
+INTERRUPTED = 72  # libFuzzer's exit code after SIGTERM
 ENVIRONMENT = {
     "ASAN_OPTIONS": "malloc_context_size=4:quarantine_size_mb=8:handle_abort=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -77,9 +78,14 @@ class Target:
         self.kept = HERE / "corpus" / self.name
         self.grown.mkdir(parents=True, exist_ok=True)
 
+        self.process = None
+
     def call(self, words):
-        return subprocess.run(["nice", "-n", "19", self.binary, *words], cwd=self.work, text=True, errors="replace",
-                              env={**os.environ, **ENVIRONMENT}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(
+            ["nice", "-n", "19", self.binary, *words], cwd=self.work, text=True, errors="replace",
+            env={**os.environ, **ENVIRONMENT}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        output, _ = self.process.communicate()
+        return subprocess.CompletedProcess(words, self.process.returncode, output)
 
     def folders(self):
         return [self.grown] + ([self.kept] if self.kept.exists() else [])
@@ -95,7 +101,7 @@ class Target:
         counted = int(counted[1]) if counted else 0
         coverage = re.findall(r"cov: (\d+) ft: (\d+)", done.stdout)
         edges, features = coverage[-1] if coverage else ("0", "0")
-        return counted, edges, features, int(counted / seconds), done.returncode == 0
+        return counted, edges, features, int(counted / seconds), done.returncode in (0, INTERRUPTED)
 
     def minimise(self):
         merged = self.work / "merged"
@@ -131,8 +137,8 @@ def run_once(target, runs):
 
 
 class Campaign:
-    """In rounds, those with the fewest executions first, so that nobody is left behind. SIGTERM lets the runs that have
-    begun come to their end and be counted, and begins no other."""
+    """In rounds, those with the fewest executions first, so that nobody is left behind. SIGTERM ends the runs, what they
+    have done is counted."""
 
     def __init__(self, targets, goal, step):
         self.targets, self.goal, self.step = targets, goal, step
@@ -162,6 +168,9 @@ class Campaign:
 
     def stop(self, *_):
         self.stopped = True
+        for target in self.targets:
+            if target.name in self.busy:
+                target.process.terminate()
 
     def run(self, workers):
         signal.signal(signal.SIGTERM, self.stop)
