@@ -6,6 +6,7 @@
 
 #include "program.h"
 #include "wire/messages/create_topics.h"
+#include "wire/messages/delete_topics.h"
 #include "wire/messages/init_producer_id.h"
 #include "wire/messages/list_offsets.h"
 
@@ -15,6 +16,13 @@ namespace {
 
 constexpr std::int64_t kPatienceSeconds = 240;
 constexpr wire::ApiVersion kListOffsetsVersion = 7;
+constexpr wire::ApiVersion kDeleteTopicsVersion = 5;
+
+struct Created {
+  std::uint16_t port;
+  std::string topic;
+};
+std::vector<Created> created;
 
 template <class Response, class Request>
 Response call(const Socket& socket, const Request& request, wire::ApiVersion version) {
@@ -127,8 +135,26 @@ void create_topics(std::uint16_t port, const std::vector<NewTopic>& topics) {
 
 std::string create_topic(std::uint16_t port, int partitions, const std::vector<std::string>& configs) {
   const std::string name = "load-" + std::to_string(now_ns());
-  create_topics(port, {{.name = name, .partitions = partitions, .configs = configs}});
+  NewTopic topic{.name = name, .partitions = partitions, .configs = configs};
+  topic.configs.emplace_back("file.delete.delay.ms=100");
+  create_topics(port, {std::move(topic)});
+  created.push_back({port, name});
   return name;
+}
+
+void delete_created_topics() {
+  for (const Created& one : created) {
+    const Socket socket = Socket::connect(one.port);
+    socket.set_timeout(kPatienceSeconds);
+    wire::DeleteTopicsRequest request;
+    request.topic_names = {one.topic};
+    request.timeout_ms = static_cast<std::int32_t>(kPatienceSeconds * 1000);
+    const auto response = call<wire::DeleteTopicsResponse>(socket, request, kDeleteTopicsVersion);
+    for (const auto& topic : response.responses)
+      if (topic.error_code != wire::ErrorCode::none)
+        die("DeleteTopics: " + std::string(wire::name_of(topic.error_code)));
+  }
+  created.clear();
 }
 
 ProducerId init_producer_id(std::uint16_t port) {

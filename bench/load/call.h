@@ -20,8 +20,11 @@ struct NewTopic {
 };
 void create_topics(std::uint16_t port, const std::vector<NewTopic>& topics);
 
-// A topic with a name that was never used before.
+// A topic with a name that was never used before, whose files go as soon as it is deleted.
 std::string create_topic(std::uint16_t port, int partitions, const std::vector<std::string>& configs = {});
+
+// Those of create_topic(): a broker that stays up for the next measurement shall not fill the disk.
+void delete_created_topics();
 
 // A new producer's id.
 ProducerId init_producer_id(std::uint16_t port);

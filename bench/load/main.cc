@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "call.h"
 #include "modes.h"
 #include "program.h"
 
@@ -151,4 +152,5 @@ int main(int argc, char** argv) {
     if (options.row.empty()) options.row = app.get_subcommands().front()->get_name();
   });
   CLI11_PARSE(app, argc, argv);
+  moldau::load::delete_created_topics();
 }

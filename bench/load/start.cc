@@ -33,7 +33,8 @@ void start(std::uint16_t port, const std::string& row, const std::string& output
   const double listening_ms = ms_since(began);
   static_cast<void>(ask(socket, api_versions_frame().bytes));
   const double answering_ms = ms_since(began);
-  const std::string topic = existing.name.empty() ? create_topic(port, 1) : existing.name;
+  const std::string topic = existing.name.empty() ? "first" : existing.name;
+  if (existing.name.empty()) create_topics(port, {{.name = topic}});
   produce_until_acknowledged(socket, produce_frame(topic, 0, make_batch(1, 100), -1));
   const double first_ack_ms = ms_since(began);
   const auto records = count_records(port, topic, existing.partitions);
