@@ -96,6 +96,9 @@ Answer<std::vector<std::vector<NodeId>>> parse_assignment(std::string_view text)
         return usage_trouble("\"" + std::string(text) + "\" is no replica assignment", "for example 0:1,1:2");
       found.back().push_back(static_cast<NodeId>(*id));
     }
+    if (found.back().empty())
+      return usage_trouble("\"" + std::string(text) + "\" names no replica of a partition",
+                           "for example 0:1,1:2");
   }
   return found;
 }

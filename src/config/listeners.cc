@@ -16,6 +16,11 @@ std::optional<SecurityProtocol> parse_security(std::string_view text) {
   return std::nullopt;
 }
 
+bool is_name(std::string_view name) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+  return !name.empty() && name.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
 bool is_wildcard(const Endpoint& at) { return at.host == "0.0.0.0" || at.host == "::"; }
 
 // One listener while it is put together.
@@ -70,7 +75,8 @@ class ListenerBuilder {
   void read_urls(const Entry& entry, std::string_view empty_host, Visit visit) {
     for (const std::string& url : split_list(entry.value)) {
       const std::size_t mark = url.find("://");
-      std::string text = mark == std::string::npos || mark == 0 ? "" : url.substr(mark + 3);
+      std::string text =
+          mark == std::string::npos || !is_name(url.substr(0, mark)) ? "" : url.substr(mark + 3);
       if (text.starts_with(':')) text.insert(0, empty_host);
       const auto address = parse_address(text);
       if (address)
@@ -122,6 +128,10 @@ class ListenerBuilder {
       if (!path.starts_with("listeners.")) continue;
       const std::size_t dot = path.rfind('.');
       const std::string name = path.substr(10, dot - 10);
+      if (!is_name(name)) {
+        resolved_.error(entry, "the name of a listener is of letters, digits, '_', '-' and '.'");
+        continue;
+      }
       read_own(find_or_add(name, entry), path.substr(dot + 1), entry);
     }
   }

@@ -44,8 +44,9 @@ std::optional<std::string> nearest_own(const std::string& path) {
   return near ? std::optional(std::string(*near)) : std::nullopt;
 }
 
-std::string unknown_key(const std::optional<std::string>& near) {
-  return near ? "unknown key; did you mean " + *near + "?" : "unknown key";
+std::optional<std::string> nearest_kafka(std::string_view name) {
+  const auto near = nearest(name, broker_keys());
+  return near ? std::optional(std::string(*near)) : std::nullopt;
 }
 
 }  // namespace
@@ -105,13 +106,22 @@ void Resolved::judge_own(Entry entry) {
 
 void Resolved::reject_unknown(const Entry& entry) {
   if (entry.path.starts_with(kKafka)) {
-    const auto near = nearest(std::string_view(entry.path).substr(kKafka.size()), broker_keys());
     const Severity severity = entry.lenient ? Severity::warning : Severity::error;
-    const std::string text = unknown_key(near ? std::optional(std::string(*near)) : std::nullopt);
+    const std::string text = unknown_key(entry);
     return problem(severity, entry, entry.lenient ? text + " (ignored)" : text);
   }
   if (is_group(entry.path)) return error(entry, "holds a group of keys, not a value");
-  error(entry, unknown_key(nearest_own(entry.path)));
+  error(entry, unknown_key(entry));
+}
+
+std::string Resolved::unknown_key(const Entry& entry) {
+  constexpr int kMostGuesses =
+      10;  // a file of another kind has unknown keys only, and a guess takes its time
+  if (++guesses_ > kMostGuesses) return "unknown key";
+  const std::string_view path = entry.path;
+  const auto near =
+      path.starts_with(kKafka) ? nearest_kafka(path.substr(kKafka.size())) : nearest_own(entry.path);
+  return near ? "unknown key; did you mean " + *near + "?" : "unknown key";
 }
 
 void Resolved::keep(Entry entry) {

@@ -32,7 +32,10 @@ class Resolved {
   void judge_own(Entry entry);
   void reject_unknown(const Entry& entry);
   void keep(Entry entry);
+  // What to say of an unknown key: the one that may have been meant, too, for the first of them.
+  std::string unknown_key(const Entry& entry);
 
+  int guesses_ = 0;
   std::map<std::string, Entry> entries_;
   std::vector<Problem> problems_;
 };
