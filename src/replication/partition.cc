@@ -212,6 +212,13 @@ std::optional<storage::LeaderEpochCache::EpochEnd> Partition::divergence(
   return std::nullopt;
 }
 
+// The answer to a position beyond the end. Where the leader's log ends a follower does not know, least of all
+// one that has just come back with an empty disk; a client that still takes it for the leader, and names no
+// epoch to be fenced by, would begin anew. So it is sent to the leader.
+std::unexpected<PartitionError> Partition::beyond_end() const {
+  return leading_ ? out_of_range(*log_) : not_leader();
+}
+
 // Whether there is anything at the position; fills in where the histories part when it is of another one.
 PartitionResult<void> Partition::check_range(const FetchPosition& position, const Fetcher& fetcher,
                                              Fetched& fetched) const {
@@ -219,13 +226,13 @@ PartitionResult<void> Partition::check_range(const FetchPosition& position, cons
   // Before the end is looked at: who is beyond it is told where its epoch ended.
   if (position.last_fetched_epoch != kNoEpoch) {
     const auto known = log_->offset_for_leader_epoch(position.last_fetched_epoch);
-    if (known.epoch == kNoEpoch) return out_of_range(*log_);
+    if (known.epoch == kNoEpoch) return beyond_end();
     fetched.diverging_epoch = divergence(position);
     if (fetched.diverging_epoch) return {};
   } else if (fetcher.is_replica() && position.offset > fetched.log_start_offset) {
     return out_of_range(*log_);  // a replica that cannot say whose records it has (RP-06)
   }
-  if (position.offset > log_->end_offset().value()) return out_of_range(*log_);
+  if (position.offset > log_->end_offset().value()) return beyond_end();
   const bool too_early = leading_ && !fetcher.is_replica() && !leading_->high_watermark_is_known() &&
                          position.offset > fetched.high_watermark;
   if (too_early) return refuse(ErrorCode::offset_not_available);

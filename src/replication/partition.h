@@ -118,6 +118,8 @@ class Partition {
                                                     runtime::MonotonicTime deadline);
 
   // --- reading
+  // A follower answers a position beyond its end by NOT_LEADER_OR_FOLLOWER, the leader by
+  // OFFSET_OUT_OF_RANGE.
   runtime::Task<PartitionResult<Fetched>> fetch(FetchPosition position, FetchLimits limits,
                                                 Fetcher fetcher = {});
   // Whether a replica that has heard of these watermarks would learn nothing from fetch(); what it reports is
@@ -163,6 +165,7 @@ class Partition {
   PartitionResult<void> check_serves(LeaderEpoch current_leader_epoch, const Fetcher& fetcher) const;
   std::unexpected<PartitionError> not_leader() const;
   std::optional<storage::LeaderEpochCache::EpochEnd> divergence(const FetchPosition& position) const;
+  std::unexpected<PartitionError> beyond_end() const;
   PartitionResult<void> check_range(const FetchPosition& position, const Fetcher& fetcher,
                                     Fetched& fetched) const;
   runtime::Task<PartitionResult<OffsetAnswer>> by_timestamp(TimestampMs timestamp, Offset visible_end,

@@ -548,7 +548,17 @@ TEST(Replication, RP_23_AFollowerShowsNothingAboveWhatItKnowsToBeCommitted) {
   const auto second = cluster.fetched(2, 1);
   EXPECT_EQ(second.error_code, ErrorCode::none);
   EXPECT_EQ(size_of(*second.records), 0);
-  EXPECT_EQ(cluster.fetched(2, 3).error_code, ErrorCode::offset_out_of_range);
+}
+
+TEST(Replication, RP_23_AFollowerSendsAConsumerThatIsAheadOfItToTheLeader) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  ASSERT_TRUE(cluster.logs_agree());
+  const auto ahead = cluster.fetched(2, 3);
+  EXPECT_EQ(ahead.error_code, ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(ahead.current_leader.leader_id, 1);
+  EXPECT_EQ(cluster.fetched(1, 3).error_code, ErrorCode::offset_out_of_range);
 }
 
 TEST(Replication, ConsumersAreSentToAReplicaInTheirRack) {
