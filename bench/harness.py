@@ -9,9 +9,11 @@ import socket
 import subprocess
 import time
 import urllib.request
+from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 20
+CLUSTER_START_TIMEOUT_S = 180
 
 
 def number(value):
@@ -41,6 +43,14 @@ def stop(process, patience_s=15):
             process.wait()
 
 
+def is_ready(admin_port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/v1/ready", timeout=2) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
 class Broker:
     """A broker of its own for one run; a context manager."""
 
@@ -55,11 +65,7 @@ class Broker:
                         "--admin-addr", f"127.0.0.1:{self.admin_port}", *sets]
 
     def ready(self):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/v1/ready", timeout=2) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
+        return is_ready(self.admin_port)
 
     def __enter__(self):
         with open(self.log, "wb") as log:
@@ -75,6 +81,109 @@ class Broker:
     def __exit__(self, *_):
         stop(self.process)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass
+class Member:
+    """A broker of a cluster."""
+    id: int
+    folder: pathlib.Path
+    port: int
+    controller_port: int
+    process: subprocess.Popen | None = None
+
+    @property
+    def log(self):
+        return self.folder.with_suffix(".log")
+
+    @property
+    def properties(self):
+        return self.folder.with_suffix(".properties")
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+
+class Cluster:
+    """Three brokers on 127.0.0.1, each a controller, too; a context manager. A subclass says what is started and when a
+    member serves."""
+
+    ID = "4L6g3nShT-eMCtK--X86sw"
+
+    def __init__(self, folder, properties=()):
+        self.folder = folder
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self.members = [Member(i, folder / f"node-{i}", free_port(), free_port()) for i in (1, 2, 3)]
+        for member in self.members:
+            member.properties.write_text("\n".join([*self.lines(member), *properties]) + "\n")
+
+    def lines(self, member):
+        voters = ",".join(f"{one.id}@127.0.0.1:{one.controller_port}" for one in self.members)
+        return ["process.roles=broker,controller", f"node.id={member.id}", f"controller.quorum.voters={voters}",
+                f"listeners=PLAINTEXT://127.0.0.1:{member.port},CONTROLLER://127.0.0.1:{member.controller_port}",
+                f"advertised.listeners=PLAINTEXT://127.0.0.1:{member.port}", "controller.listener.names=CONTROLLER",
+                "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+                "inter.broker.listener.name=PLAINTEXT", f"log.dirs={member.folder}", "default.replication.factor=3",
+                "min.insync.replicas=2", "auto.create.topics.enable=false"]
+
+    def command(self, member):
+        raise NotImplementedError
+
+    def serves(self, member):
+        raise NotImplementedError
+
+    def start(self, member):
+        with open(member.log, "ab") as log:
+            member.process = subprocess.Popen(self.command(member), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def wait_until_serving(self):
+        deadline = time.monotonic() + CLUSTER_START_TIMEOUT_S
+        for member in self.members:
+            while not self.serves(member):
+                if member.process.poll() is not None or time.monotonic() > deadline:
+                    log = member.log.read_text(errors="replace")[-2000:]
+                    self.__exit__()
+                    raise Failure(f"node {member.id} did not start: {log}")
+                time.sleep(0.05)
+
+    def restart_dead(self):
+        for member in self.members:
+            if member.process.poll() is not None:
+                self.start(member)
+        self.wait_until_serving()
+
+    def __enter__(self):
+        for member in self.members:
+            self.start(member)
+        self.wait_until_serving()
+        return self
+
+    def __exit__(self, *_):
+        for member in self.members:
+            if member.process is not None and member.process.poll() is None:
+                member.process.kill()  # its data goes away
+                member.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def arguments(self):
+        """For the load program."""
+        return {"port": self.members[0].port, "pid": [member.pid for member in self.members], "replicas": 3}
+
+
+class MoldauCluster(Cluster):
+    def __init__(self, binary, folder, settings, properties=()):
+        self.binary, self.settings, self.admin_ports = binary, settings, {}
+        super().__init__(folder, properties)
+
+    def command(self, member):
+        admin = self.admin_ports.setdefault(member.id, free_port())
+        sets = [word for setting in [f"cluster.id={self.ID}", *self.settings] for word in ("--set", setting)]
+        return [str(self.binary), "start", "--config", str(member.properties), "--admin-addr", f"127.0.0.1:{admin}", *sets]
+
+    def serves(self, member):
+        return is_ready(self.admin_ports[member.id])
 
 
 class StealMeter:

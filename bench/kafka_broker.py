@@ -5,7 +5,7 @@ import socket
 import subprocess
 import time
 
-from harness import ROOT, Failure, free_port, stop
+from harness import ROOT, Cluster, Failure, free_port
 
 START_TIMEOUT_S = 120
 # What bin/kafka-run-class.sh and bin/kafka-server-start.sh of the distribution give the JVM.
@@ -31,6 +31,33 @@ def version():
         if "kafka-clients-" in part:
             return part.rsplit("kafka-clients-", 1)[1].removesuffix(".jar")
     return "?"
+
+
+def format_folder(properties):
+    done = subprocess.run(["java", "-Xmx256M", "-cp", classpath(), "kafka.tools.StorageTool", "format", "-t", Cluster.ID,
+                           "-c", str(properties)], capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        raise Failure(f"kafka-storage format: {done.stdout[-500:]}{done.stderr[-500:]}")
+
+
+def is_open(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class KafkaCluster(Cluster):
+    """Three of them, each with the heap of one alone."""
+
+    def __init__(self, folder, tuned=False, properties=()):
+        super().__init__(folder, [*(TUNED if tuned else []), *properties])
+        for member in self.members:
+            format_folder(member.properties)
+
+    def command(self, member):
+        return ["java", *JVM, "-cp", classpath(), "kafka.Kafka", str(member.properties)]
+
+    def serves(self, member):
+        return is_open(member.port)
 
 
 class KafkaBroker:
@@ -59,14 +86,10 @@ class KafkaBroker:
         self.properties.write_text("\n".join(lines + (TUNED if self.tuned else [])) + "\n")
 
     def format(self):
-        done = subprocess.run(["java", "-Xmx256M", "-cp", classpath(), "kafka.tools.StorageTool", "format", "-t",
-                               "4L6g3nShT-eMCtK--X86sw", "-c", str(self.properties)], capture_output=True, text=True, timeout=60)
-        if done.returncode != 0:
-            raise Failure(f"kafka-storage format: {done.stdout[-500:]}{done.stderr[-500:]}")
+        format_folder(self.properties)
 
     def listens(self):
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return is_open(self.port)
 
     def __enter__(self):
         with open(self.log, "wb") as log:

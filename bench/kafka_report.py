@@ -57,6 +57,13 @@ def verdict(figure, system, value):
     return f" [{aim}: {'met' if met else '**missed**'}]"
 
 
+def own_verdict(figure, those):
+    """Of an aim that Kafka has no part in."""
+    if figure.most is None or not those:
+        return ""
+    return f" [≤ {number(figure.most)}: {'met' if statistics.median(those) <= figure.most else '**missed**'}]"
+
+
 def middle(those):
     return number(statistics.median(those)) if those else ""
 
@@ -68,7 +75,8 @@ def cells(case, figure, lines):
         value, text = ratio(values(figure, lines.get(system)), kafka)
         # The aims are those of page cache against page cache, except where only one mode takes part.
         judged = system == PAGE_CACHE or PAGE_CACHE not in case.systems or figure.aims(system) != (figure.at_least, figure.at_most)
-        row.append(text + (verdict(figure, system, value) if judged else ""))
+        row.append((text + (verdict(figure, system, value) if judged else "") +
+                    own_verdict(figure, values(figure, lines.get(system)))).strip())
     return row
 
 

@@ -15,6 +15,7 @@ class Compared:
     at_most: float | None = None
     synced_at_least: float | None = None  # the aim of Moldau that syncs against Kafka that does not
     synced_at_most: float | None = None
+    most: float | None = None             # Moldau's own figure, whatever Kafka's is
 
     def more_is_better(self):
         return self.at_most is None and self.synced_at_most is None and not self.key.endswith(("_us", "_ms", "_mib"))
@@ -37,6 +38,14 @@ class Case:
     systems: list = field(default_factory=lambda: list(SYSTEMS))
     timed: bool = True
     warm: bool = True       # brokers stay up and are warmed; else each run has a fresh one
+
+
+    clustered: bool = False  # on three brokers; then they stay up and are warmed, unless `warm` says no
+    properties: list = field(default_factory=list)  # of the brokers of a cluster
+
+    def name_of_cluster(self):
+        """Cases with the same brokers share them."""
+        return "-".join(["cluster", *(line.replace(".", "_").replace("=", "_") for line in self.properties)])
 
 
 K, M = 1e3, 1e6
@@ -92,6 +101,38 @@ def density_case(partitions):
         Compared("idle_cpus", "CPUs idle", at_most=1)], systems=[MOLDAU, KAFKA], timed=False, warm=False)
 
 
+REPLICATED = {"replicas": 3, "topic-config": "min.insync.replicas=2"}
+# As in a test of Kafka's own that wants short fail-overs; heartbeats, elections and fetches by Kafka's defaults otherwise.
+EQUAL_TIMEOUTS = ["broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500",
+                  "controller.quorum.election.timeout.ms=1000", "controller.quorum.fetch.timeout.ms=2000"]
+
+
+def replicated_case(name, title, figures, mode, **shape):
+    return Case(name, title, 10, mode, REPLICATED | shape, figures, clustered=True)
+
+
+def fail_over_case(name, title, controller, properties, at_most, most=None):
+    return Case(name, title, 10, "fail_over",
+                {"replicas": 3, "partitions": 12, "bytes": 1024, "rate": 1000, "seconds": 3, "warmup": 2,
+                 "topic-config": "min.insync.replicas=2", "kill-controller": controller}, [
+                    Compared("fail_over_ms", "ms until all that it led acknowledge", at_most=at_most, most=most),
+                    Compared("first_ack_ms", "ms until the first does"),
+                    Compared("all_acknowledge_ms", "ms until all partitions do"),
+                    Compared("lost_records", "acknowledged records lost", most=0),
+                    Compared("repeated_records", "records repeated", most=0),
+                    Compared("before_p99_us", "µs p99 before")],
+                systems=[MOLDAU, PAGE_CACHE, KAFKA], timed=False, clustered=True, properties=properties)
+
+
+def cluster_density_case(partitions):
+    return Case(f"cluster-density-{partitions}", f"{partitions:,} partitions with three replicas on three brokers, in sum", 10,
+                "cluster_density", {"partitions": partitions, "topics": 10, "replicas": 3}, [
+                    Compared("create_s", "s to create", at_most=0.2), Compared("rss_mib", "MiB resident", at_most=0.1),
+                    Compared("rss_with_a_record_each_mib", "MiB with a record in each", at_most=0.1),
+                    Compared("idle_cpus", "CPUs idle", at_most=1)],
+                systems=[MOLDAU, KAFKA], timed=False, warm=False, clustered=True)
+
+
 START = [Compared("listening_ms", "ms to listening"), Compared("first_ack_ms", "ms to the first ack")]
 
 CASES = [
@@ -125,4 +166,23 @@ CASES = [
          [START[0], Compared("first_ack_ms", "ms to the first ack", at_most=0.2),
           Compared("lost_records", "acknowledged records lost")],
          systems=[MOLDAU, PAGE_CACHE, KAFKA], timed=False, warm=False),
+    replicated_case("replicated-bulk", "Three brokers, three replicas, acks=all, idempotent, 1 KiB × 16 a batch, 6 partitions", [
+        Compared("cpu_s_per_gb", "CPU s / GB, all three", at_most=1 / 3), Compared("mb_per_s", "MB/s", at_least=1),
+        Compared("p99_us", "µs p99"), Compared("rss_mib", "MiB resident, all three", at_most=1)], "produce",
+        connections=6, depth=5, partitions=6, records=16, bytes=1024, idempotent="true"),
+    replicated_case("replicated-single", "The same, one record of 100 B a request, 48 connections × 5, 24 partitions", [
+        Compared("requests_per_cpu_s", "k requests / CPU s", K, at_least=3), Compared("requests_per_s", "k requests/s", K),
+        Compared("p99_us", "µs p99")], "produce", connections=48, depth=5, partitions=24, bytes=100),
+    replicated_case("replicated-latency", "The same at a fixed rate: 1,000/s × 1 KiB, 12 partitions", [
+        Compared("p50_us", "µs p50"), Compared("p99_us", "µs p99", at_most=0.33), Compared("p999_us", "µs p99.9"),
+        Compared("broker_cpus", "CPUs, all three", at_most=1 / 3)], "latency",
+        connections=6, partitions=12, bytes=1024, rate=1000),
+    fail_over_case("fail-over", "kill -9 of a leader under 1,000/s × 1 KiB, 12 partitions; each system's time-outs", "false",
+                   [], 0.2, 1500),
+    fail_over_case("fail-over-controller", "The same of a leader that is the active controller, too", "true", [], 0.2, 1500),
+    fail_over_case("fail-over-equal", "kill -9 of a leader, equal time-outs (session 3 s, election 1 s)", "false",
+                   EQUAL_TIMEOUTS, 1 / 1.5),
+    fail_over_case("fail-over-controller-equal", "The same of the active controller, equal time-outs", "true",
+                   EQUAL_TIMEOUTS, 1 / 1.5),
+    cluster_density_case(1000), cluster_density_case(5000),
 ]

@@ -3,7 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <numeric>
+#include <optional>
 
+#include "cluster.h"
 #include "program.h"
 #include "wire/messages/create_topics.h"
 #include "wire/messages/delete_topics.h"
@@ -14,7 +17,6 @@ namespace moldau::load {
 
 namespace {
 
-constexpr std::int64_t kPatienceSeconds = 240;
 constexpr wire::ApiVersion kListOffsetsVersion = 7;
 constexpr wire::ApiVersion kDeleteTopicsVersion = 5;
 
@@ -24,26 +26,22 @@ struct Created {
 };
 std::vector<Created> created;
 
-template <class Response, class Request>
-Response call(const Socket& socket, const Request& request, wire::ApiVersion version) {
-  const Slice frame = joined(wire::encode_request(
-      {.api_key = Request::kKey, .api_version = version, .correlation_id = 7, .client_id = "moldau_load"},
-      request));
-  const Slice answer = Slice::take(ask(socket, frame));
-  const auto response =
-      or_die(wire::decode_response_frame(answer, Response::kKey, version), "header of a response");
-  return or_die(Response::decode(response.body, version), "body of a response");
+std::vector<std::size_t> first(int partitions) {
+  std::vector<std::size_t> all(static_cast<std::size_t>(partitions));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
 }
 
-// Offsets of the ends of a topic's partitions; nothing while one of them is not led yet.
-std::optional<std::int64_t> sum_of_ends(const Socket& socket, const std::string& topic, int partitions) {
+// Offsets of the ends of a topic's partitions; nothing while this broker does not lead one of them.
+std::optional<std::int64_t> sum_of_ends(const Socket& socket, const std::string& topic,
+                                        const std::vector<std::size_t>& partitions) {
   constexpr std::int64_t kLatest = -1;
   wire::ListOffsetsRequest request;
   auto& asked = request.topics.emplace_back();
   asked.name = topic;
-  for (int i = 0; i < partitions; ++i) {
+  for (const std::size_t i : partitions) {
     auto& partition = asked.partitions.emplace_back();
-    partition.partition_index = i;
+    partition.partition_index = static_cast<PartitionIndex>(i);
     partition.timestamp = kLatest;
   }
   const auto response = call<wire::ListOffsetsResponse>(socket, request, kListOffsetsVersion);
@@ -61,10 +59,21 @@ std::optional<std::int64_t> sum_of_ends(const Socket& socket, const std::string&
 }
 
 // Metadata may name a leader before it leads.
+bool is_led(const Socket& socket, const NewTopic& topic) {
+  if (topic.replicas == 1) return sum_of_ends(socket, topic.name, first(topic.partitions)).has_value();
+  const auto ports = leaders_now(socket, topic.name, topic.partitions, topic.replicas);
+  if (std::ranges::find(ports, 0) != ports.end()) return false;
+  const Leaders leaders(ports);
+  for (std::size_t i = 0; i < leaders.count(); ++i) {
+    const Socket to_leader = Socket::connect(leaders.port(i));
+    to_leader.set_timeout(kPatienceSeconds);
+    if (!sum_of_ends(to_leader, topic.name, leaders.partitions_of(i))) return false;
+  }
+  return true;
+}
+
 bool all_led(const Socket& socket, const std::vector<NewTopic>& topics) {
-  return std::ranges::all_of(topics, [&](const NewTopic& topic) {
-    return sum_of_ends(socket, topic.name, topic.partitions).has_value();
-  });
+  return std::ranges::all_of(topics, [&](const NewTopic& topic) { return is_led(socket, topic); });
 }
 
 }  // namespace
@@ -97,7 +106,7 @@ wire::CreateTopicsRequest creation_of(const std::vector<NewTopic>& topics) {
     auto& asked = request.topics.emplace_back();
     asked.name = topic.name;
     asked.num_partitions = topic.partitions;
-    asked.replication_factor = 1;
+    asked.replication_factor = static_cast<std::int16_t>(topic.replicas);
     for (const std::string& config : topic.configs) add_config(asked, config);
   }
   return request;
@@ -133,9 +142,10 @@ void create_topics(std::uint16_t port, const std::vector<NewTopic>& topics) {
   }
 }
 
-std::string create_topic(std::uint16_t port, int partitions, const std::vector<std::string>& configs) {
+std::string create_topic(std::uint16_t port, int partitions, const std::vector<std::string>& configs,
+                         int replicas) {
   const std::string name = "load-" + std::to_string(now_ns());
-  NewTopic topic{.name = name, .partitions = partitions, .configs = configs};
+  NewTopic topic{.name = name, .partitions = partitions, .configs = configs, .replicas = replicas};
   topic.configs.emplace_back("file.delete.delay.ms=100");
   create_topics(port, {std::move(topic)});
   created.push_back({port, name});
@@ -180,7 +190,7 @@ std::int64_t count_records(std::uint16_t port, const std::string& topic, int par
   const Socket socket = Socket::connect(port);
   socket.set_timeout(30);
   for (const std::int64_t deadline = now_ns() + 60 * kSecondNs;; ::usleep(1000)) {
-    if (const auto sum = sum_of_ends(socket, topic, partitions)) return *sum;
+    if (const auto sum = sum_of_ends(socket, topic, first(partitions))) return *sum;
     if (now_ns() > deadline) die("the partitions of " + topic + " have no leaders");
   }
 }

@@ -25,7 +25,7 @@ void fill(const Broker& broker, const std::string& row, const ProduceShape& shap
   }
   const double seconds = static_cast<double>(now_ns() - began) / kSecondNs;
   if (kill) {
-    ::kill(broker.pid, SIGKILL);
+    ::kill(broker.pids.at(0), SIGKILL);
   } else {
     producers.finish();
     acknowledged += producers.take().requests;
@@ -54,7 +54,7 @@ void catch_up(const Broker& broker, const std::string& row, const ProduceShape& 
 
   Consumers reader(broker.port, name, partitions, 1, {});
   reader.begin();
-  const CpuMeter meter(broker.pid);
+  const CpuMeter meter(broker.pids);
   const std::int64_t began = now_ns();
   const std::int64_t give_up = began + ns_of(kMostSeconds);
   Consumers::Counts read;

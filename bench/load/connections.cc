@@ -25,10 +25,10 @@ Connections::Connections(std::uint16_t port, OnAnswer on_answer)
 
 Connections::~Connections() { ::close(epoll_); }
 
-std::size_t Connections::open() {
+std::size_t Connections::open_to(std::uint16_t port) {
   const std::size_t number = peers_.size();
   Peer& peer = peers_.emplace_back();
-  peer.socket = Socket::connect(port_);
+  peer.socket = Socket::connect(port);
   peer.socket.set_blocking(false);
   epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.u64 = number}};
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, peer.socket.descriptor(), &event);

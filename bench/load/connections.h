@@ -1,4 +1,5 @@
-// Many connections to one broker on one thread: prepared frames out, pipelined, answers in order.
+// Many connections to one broker, or to those of a cluster, on one thread: prepared frames out, pipelined,
+// answers in order.
 #pragma once
 
 #include <deque>
@@ -27,8 +28,9 @@ class Connections {
   Connections& operator=(const Connections&) = delete;
   ~Connections();
 
-  // The new connection's number.
-  std::size_t open();
+  // The new connection's number. It goes to the broker of the constructor, or to this port.
+  std::size_t open() { return open_to(port_); }
+  std::size_t open_to(std::uint16_t port);
   void open(std::size_t count);
   std::size_t size() const { return peers_.size(); }
 

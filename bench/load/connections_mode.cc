@@ -44,16 +44,16 @@ void connections(const Broker& broker, const std::string& row, int count, const 
   raise_descriptor_limit();
   const std::string topic = create_topic(broker.port, shape.partitions);
   const auto before = latency_of(broker, topic, shape, rate);
-  const double resident_before = resident_mib_of(broker.pid);
+  const double resident_before = resident_mib_of(broker.pids);
   const Frame versions = api_versions_frame();
   const Frame metadata = metadata_frame(topic);
   Connections idle(broker.port, [](const Connections::Answer&) {});
-  const CpuMeter meter(broker.pid);
+  const CpuMeter meter(broker.pids);
   const std::int64_t began = now_ns();
   storm(idle, count, versions, metadata);
   const double seconds = static_cast<double>(now_ns() - began) / kSecondNs;
   const double cpu = meter.taken();
-  const double grown = resident_mib_of(broker.pid) - resident_before;
+  const double grown = resident_mib_of(broker.pids) - resident_before;
   const auto meanwhile = latency_of(broker, topic, shape, rate);
   JsonLine(row)
       .number("connections", count)

@@ -26,7 +26,7 @@ void consume(const Broker& broker, const std::string& row, const ConsumeShape& s
   };
   run(shape.fill.warmup_s);
   static_cast<void>(consumers.take());
-  const CpuMeter meter(broker.pid);
+  const CpuMeter meter(broker.pids);
   run(shape.seconds);
   const double cpu = meter.taken();
   const auto counts = consumers.take();

@@ -139,7 +139,8 @@ Frame fetch_frame(const std::string& topic, const std::vector<Position>& positio
   return frame_of(request, kFetchVersion, 1);
 }
 
-Fetched take_fetched(const Frame& request, ByteView answer, std::vector<Position>& positions) {
+Fetched take_fetched(const Frame& request, ByteView answer, std::vector<Position>& positions,
+                     const OnBatch& on_batch) {
   const auto response = decode_answer<wire::FetchResponse>(request, answer, kFetchVersion);
   check(response.error_code, "Fetch");
   Fetched fetched;
@@ -155,6 +156,7 @@ Fetched take_fetched(const Frame& request, ByteView answer, std::vector<Position
       for (record::BatchView batch; or_die(reader.next(batch), "batches of a Fetch response");) {
         fetched.records += batch.record_count();
         position->next = batch.next_offset();
+        if (on_batch) on_batch(position->partition, batch);
       }
       fetched.bytes += bytes.size();
     }

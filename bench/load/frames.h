@@ -1,10 +1,12 @@
 // The frames that the load is made of, built once and sent again and again, and the checks of their answers.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "record/batch.h"
 #include "record/codec.h"
 #include "wire/error_code.h"
 #include "wire/frame.h"
@@ -61,6 +63,8 @@ struct Fetched {
   std::size_t bytes = 0;
 };
 // Moves the positions past what came. Walks batch headers only, as a consumer that hands batches on.
-Fetched take_fetched(const Frame& request, ByteView answer, std::vector<Position>& positions);
+using OnBatch = std::function<void(PartitionIndex, const record::BatchView&)>;
+Fetched take_fetched(const Frame& request, ByteView answer, std::vector<Position>& positions,
+                     const OnBatch& on_batch = nullptr);
 
 }  // namespace moldau::load

@@ -8,11 +8,13 @@
 namespace moldau::load {
 
 OpenLoop::OpenLoop(std::uint16_t port, const std::string& topic, const ProduceShape& shape, double rate)
-    : frames_(produce_frames(
+    : leaders_(Leaders::find(port, topic, shape.partitions, shape.replicas)),
+      frames_(produce_frames(
           topic, shape, make_batch(shape.records, static_cast<std::size_t>(shape.value_bytes), shape.codec))),
       connections_(port, [this](const Connections::Answer& answer) { answered(answer); }),
       period_ns_(static_cast<double>(kSecondNs) / rate) {
-  connections_.open(static_cast<std::size_t>(shape.connections));
+  for (std::size_t i = 0; i < static_cast<std::size_t>(shape.connections); ++i)
+    connections_.open_to(leaders_.port(leaders_.leader_of_connection(i)));
 }
 
 void OpenLoop::answered(const Connections::Answer& answer) {
@@ -28,7 +30,7 @@ std::int64_t OpenLoop::send_due(std::int64_t now) {
     // A partition keeps to one connection, so that its records are appended in the order in which they were
     // due.
     const std::size_t partition = sent_ % frames_.size();
-    connections_.send(partition % connections_.size(), frames_[partition], due);
+    connections_.send(leaders_.connection_of(partition, connections_.size()), frames_[partition], due);
     if (on_send_) on_send_(partition, due);
     ++sent_;
   }
@@ -42,9 +44,10 @@ telemetry::HistogramData OpenLoop::run(double seconds) {
 }
 
 void latency(const Broker& broker, const std::string& row, const ProduceShape& shape, double rate) {
-  OpenLoop load(broker.port, create_topic(broker.port, shape.partitions, shape.topic_configs), shape, rate);
+  const std::string topic = create_topic(broker.port, shape.partitions, shape.topic_configs, shape.replicas);
+  OpenLoop load(broker.port, topic, shape, rate);
   load.run(shape.warmup_s);
-  const CpuMeter meter(broker.pid);
+  const CpuMeter meter(broker.pids);
   const auto measured = load.run(shape.seconds);
   const double cpu = meter.taken();
   load.finish();

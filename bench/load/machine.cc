@@ -90,7 +90,7 @@ double measure_cache_write(const std::string& folder, std::size_t chunk_bytes) {
   double best = 0;
   for (int i = 0; i < 3; ++i) {
     const Socket file(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    const CpuMeter meter(::getpid());
+    const CpuMeter meter({::getpid()});
     for (std::size_t written = 0; written < kFileBytes; written += chunk_bytes) {
       if (::write(file.descriptor(), chunk.data(), chunk_bytes) < 0) die("cannot write " + path);
     }

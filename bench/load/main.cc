@@ -2,6 +2,7 @@
 #include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 
 #include "call.h"
 #include "modes.h"
@@ -29,13 +30,25 @@ struct Options {
   int touch_megabytes = 1000;
   std::string output = "/dev/null";
   std::vector<std::string> command;
+  std::vector<std::string> members;
+  bool kill_controller = false;
 };
+
+// ID:PORT:PID of a broker.
+Member member_of(const std::string& text) {
+  Member member;
+  int port = 0;
+  if (std::sscanf(text.c_str(), "%d:%d:%d", &member.id, &port, &member.pid) != 3)
+    throw CLI::ValidationError("--broker", text + " is not ID:PORT:PID");
+  member.port = static_cast<std::uint16_t>(port);
+  return member;
+}
 
 CLI::App* add_mode(CLI::App& app, Options& options, const std::string& name, const std::string& what) {
   CLI::App* mode = app.add_subcommand(name, what);
   mode->add_option("--row", options.row, "name of the printed row");
   mode->add_option("--port", options.broker.port, "of the broker on 127.0.0.1")->capture_default_str();
-  mode->add_option("--pid", options.broker.pid, "of the broker");
+  mode->add_option("--pid", options.broker.pids, "of the broker; several: of all brokers of a cluster");
   return mode;
 }
 
@@ -49,6 +62,8 @@ void add_shape(CLI::App* mode, ProduceShape& shape) {
   mode->add_option("--connections", shape.connections)->capture_default_str();
   mode->add_option("--depth", shape.depth, "requests in flight on each connection")->capture_default_str();
   mode->add_option("--partitions", shape.partitions)->capture_default_str();
+  mode->add_option("--replicas", shape.replicas, "3: the topic is spread over a cluster")
+      ->capture_default_str();
   mode->add_option("--records", shape.records, "in a batch")->capture_default_str();
   mode->add_option("--bytes", shape.value_bytes, "of a record's value")->capture_default_str();
   mode->add_option("--acks", shape.acks, "-1 or 1")->capture_default_str();
@@ -119,7 +134,21 @@ void add_other_modes(CLI::App& app, Options& o) {
   mode = add_mode(app, o, "density", "memory and time of many partitions");
   mode->add_option("--partitions", o.partitions)->capture_default_str();
   mode->add_option("--topics", o.topics)->capture_default_str();
-  mode->callback([&] { density(o.broker, o.row, o.partitions, o.topics); });
+  mode->add_option("--replicas", o.shape.replicas)->capture_default_str();
+  mode->callback([&] { density(o.broker, o.row, o.partitions, o.topics, o.shape.replicas); });
+
+  mode = add_mode(app, o, "fail-over", "kills a broker of a cluster under a producer that goes on");
+  add_shape(mode, o.shape);
+  mode->add_option("--rate", o.rate, "requests a second")->capture_default_str();
+  mode->add_option("--broker", o.members, "ID:PORT:PID of each")->required();
+  mode->add_option("--kill-controller", o.kill_controller,
+                   "true: the leader that is the active controller, too")
+      ->capture_default_str();
+  mode->callback([&] {
+    std::vector<Member> members;
+    for (const std::string& text : o.members) members.push_back(member_of(text));
+    fail_over(members, o.row, o.shape, o.rate, o.kill_controller ? Victim::controller : Victim::leader);
+  });
 
   mode = add_mode(app, o, "start", "starts a broker: time to listen, to answer, to acknowledge");
   mode->add_option("--output", o.output, "file for what the broker prints")->capture_default_str();

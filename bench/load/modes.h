@@ -13,14 +13,16 @@ namespace moldau::load {
 
 struct Broker {
   std::uint16_t port = 9092;
-  pid_t pid = 0;  // whose CPU time and memory are reported
+  std::vector<pid_t> pids =
+      {};  // whose CPU time and memory are reported, in sum; of all brokers of a cluster
 };
 
 struct ProduceShape {
   int connections = 1;
   int depth = 1;  // requests in flight on each connection
   int partitions = 1;
-  int records = 1;  // of a batch; one batch makes a request
+  int replicas = 1;  // with more, each connection goes to one of the leaders
+  int records = 1;   // of a batch; one batch makes a request
   int value_bytes = 100;
   int acks = -1;
   record::Codec codec = record::Codec::none;
@@ -63,7 +65,20 @@ void connections(const Broker& broker, const std::string& row, int count, const 
                  double rate);
 
 // Creates `partitions` in `topics`: time, memory and CPU of the idle broker; then one record to each.
-void density(const Broker& broker, const std::string& row, int partitions, int topics);
+void density(const Broker& broker, const std::string& row, int partitions, int topics, int replicas);
+
+// One broker of a cluster on 127.0.0.1.
+struct Member {
+  std::int32_t id = 0;
+  std::uint16_t port = 0;
+  pid_t pid = 0;
+};
+// A producer at a fixed rate with three replicas and a sequence for each partition. One of the brokers that
+// lead gets SIGKILL: the active controller, or one that is not it. Times until partitions are acknowledged
+// again, and what the log holds of it all at the end.
+enum class Victim { leader, controller };
+void fail_over(const std::vector<Member>& brokers, const std::string& row, const ProduceShape& shape,
+               double rate, Victim victim);
 
 // Creates the topic `name` and produces so much to it. With `kill` the broker then gets SIGKILL while
 // requests are in flight; what was acknowledged is reported either way.

@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "cluster.h"
 #include "connections.h"
 #include "modes.h"
 #include "telemetry/metrics.h"
@@ -30,6 +31,7 @@ class OpenLoop {
  private:
   void answered(const Connections::Answer& answer);
 
+  Leaders leaders_;
   std::vector<Frame> frames_;
   Connections connections_;
   std::function<void(std::size_t, std::int64_t)> on_send_;

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <fstream>
 #include <iterator>
+#include <numeric>
 #include <sstream>
 #include <utility>
 
@@ -29,8 +30,6 @@ void die_with(pid_t parent) {
   if (::getppid() != parent) ::_exit(1);
 }
 
-}  // namespace
-
 double cpu_seconds_of(pid_t pid) {
   const std::string stat = read_all(fmt::format("/proc/{}/stat", pid));
   // The name, in parentheses, may hold anything; utime and stime are fields 14 and 15, field 3 follows it.
@@ -49,6 +48,15 @@ double resident_mib_of(pid_t pid) {
   if (at == std::string::npos) die("the process has no VmRSS");
   return std::stod(status.substr(at + 6)) / 1024;
 }
+
+double sum_of(const std::vector<pid_t>& pids, double (*figure)(pid_t)) {
+  return std::transform_reduce(pids.begin(), pids.end(), 0.0, std::plus<>(), figure);
+}
+
+}  // namespace
+
+double cpu_seconds_of(const std::vector<pid_t>& pids) { return sum_of(pids, cpu_seconds_of); }
+double resident_mib_of(const std::vector<pid_t>& pids) { return sum_of(pids, resident_mib_of); }
 
 Child Child::run(const std::function<void()>& body) {
   const pid_t parent = ::getpid();

@@ -10,19 +10,19 @@
 
 namespace moldau::load {
 
-// User and system time of all its threads, from /proc/PID/stat; steps of 10 ms.
-double cpu_seconds_of(pid_t pid);
-// VmRSS, from /proc/PID/status.
-double resident_mib_of(pid_t pid);
+// User and system time of all threads of these processes, from /proc/PID/stat; steps of 10 ms.
+double cpu_seconds_of(const std::vector<pid_t>& pids);
+// VmRSS, from /proc/PID/status, in sum.
+double resident_mib_of(const std::vector<pid_t>& pids);
 
-// What a process used from its construction to taken().
+// What processes used from its construction to taken().
 class CpuMeter {
  public:
-  explicit CpuMeter(pid_t pid) : pid_(pid), before_(cpu_seconds_of(pid)) {}
-  double taken() const { return cpu_seconds_of(pid_) - before_; }
+  explicit CpuMeter(std::vector<pid_t> pids) : pids_(std::move(pids)), before_(cpu_seconds_of(pids_)) {}
+  double taken() const { return cpu_seconds_of(pids_) - before_; }
 
  private:
-  pid_t pid_;
+  std::vector<pid_t> pids_;
   double before_;
 };
 

@@ -15,21 +15,24 @@ std::vector<Frame> produce_frames(const std::string& topic, const ProduceShape& 
 
 Producers::Producers(std::uint16_t port, const std::string& topic, const ProduceShape& shape)
     : shape_(shape),
+      leaders_(Leaders::find(port, topic, shape.partitions, shape.replicas)),
       batch_(make_batch(shape.records, static_cast<std::size_t>(shape.value_bytes), shape.codec)),
       frames_(produce_frames(topic, shape, batch_)),
-      connections_(port, [this](const Connections::Answer& answer) { answered(answer); }) {
-  connections_.open(static_cast<std::size_t>(shape.connections));
-  if (shape.idempotent) make_idempotent(port);
+      connections_(port, [this](const Connections::Answer& answer) { answered(answer); }),
+      next_(leaders_.count()) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(shape.connections); ++i) {
+    connections_.open_to(leaders_.port(leaders_.leader_of_connection(i)));
+    if (shape.idempotent) producers_.push_back(make_producer(port, i));
+  }
 }
 
-void Producers::make_idempotent(std::uint16_t port) {
-  for (int i = 0; i < shape_.connections; ++i) {
-    Producer& producer = producers_.emplace_back();
-    producer.id = init_producer_id(port);
-    for (const Frame& frame : frames_) {
-      producer.partitions.push_back({std::vector<Frame>(static_cast<std::size_t>(shape_.depth), frame)});
-    }
+Producers::Producer Producers::make_producer(std::uint16_t port, std::size_t connection) const {
+  Producer producer{.id = init_producer_id(port)};
+  for (const std::size_t partition : leaders_.partitions_of(leaders_.leader_of_connection(connection))) {
+    producer.partitions.push_back(
+        {std::vector<Frame>(static_cast<std::size_t>(shape_.depth), frames_[partition])});
   }
+  return producer;
 }
 
 const Frame& Producers::next_sequenced(Producer& producer) {
@@ -47,8 +50,10 @@ void Producers::send_next(std::size_t connection) {
     connections_.send(connection, next_sequenced(producers_[connection]), now_ns());
     return;
   }
-  connections_.send(connection, frames_[next_], now_ns());
-  next_ = (next_ + 1) % frames_.size();
+  const std::size_t leader = leaders_.leader_of_connection(connection);
+  const auto& partitions = leaders_.partitions_of(leader);
+  connections_.send(connection, frames_[partitions[next_[leader]]], now_ns());
+  next_[leader] = (next_[leader] + 1) % partitions.size();
 }
 
 void Producers::fill() {

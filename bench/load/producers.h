@@ -1,6 +1,7 @@
 // Producers with a fixed number of requests in flight: the closed loop under several measurements.
 #pragma once
 
+#include "cluster.h"
 #include "connections.h"
 #include "modes.h"
 #include "telemetry/metrics.h"
@@ -43,22 +44,23 @@ class Producers {
   };
   struct Producer {
     ProducerId id = kNoProducerId;
-    std::vector<Sequenced> partitions;
-    std::size_t next = 0;  // partition
+    std::vector<Sequenced> partitions;  // of the leader that the connection goes to
+    std::size_t next = 0;               // partition
   };
 
-  void make_idempotent(std::uint16_t port);
+  Producer make_producer(std::uint16_t port, std::size_t connection) const;
   void fill();
   void send_next(std::size_t connection);
   const Frame& next_sequenced(Producer& producer);
   void answered(const Connections::Answer& answer);
 
   ProduceShape shape_;
+  Leaders leaders_;
   Slice batch_;
   std::vector<Frame> frames_;
   std::vector<Producer> producers_;  // one for each connection, when idempotent
   Connections connections_;
-  std::size_t next_ = 0;  // frame
+  std::vector<std::size_t> next_;  // by leader: the place of the next partition among its own
   bool filling_ = false;
   Counts counts_;
 };

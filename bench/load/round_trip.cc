@@ -75,7 +75,7 @@ void round_trip(const Broker& broker, const std::string& row, const ProduceShape
     turns.run(shape.warmup_s);
     return turns.run(shape.seconds);
   };
-  for (const pid_t server : {turns.echo(), broker.pid}) confine(server, cores.front());
+  for (const pid_t server : {turns.echo(), broker.pids.at(0)}) confine(server, cores.front());
   const Pair apart = run_with_client_on(cores.back());
   const Pair together = run_with_client_on(cores.front());
   JsonLine(row)

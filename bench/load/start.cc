@@ -9,8 +9,6 @@ namespace moldau::load {
 
 namespace {
 
-constexpr int kPatienceSeconds = 240;
-
 Socket await_listener(std::uint16_t port, Child& broker) {
   for (const std::int64_t deadline = now_ns() + kPatienceSeconds * kSecondNs; now_ns() < deadline;
        ::usleep(100)) {
@@ -38,7 +36,7 @@ void start(std::uint16_t port, const std::string& row, const std::string& output
   produce_until_acknowledged(socket, produce_frame(topic, 0, make_batch(1, 100), -1));
   const double first_ack_ms = ms_since(began);
   const auto records = count_records(port, topic, existing.partitions);
-  const double resident_mib = resident_mib_of(broker.pid());
+  const double resident_mib = resident_mib_of({broker.pid()});
   const std::int64_t stopping = now_ns();
   if (!broker.terminate(kPatienceSeconds)) die("the broker does not end on SIGTERM");
   JsonLine(row)

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "call.h"
+#include "cluster.h"
 #include "modes.h"
 #include "process.h"
 #include "program.h"
@@ -77,11 +78,11 @@ TailedProducers::Measured TailedProducers::take() {
 
 void end_to_end(const Broker& broker, const std::string& row, const ProduceShape& shape, double rate,
                 int groups) {
-  TailedProducers tailed(broker.port, create_topic(broker.port, shape.partitions, shape.topic_configs), shape,
-                         rate, groups);
+  const std::string topic = create_topic(broker.port, shape.partitions, shape.topic_configs, shape.replicas);
+  TailedProducers tailed(broker.port, topic, shape, rate, groups);
   tailed.run(shape.warmup_s);
   static_cast<void>(tailed.take());
-  const CpuMeter meter(broker.pid);
+  const CpuMeter meter(broker.pids);
   tailed.run(shape.seconds);
   const double cpu = meter.taken();
   const auto measured = tailed.take();
