@@ -97,15 +97,15 @@ class Direction:
 class Connection:
     def __init__(self, origin, target, streams):
         self.origin, self.target, self.streams = origin, target, streams
-        self.task = None
 
-    def reset(self):
-        """With RST, as if its host had forgotten it."""
-        for writer in self.streams:
-            sock = writer.get_extra_info("socket")
-            if sock is not None and not writer.is_closing():
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
+
+def reset(streams):
+    """With RST, as if their hosts had forgotten the connection."""
+    for writer in streams:
+        sock = writer.get_extra_info("socket")
+        if sock is not None and not writer.is_closing():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
 
 
 class Network:
@@ -116,7 +116,8 @@ class Network:
         self.links = {}
         self.pids = {}
         self.connections = set()
-        self.servers = {}
+        self.tasks = set()  # one for each connection
+        self.listeners = []
 
     def close(self):
         self._call(self._close())
@@ -184,45 +185,64 @@ class Network:
     async def _reset(self, a, b):
         found = [c for c in self.connections if {c.origin, c.target} == {a, b}]
         for connection in found:
-            connection.reset()
+            reset(connection.streams)
         return len(found)
 
     async def _close(self):
-        for server in self.servers.values():
-            server.close()
-        tasks = [connection.task for connection in self.connections]
-        for connection in list(self.connections):
-            connection.reset()
-        for task in tasks:
+        for listener in self.listeners:
+            self.loop.remove_reader(listener)
+            listener.close()
+        await asyncio.sleep(0)  # a task that is cancelled before it has begun closes nothing
+        for task in self.tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        for _ in range(3):  # transports tell their protocols that they have ended in turns to come
+            await asyncio.sleep(0)
 
     async def _relay(self, target, listen, to):
-        async def accepted(reader, writer):
-            await self._serve(target, to, reader, writer)
-        self.servers[listen] = await asyncio.start_server(accepted, *listen, limit=CHUNK, backlog=256)
+        listener = socket.create_server(listen, backlog=256)
+        listener.setblocking(False)
+        self.listeners.append(listener)
+        self.loop.add_reader(listener, self._accept, listener, target, to)
 
-    async def _serve(self, target, to, reader, writer):
-        origin = self._origin(writer.get_extra_info("peername"))
-        there, back = self._link(origin, target), self._link(target, origin)
-        if there.refuse or back.refuse:
-            return Connection(origin, target, [writer]).reset()
+    def _accept(self, listener, target, to):
         try:
+            accepted, _ = listener.accept()
+        except OSError:
+            return  # it has gone again
+        accepted.setblocking(False)
+        task = asyncio.ensure_future(self._serve(accepted, target, to))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _serve(self, accepted, target, to):
+        """What was accepted is closed, however this ends."""
+        streams = []
+        try:
+            reader, writer = await asyncio.open_connection(sock=accepted, limit=CHUNK)
+            streams.append(writer)
+            origin = self._origin(writer.get_extra_info("peername"))
+            there, back = self._link(origin, target), self._link(target, origin)
+            if there.refuse or back.refuse:
+                return
             await there.wait_until_passable(0)  # no connection comes about while its first packet cannot pass
             out_reader, out_writer = await asyncio.open_connection(*to, limit=CHUNK)
-        except OSError:
-            return Connection(origin, target, [writer]).reset()
-        connection = Connection(origin, target, [writer, out_writer])
-        connection.task = asyncio.current_task()
-        self.connections.add(connection)
-        try:
-            for one in (writer, out_writer):
-                one.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await run_both(Direction(there, reader, out_writer).run(), Direction(back, out_reader, writer).run())
+            streams.append(out_writer)
+            await self._pass_on(Connection(origin, target, streams), Direction(there, reader, out_writer),
+                                Direction(back, out_reader, writer))
         except OSError:
             pass
         finally:
-            connection.reset()
+            reset(streams)
+            accepted.close()
+
+    async def _pass_on(self, connection, there, back):
+        self.connections.add(connection)
+        try:
+            for one in connection.streams:
+                one.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await run_both(there.run(), back.run())
+        finally:
             self.connections.discard(connection)
 
     def _origin(self, peer):

@@ -25,6 +25,42 @@ for line in sys.stdin:
     s.sendall(line.encode())
 """
 
+# A network that is closed while connections are idle, stream, wait for a link that is cut, and are being accepted.
+BUSY = """
+import gc, os, socket, sys, threading, time
+sys.path.insert(0, sys.argv[1])
+from proxy import CLIENTS, Network
+network, sockets = Network(), []
+def address():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()
+def stream(one):
+    try:
+        while True:
+            one.sendall(bytes(1 << 16))
+    except OSError:
+        pass
+for name in ("n1", "n2", "n3"):
+    server = socket.create_server(address())
+    sockets.append(server)
+    relay = address()
+    network.relay(name, relay, server.getsockname())
+    if name == "n2":
+        network.cut(CLIENTS, name)
+    for turn in range(10):
+        client = socket.create_connection(relay, 5)
+        sockets.append(client)
+        if name != "n2" and turn % 2:
+            threading.Thread(target=stream, args=(client,), daemon=True).start()
+time.sleep(0.3)
+sockets += [socket.create_connection(relay, 5) for _ in range(20)]
+network.close()
+gc.collect()
+for one in sockets:
+    one.close()
+print("closed")
+"""
+
 
 class Echo:
     """Answers every line with itself, on 127.0.0.1."""
@@ -202,6 +238,12 @@ class ProxyTest(unittest.TestCase):
         self.assertEqual(self.echo.received.count(b"two\n"), 0)
         self.network.mend()
         self.assertEqual(other.stdout.readline(), "two\n")
+
+    def test_it_ends_quietly_in_the_middle_of_everything(self):
+        done = subprocess.run([sys.executable, "-X", "dev", "-c", BUSY, os.path.dirname(os.path.abspath(__file__))],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (0, "closed\n"), done.stderr)
+        self.assertEqual(done.stderr, "")
 
 
 if __name__ == "__main__":

@@ -2,33 +2,36 @@
 """Real processes under load while they are killed, paused, cut off and filled up; at the end nothing that was acknowledged
 is lost, nothing is there twice, and all replicas are the same.
 
-  scenarios.py [NAME…] [--seconds N] [--rounds N] [--seed N] [--repeat N] [--keep FOLDER] [--record FILE] [--list]
+  scenarios.py [NAME…] [--seconds N] [--rounds N] [--seed N] [--repeat N] [--long] [--keep FOLDER] [--record FILE] [--list]
 
 Without names: all. --seconds: how long each injects faults (its own short time if not given), --rounds: at most so many
 faults, --repeat: each so many times, with other seeds. Each run prints one line. A failed one leaves nodes' logs and
-histories under --keep. --record appends one line for each scenario to a file. Exit code 0: none failed."""
+histories under --keep. --record appends one line for each scenario to a file. --long is a campaign: everything three
+times (or --repeat) in random order from --seed, and a block in that file. Exit code 0: none failed."""
 
 import argparse
-import datetime
 import faulthandler
 import os
 import random
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 import admin  # noqa: E402
 import replicas  # noqa: E402
 from cluster import FAIL_OVER_SECONDS, PATIENCE, Cluster, wait_for  # noqa: E402
+from disks import SmallDisk  # noqa: E402
 from load import Load  # noqa: E402
 from proxy import CLIENTS  # noqa: E402
+from tally import Campaign, Tally, commit_of, plan, record  # noqa: E402
 
 TOPIC = "ledger"
 HEAL_SECONDS = 90.0
+LONG_REPEAT = 3
 LEFT_OUT = 77  # exit code: nothing could be played here
 
 
@@ -88,11 +91,13 @@ class Run:
 
 
 class Scenario:
-    def __init__(self, play, seconds=20, rounds=None, nodes=3, load=None, **cluster):
+    """`goals`: the rows of reliability.md 4.2 that its faults count for, beside P1."""
+
+    def __init__(self, play, seconds=20, rounds=None, nodes=3, load=None, goals=(), **cluster):
         self.name = play.__name__.replace("_", "-")
         self.doc = play.__doc__
         self.play, self.seconds, self.rounds, self.nodes = play, seconds, rounds, nodes
-        self.load, self.cluster = load or {}, cluster
+        self.load, self.goals, self.cluster = load or {}, goals, cluster
 
 
 SCENARIOS = {}
@@ -119,25 +124,25 @@ def kill_and_restart(run, choose, down=(0.2, 3.0)):
         run.cluster.wait_healthy(HEAL_SECONDS)
 
 
-@scenario()
+@scenario(goals=("P5", "P13"))
 def kill_leader(run):
     """The leader of some partition is killed with -9, over and over."""
     kill_and_restart(run, run.any_leader)
 
 
-@scenario()
+@scenario(goals=("P5",))
 def kill_follower(run):
     """A follower is killed with -9, over and over."""
     kill_and_restart(run, run.follower)
 
 
-@scenario()
+@scenario(goals=("P5",))
 def kill_controller(run):
     """The active controller is killed with -9, over and over."""
     kill_and_restart(run, run.cluster.controller)
 
 
-@scenario()
+@scenario(goals=("P5",))
 def kill_random(run):
     """Any node, started again before or after the cluster has gone on."""
     for _ in run.turns():
@@ -148,7 +153,7 @@ def kill_random(run):
         node.start()
 
 
-@scenario()
+@scenario(goals=("P6",))
 def kill_all(run):
     """All nodes at the same moment; the page cache outlives them."""
     for _ in run.turns():
@@ -164,7 +169,7 @@ def kill_all(run):
             node.wait_ready()
 
 
-@scenario()
+@scenario(goals=("P5",))
 def kill_two(run):
     """Two of three: no majority, nothing may be acknowledged by the one that is left unless it is durable on two."""
     for _ in run.turns():
@@ -180,7 +185,7 @@ def kill_two(run):
         run.cluster.wait_healthy(HEAL_SECONDS)
 
 
-@scenario()
+@scenario(goals=("P5",))
 def restart_storm(run):
     """A node is killed again and again while it starts."""
     for _ in run.turns():
@@ -205,13 +210,13 @@ def pause_and_continue(run, choose, seconds):
         run.cluster.wait_healthy(HEAL_SECONDS)
 
 
-@scenario(seconds=25)
+@scenario(seconds=25, goals=("P12",))
 def pause_leader(run):
     """SIGSTOP of a partition's leader for longer than its session; then it believes for a moment that it still leads."""
     pause_and_continue(run, run.any_leader, (5, 12))
 
 
-@scenario(seconds=25)
+@scenario(seconds=25, goals=("P12",))
 def pause_controller(run):
     """The same with the active controller."""
     pause_and_continue(run, run.cluster.controller, (5, 12))
@@ -353,51 +358,7 @@ def wipe(run, choose):
         run.cluster.wait_healthy(HEAL_SECONDS)
 
 
-SMALL_DISK_MIB = 384
-
-
 MUCH = {"per_second": 600, "key_bytes": 8000}  # fills the commit log within seconds
-
-
-class SmallDisk:
-    """A file system of its own for a node's data, mounted by root; tmpfs or ext4 in a file."""
-
-    def __init__(self, kind):
-        self.folder = tempfile.mkdtemp(prefix="moldau-disk-")
-        self.image = None
-        if kind == "tmpfs":
-            self.mount("-t", "tmpfs", "-o", f"size={SMALL_DISK_MIB}m", "chaos")
-        else:
-            self.image = self.folder + ".img"
-            with open(self.image, "wb") as image:
-                image.truncate(SMALL_DISK_MIB << 20)
-            subprocess.run(["mkfs.ext4", "-q", self.image], check=True, timeout=60)
-            self.mount("-o", "loop", self.image)
-        self.data_dir = os.path.join(self.folder, "data")
-        self.ballast = os.path.join(self.folder, "ballast")
-
-    def mount(self, *words):
-        subprocess.run(["mount", *words, self.folder], check=True, timeout=60)
-
-    def fill(self):
-        """Until nothing more fits."""
-        with open(self.ballast, "wb") as file:
-            try:
-                while True:
-                    file.write(bytes(1 << 20))
-                    file.flush()
-            except OSError:
-                pass
-
-    def free(self):
-        if os.path.exists(self.ballast):
-            os.unlink(self.ballast)
-
-    def remove(self):
-        subprocess.run(["umount", "-l", self.folder], check=False, timeout=60)
-        os.rmdir(self.folder)
-        if self.image:
-            os.unlink(self.image)
 
 
 def fill_disk(run):
@@ -411,13 +372,13 @@ def fill_disk(run):
         run.cluster.wait_healthy(HEAL_SECONDS)
 
 
-@scenario(seconds=25, small_disk="tmpfs", load=MUCH)
+@scenario(seconds=25, small_disk="tmpfs", load=MUCH, goals=("P8",))
 def disk_full_tmpfs(run):
     """The disk of one node is full for a while."""
     fill_disk(run)
 
 
-@scenario(seconds=25, small_disk="ext4", load=MUCH)
+@scenario(seconds=25, small_disk="ext4", load=MUCH, goals=("P8",))
 def disk_full_ext4(run):
     """The same with ext4."""
     fill_disk(run)
@@ -425,7 +386,7 @@ def disk_full_ext4(run):
 
 # Orderly changes. ---------------------------------------------------------------------------------------------------
 
-@scenario(seconds=30)
+@scenario(seconds=30, goals=("P5",))
 def rolling_restart(run):
     """Each node is stopped in order and started again: leaders move before, so clients hardly notice."""
     for turn in run.turns():
@@ -460,16 +421,50 @@ def remove_node(run):
 
 
 def move(run, replicas_of, while_moving=None):
-    """Reassigns all partitions and waits until that is done."""
+    """Reassigns all partitions and waits until that is done, and every node tells so."""
     wanted = {partition: replicas_of(partition) for partition in range(run.load.partitions)}
-    address = run.cluster.any_address()
-    admin.reassign(address, TOPIC, wanted)
+    ask_to_move(run, wanted)
     if while_moving:
         while_moving()
-    wait_for(lambda: not reassignments(run), HEAL_SECONDS, lambda: f"reassignments end: {reassignments(run)}", 0.2)
-    for partition, replicas_wanted in wanted.items():
-        found = run.cluster.partitions(TOPIC)[partition].replicas
-        assert found == replicas_wanted, f"{TOPIC}-{partition} is on {found} in place of {replicas_wanted}"
+    wait_until_moved(run, lambda partition, found: found == wanted[partition])
+
+
+def ask_to_move(run, wanted, fine=()):
+    """Again and again while there is no controller to ask. `wanted`: None as replicas cancels. `fine`: errors that are."""
+    refusals = []
+    def asked():
+        try:
+            admin.reassign(run.cluster.any_address(), TOPIC, wanted)
+            return True
+        except admin.Refused as refused:
+            refusals.append(str(refused))
+            return any(f"error {code} " in refusals[-1] for code in fine)
+    wait_for(asked, FAIL_OVER_SECONDS, lambda: f"a reassignment is taken ({refusals[-1]})", 0.1)
+
+
+def wait_until_moved(run, fits):
+    """Nothing moves any more, and all nodes tell the same replicas of each partition, which fit."""
+    wait_for(lambda: not reassignments(run), HEAL_SECONDS * PATIENCE,
+             lambda: f"reassignments end: {reassignments(run)}", 0.2)
+    wait_for(lambda: not elsewhere(run, fits), FAIL_OVER_SECONDS,
+             lambda: "every node tells where partitions have moved to: " + "; ".join(elsewhere(run, fits)[:6]), 0.1)
+
+
+def elsewhere(run, fits):
+    """One line for each partition of which some node tells replicas that do not fit, or others than the first does."""
+    lines, told = [], {}
+    for node in run.cluster.alive():
+        try:
+            found = admin.metadata(node.address).topics.get(TOPIC, {})
+        except admin.Refused as refused:
+            lines.append(f"{node.name}: {refused}")
+            continue
+        for partition in range(run.load.partitions):
+            replicas_found = found[partition].replicas if partition in found else []
+            first = told.setdefault(partition, replicas_found)
+            if replicas_found != first or not fits(partition, replicas_found):
+                lines.append(f"{node.name} tells {TOPIC}-{partition} on {replicas_found}")
+    return lines
 
 
 def reassignments(run):
@@ -479,7 +474,7 @@ def reassignments(run):
         return str(refused)
 
 
-@scenario(seconds=25, nodes=4, controllers=3)
+@scenario(seconds=25, nodes=4, controllers=3, goals=("P5",))
 def kill_while_moving(run):
     """Partitions move to and fro between four nodes while nodes are killed (RP-18)."""
     layouts = [lambda p: [1 + p % 3, 1 + (p + 1) % 3, 4], lambda p: [1 + (p + 1) % 3, 4, 1 + (p + 2) % 3],
@@ -490,10 +485,24 @@ def kill_while_moving(run):
         run.sleep(0.1, 1)
         node.start()
     for turn in run.turns():
-        move(run, layouts[turn % len(layouts)], kill)
+        if run.rng.random() < 0.3:
+            move_and_cancel(run, layouts[turn % len(layouts)], kill)
+        else:
+            move(run, layouts[turn % len(layouts)], kill)
 
 
-@scenario(load={"kinds": ("kafka-python", "confluent"), "consumers": ("kafka-python", "confluent")})
+def move_and_cancel(run, replicas_of, while_moving):
+    """Ends in the old place, in whatever order, or, where that was quicker, in the new one."""
+    before = {p: found.replicas for p, found in run.cluster.partitions(TOPIC).items()}
+    wanted = {partition: replicas_of(partition) for partition in range(run.load.partitions)}
+    ask_to_move(run, wanted)
+    for partition in wanted:
+        ask_to_move(run, {partition: None}, fine=[admin.NO_REASSIGNMENT_IN_PROGRESS])
+    while_moving()
+    wait_until_moved(run, lambda partition, found: sorted(found) in (sorted(before[partition]), sorted(wanted[partition])))
+
+
+@scenario(load={"kinds": ("kafka-python", "confluent"), "consumers": ("kafka-python", "confluent")}, goals=("P5",))
 def kill_leader_two_clients(run):
     """As kill-leader, with both Python clients."""
     kill_and_restart(run, run.any_leader)
@@ -505,7 +514,7 @@ def kill_leader_acks_1(run):
     kill_and_restart(run, run.any_leader)
 
 
-@scenario(proxied=True)
+@scenario(proxied=True, goals=("P2",))
 def everything(run):
     """One fault after another, of all kinds that need no special cluster."""
     network = run.cluster.network
@@ -532,7 +541,7 @@ def everything(run):
         run.healed()
 
 
-@scenario(nodes=5, controllers=3)
+@scenario(nodes=5, controllers=3, goals=("P5",))
 def five_nodes(run):
     """Five nodes, three of them controllers; two are killed at the same time, never two controllers."""
     for _ in run.turns():
@@ -551,7 +560,7 @@ def five_nodes(run):
 
 # One node alone, so that the harness and the node's own recovery are shown without replication. ------------------------
 
-@scenario(nodes=1)
+@scenario(nodes=1, goals=("P4",))
 def single_kill(run):
     """A cluster of one node is killed with -9."""
     for _ in run.turns():
@@ -582,7 +591,7 @@ def single_cut(run):
         run.cluster.network.mend()
 
 
-@scenario(nodes=1, seconds=25, small_disk="tmpfs", load=MUCH)
+@scenario(nodes=1, seconds=25, small_disk="tmpfs", load=MUCH, goals=("P8",))
 def single_disk_full(run):
     """A full disk refuses records; with room again it goes on without a restart."""
     fill_disk(run)
@@ -636,66 +645,17 @@ def end(run, options):
         for node in run.cluster.nodes:
             node.end()
         if options.keep:
-            keep(run, options.keep)
+            keep(run, options.keep, options.keep_data)
         run.cluster.close()
     for disk in run.disks.values():
         disk.remove()
 
 
-def keep(run, folder):
+def keep(run, folder, with_data):
     """Logs, settings and histories; removed again when the run was good."""
     run.kept = os.path.join(folder, f"{run.scenario.name}-{os.getpid()}-{time.monotonic_ns()}")
-    shutil.copytree(run.cluster.folder, run.kept, ignore=lambda _, names: [name for name in names if name == "data"])
-
-
-class Tally:
-    """Runs of one scenario, summed up."""
-
-    def __init__(self, name):
-        self.name = name
-        self.runs = self.failed = self.faults = self.sent = self.acked = self.lost = self.repeated = 0
-        self.seconds = self.silence = self.lag = 0.0
-        self.fail_overs, self.failures = [], []
-
-    def add(self, run, result, failures, seconds):
-        self.runs += 1
-        self.failed += bool(failures)
-        self.faults += run.faults
-        self.seconds += seconds
-        self.failures += failures
-        if result:
-            self.sent += result.sent
-            self.acked += result.acked
-            self.lost += result.lost
-            self.repeated += result.repeated
-            self.silence = max(self.silence, result.longest_silence)
-            self.lag = max(self.lag, result.worst_lag)
-            self.fail_overs += result.fail_overs
-
-    def line(self):
-        words = [f"{'failed' if self.failed else 'passed'} {self.name}: " +
-                 (f"{self.runs} runs, {self.failed} failed, " if self.runs > 1 else "") +
-                 f"{self.faults} faults in {self.seconds:.0f} s",
-                 f"{self.sent} sent, {self.acked} acknowledged, {self.lost} lost, {self.repeated} repeated",
-                 f"longest silence {self.silence:.2f} s, readers at most {self.lag:.2f} s behind"]
-        if self.fail_overs:
-            times = sorted(self.fail_overs)
-            words.append(f"all partitions acknowledge again after {times[len(times) // 2]:.2f} s (median), "
-                         f"{times[-1]:.2f} s (longest of {len(times)})")
-        return "; ".join(words)
-
-
-def commit():
-    done = subprocess.run(["git", "-C", os.path.dirname(os.path.abspath(__file__)), "rev-parse", "--short", "HEAD"],
-                          capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "-"
-
-
-def record(path, tally):
-    today = datetime.date.today().isoformat()
-    reasons = "".join(f"; {failure.splitlines()[0][:200]}" for failure in tally.failures[:3])
-    with open(path, "a", encoding="utf-8") as table:
-        table.write(f"- {today} `{commit()}` {tally.line()}{reasons}\n")
+    shutil.copytree(run.cluster.folder, run.kept,
+                    ignore=lambda _, names: [name for name in names if name == "data" and not with_data])
 
 
 def arguments(words):
@@ -704,8 +664,10 @@ def arguments(words):
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
-    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--repeat", type=int)
+    parser.add_argument("--long", action="store_true")
     parser.add_argument("--keep")
+    parser.add_argument("--keep-data", action="store_true", help="the nodes' data folders as well")
     parser.add_argument("--record")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--list", action="store_true")
@@ -714,6 +676,7 @@ def arguments(words):
     unknown = [name for name in options.names if name not in SCENARIOS]
     if unknown:
         sys.exit(f"error: no scenario {', '.join(unknown)}; --list names them")
+    options.repeat = options.repeat or (LONG_REPEAT if options.long else 1)
     return options
 
 
@@ -729,23 +692,34 @@ def main(words):
     for one in chosen:
         if one not in able:
             print(f"left out {one.name}: only root can mount a small disk", flush=True)
-    tallies = [play_often(one, options) for one in able]
-    if not tallies:
+    if not able:
         return LEFT_OUT
+    tallies = play_campaign(able, options) if options.long else [play_often(one, options) for one in able]
     return 1 if any(tally.failed for tally in tallies) else 0
 
 
 def play_often(one, options):
-    tally = Tally(one.name)
+    tally = Tally(one.name, one.goals)
     try:
         for turn in range(options.repeat):
             play_once(one, options, options.seed + turn, tally)
     finally:
         if options.record and tally.runs:
-            record(options.record, tally)
+            record(options.record, tally, commit_of(HERE))
     if options.repeat > 1:
         print(f"in all: {tally.line()}", flush=True)
     return tally
+
+
+def play_campaign(chosen, options):
+    """Each so often, in random order: what one leaves behind on the machine meets all the others."""
+    tallies = {one.name: Tally(one.name, one.goals) for one in chosen}
+    ledger = options.record and Campaign(options.record, list(tallies), options.repeat, options.seed, commit_of(HERE))
+    for name, seed in plan(list(tallies), options.repeat, options.seed):
+        play_once(SCENARIOS[name], options, seed, tallies[name])
+        if ledger:
+            ledger.write(tallies.values())
+    return list(tallies.values())
 
 
 def play_once(one, options, seed, tally):
@@ -753,7 +727,7 @@ def play_once(one, options, seed, tally):
     run, result, failures = play(one, options, seed)
     told = Tally(one.name)
     for each in (told, tally):
-        each.add(run, result, failures, time.monotonic() - began)
+        each.add(run.faults, result, failures, time.monotonic() - began)
     print(told.line(), flush=True)
     if not failures:
         if run.kept:
