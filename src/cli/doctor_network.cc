@@ -62,18 +62,22 @@ Said what_is_there(std::string_view bytes, bool ended) {
 constexpr std::array<unsigned char, 20> kApiVersionsRequest = {0, 0, 0, 16, 0,   18,  0,   0,   0,   0,
                                                                0, 1, 0, 6,  'm', 'o', 'l', 'd', 'a', 'u'};
 
-Task<Said> sniff(Context context, Endpoint at) {
+struct Exchanged {
+  std::string bytes;
+  bool ended = false;
+};
+
+// The first bytes of the answer to a request on a connection of its own; nothing when it is not accepted.
+Task<std::optional<Exchanged>> exchange(Context context, Endpoint at, std::string_view request) {
   runtime::Executor& executor = context.world.shard(0);
   const auto deadline = executor.now() + kPatience;
   auto opened = co_await context.world.network(0).connect(std::move(at), deadline);
-  if (!opened) co_return Said{"accepts no second connection", "is its connection limit reached?"};
+  if (!opened) co_return std::nullopt;
   runtime::Stream& stream = **opened;
   const runtime::TimerId guard = executor.call_at(deadline, [&stream] { stream.close(); });
   std::array<std::byte, 16> bytes;
   std::size_t count = 0;
   bool ended = false;
-  const std::string_view request(reinterpret_cast<const char*>(kApiVersionsRequest.data()),
-                                 kApiVersionsRequest.size());
   if (co_await stream.write({Slice::copy_of(request)})) {
     const auto got = co_await stream.read_some(bytes);
     count = got.value_or(0);
@@ -83,7 +87,19 @@ Task<Said> sniff(Context context, Endpoint at) {
   }
   executor.cancel(guard);
   stream.close();
-  co_return what_is_there({reinterpret_cast<const char*>(bytes.data()), count}, ended);
+  co_return Exchanged{std::string(reinterpret_cast<const char*>(bytes.data()), count), ended};
+}
+
+Task<Said> sniff(Context context, Endpoint at) {
+  const std::string_view request(reinterpret_cast<const char*>(kApiVersionsRequest.data()),
+                                 kApiVersionsRequest.size());
+  auto said = co_await exchange(context, at, request);
+  if (!said) co_return Said{"accepts no second connection", "is its connection limit reached?"};
+  if (said->ended && said->bytes.empty()) {  // a web server may end what is no HTTP without a word
+    const auto web = co_await exchange(context, at, "GET / HTTP/1.0\r\n\r\n");
+    if (web && web->bytes.starts_with("HTTP/")) said = web;
+  }
+  co_return what_is_there(said->bytes, said->ended);
 }
 
 class Examination {

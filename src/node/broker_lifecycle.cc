@@ -68,8 +68,10 @@ Task<Status> BrokerLifecycle::join(wire::BrokerRegistrationRequest request) {
       co_return fail(refusal(response.error_code, request.broker_id, request.cluster_id));
     }
     if (!std::exchange(told, true))
-      telemetry::log_info("node", "the controller does not let this broker in yet",
-                          {{"error", wire::name_of(response.error_code)}});
+      telemetry::log_info(
+          "node", "the controller does not let this broker in yet",
+          {{"error", wire::name_of(response.error_code)},
+           {"what", refusal(response.error_code, request.broker_id, request.cluster_id).message}});
     co_await runtime::sleep_for(executor_, kRetry);
   }
   co_return fail(Errc::cancelled, "the node stops");
