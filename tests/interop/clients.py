@@ -146,6 +146,7 @@ CLIENTS = {
     # Built from source where its prebuilt binary cannot be had, and then with the system's libraries.
     "confluent-kafka-javascript": node_client("confluent-kafka-javascript", CKJS_LINKING="dynamic"),
 }
+WITHOUT_FAULTS = ("kafka-tools",)  # each command is a process of its own: none of them lives through anything
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 REQUIRED = ("create-topic", *(f"produce-{codec}-acks-{acks}" for codec in CODECS for acks in ("0", "1", "all")),
             "idempotent", "headers", "nulls", "one-mib-records", "fetch-from-beginning", "fetch-by-offset",

@@ -2,10 +2,15 @@
 """run.py [CLIENT…] [--nodes 3]: every client of clients.py, or those named, against one node or three. A client's program prints on stdout
   pass SCENARIO | fail SCENARIO: REASON | lacks SCENARIO: REASON (the client has no such ability) … end
 A scenario of REQUIRED that a program does not tell about, and a program that does not reach its end, are failures.
-The last line counts; exit code 0 when nothing failed. MOLDAU_BINARY is the node's binary."""
+The last line counts; exit code 0 when nothing failed. MOLDAU_BINARY is the node's binary.
+
+With three nodes, every topic has three replicas, and a program plays `leader-killed`, too: between its lines `faults
+TOPIC` and `faults over` the leader of that topic's first partition is killed and started again, over and over."""
 
 import argparse
 import os
+import queue
+import random
 import signal
 import subprocess
 import sys
@@ -18,9 +23,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "clients"))
 from broker import Broker  # noqa: E402
-from clients import CLIENTS, REQUIRED, Broken, Unavailable  # noqa: E402
+from clients import CLIENTS, REQUIRED, WITHOUT_FAULTS, Broken, Unavailable  # noqa: E402
 
 CLIENT_SECONDS = 400
+FAULT_SECONDS = 12
+LEAST_KILLS = 2
 SHOWN_LINES = 40
 
 
@@ -49,33 +56,100 @@ def say(client, verdict, scenario, reason=""):
     print(f"{verdict:5} {client} {scenario}" + (f": {reason}" if reason else ""), flush=True)
 
 
-def lines_of(words, errors):
-    """Its lines of stdout as they come; the whole process group is ended when the time is up."""
+def lines_of(words, errors, meanwhile):
+    """Its lines of stdout as they come; the whole process group is ended when the time is up. `meanwhile` is called now
+    and then, on this thread: nodes end with the thread that has started them."""
     process = subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
                                text=True, errors="replace", start_new_session=True)
     timer = threading.Timer(CLIENT_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
     timer.start()
+    lines = queue.Queue()
+    def read():
+        for line in process.stdout:
+            lines.put(line.rstrip("\n"))
+        lines.put(None)
+    threading.Thread(target=read, daemon=True).start()
     try:
-        yield from (line.rstrip("\n") for line in process.stdout)
+        while True:
+            try:
+                line = lines.get(timeout=0.1)
+            except queue.Empty:
+                meanwhile()
+                continue
+            if line is None:
+                return
+            yield line
     finally:
         process.wait()
         timer.cancel()
 
 
+class Faults:
+    """Who leads a topic's first partition is killed and started again, from the line `faults TOPIC` to `faults over`."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.topic = self.down = None
+        self.next_at = 0.0
+        self.kills = 0
+
+    def heard(self, line):
+        if line == "faults over":
+            self.topic = None
+            self.restart()
+        elif line.startswith("faults "):
+            self.topic, self.kills = line[len("faults "):], 0
+            self.next_at = time.monotonic() + 1
+
+    def step(self):
+        if self.topic is None or time.monotonic() < self.next_at:
+            return
+        if self.down:
+            self.restart()
+            self.next_at = time.monotonic() + 1
+        else:
+            self.down = self.cluster.leader(self.topic, 0)
+            self.down.kill()
+            self.kills += 1
+            self.next_at = time.monotonic() + random.uniform(0.2, 1.5)
+
+    def restart(self):
+        if self.down:
+            self.down.start()
+            self.down = None
+            self.cluster.wait_healthy(topics=[self.topic] if self.topic else [])
+
+
+class NoFaults:
+    """One node: nobody is killed."""
+
+    kills = 0
+
+    def heard(self, line):
+        pass
+
+    def step(self):
+        pass
+
+
 def play(client, command, broker, tally):
     seen, ended = set(), False
+    faults = NoFaults() if isinstance(broker, Broker) else Faults(broker)
     with tempfile.TemporaryFile("w+", errors="replace") as errors:
         mark, before = broker.log_mark(), len(tally.failed)
-        for line in lines_of([*command, broker.bootstrap, f"{client}."], errors):
+        for line in lines_of([*command, broker.bootstrap, f"{client}."], errors, faults.step):
+            faults.heard(line)
             verdict, _, rest = line.partition(" ")
             scenario, _, reason = rest.partition(": ")
             ended = ended or line == "end"
-            if verdict in ("pass", "fail"):
+            if line == "pass leader-killed" and faults.kills < LEAST_KILLS:
+                tally.add(client, "fail", scenario, f"only {faults.kills} kills meanwhile")
+            elif verdict in ("pass", "fail"):
                 tally.add(client, verdict, scenario, reason)
             elif verdict == "lacks":
                 say(client, verdict, scenario, reason)
             seen.add(scenario)
-        for scenario in REQUIRED:
+        for scenario in required(client, broker):
             if not any(name.startswith(scenario) for name in seen):
                 tally.add(client, "fail", scenario, "the program told nothing about it")
         if not ended:
@@ -86,6 +160,11 @@ def play(client, command, broker, tally):
             errors.seek(0)
             show(f"what {client}'s program wrote to stderr", errors.read())
             show(f"what the node logged during {client}", broker.log(mark))
+
+
+def required(client, broker):
+    faulty = not isinstance(broker, Broker) and client not in WITHOUT_FAULTS
+    return (*REQUIRED, "leader-killed") if faulty else REQUIRED
 
 
 def show(what, text):
@@ -116,6 +195,7 @@ def brokers(count):
     if count == 1:
         return Broker()
     from three_nodes import ThreeNodes
+    os.environ["MOLDAU_TEST_FAULT_SECONDS"] = str(FAULT_SECONDS)
     return ThreeNodes()
 
 

@@ -5,10 +5,9 @@ const assert = require('node:assert/strict')
 const path = require('node:path')
 const { promisify } = require('node:util')
 const { AdminClient, KafkaConsumer, Producer, OffsetSpec } = require('@confluentinc/kafka-javascript')
-const { MIB, main, refused, someRecords } = require(path.join(__dirname, '..', 'node', 'common.js'))
+const { MIB, REPLICAS, main, refused, sleep, someRecords, soonEqual } = require(path.join(__dirname, '..', 'node', 'common.js'))
 
 const SECONDS = 30
-const REPLICAS = Number(process.env.MOLDAU_TEST_REPLICAS ?? 1)
 
 // The answer of client[method](...words, callback).
 function ask(client, method, ...words) {
@@ -75,6 +74,28 @@ class Confluent {
     }
   }
 
+  async produceFor(topic, seconds) {
+    const producer = new Producer({ 'bootstrap.servers': this.bootstrap, 'linger.ms': 5, 'enable.idempotence': true,
+      'dr_cb': true, 'message.timeout.ms': 120000, 'socket.timeout.ms': 5000, 'reconnect.backoff.max.ms': 200 }, { acks: -1 })
+    await ask(producer, 'connect', {})
+    const answers = []
+    producer.on('delivery-report', error => answers.push(error))
+    producer.setPollInterval(10)
+    let count = 0
+    try {
+      for (const until = Date.now() + seconds * 1000; Date.now() < until; await sleep(20))
+        for (const end = count + 20; count < end;) producer.produce(topic, 0, Buffer.from(`${count++}`), null)
+      await ask(producer, 'flush', 2 * SECONDS * 1000)
+      for (let tries = 0; tries < 500 && answers.length < count; tries++) await sleep(10)
+      assert.equal(answers.length, count, 'answers')
+      const error = answers.find(Boolean)
+      if (error) throw error
+    } finally {
+      await ask(producer, 'disconnect')
+    }
+    return count
+  }
+
   async consumer(settings = {}) {
     const consumer = new KafkaConsumer({ 'bootstrap.servers': this.bootstrap, 'group.id': 'unused',
       'enable.auto.commit': false, 'check.crcs': true, 'fetch.wait.max.ms': 50, ...settings },
@@ -129,7 +150,7 @@ class Confluent {
 async function createPartitions(client, common) {
   const topic = await common.create('grow', 2)
   await ask(client.admin, 'createPartitions', topic, 4, SECONDS * 1000)
-  assert.equal(await client.partitions(topic), 4, 'partitions')
+  await soonEqual(() => client.partitions(topic), 4, 'partitions')
   await refused('increase', () => ask(client.admin, 'createPartitions', topic, 3, SECONDS * 1000), 'fewer')
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -20,6 +22,10 @@ func (s *session) config(topic, key string) *kadm.Config {
 	panic(unmet(topic + " has no config " + key))
 }
 
+func (s *session) awaitConfig(topic, key, wanted string) {
+	soon(func() bool { return s.config(topic, key).MaybeValue() == wanted }, fmt.Sprint(key, " is not ", wanted))
+}
+
 func alterOne(op kadm.IncrementalOp, key, value string) kadm.AlterConfig {
 	return kadm.AlterConfig{Op: op, Name: key, Value: kadm.StringPtr(value)}
 }
@@ -32,14 +38,14 @@ func alterConfigs(s *session) {
 		return answers[0].Err
 	}
 	fine(alter(alterOne(kadm.SetConfig, "retention.ms", "60000")))
-	equal("60000", s.config(topic, "retention.ms").MaybeValue(), "retention.ms")
+	s.awaitConfig(topic, "retention.ms", "60000")
 	equal(kmsg.ConfigSourceDynamicTopicConfig, s.config(topic, "retention.ms").Source, "source")
 	fine(alter(alterOne(kadm.AppendConfig, "cleanup.policy", "compact")))
-	equal("delete,compact", s.config(topic, "cleanup.policy").MaybeValue(), "cleanup.policy appended")
+	s.awaitConfig(topic, "cleanup.policy", "delete,compact")
 	fine(alter(alterOne(kadm.SubtractConfig, "cleanup.policy", "delete")))
-	equal("compact", s.config(topic, "cleanup.policy").MaybeValue(), "cleanup.policy subtracted")
+	s.awaitConfig(topic, "cleanup.policy", "compact")
 	fine(alter(alterOne(kadm.DeleteConfig, "retention.ms", "")))
-	equal("604800000", s.config(topic, "retention.ms").MaybeValue(), "retention.ms deleted")
+	s.awaitConfig(topic, "retention.ms", "604800000")
 	refused(kerr.InvalidConfig, alter(alterOne(kadm.SetConfig, "retention.ms", "soon")), "value")
 	refused(kerr.InvalidConfig, alter(alterOne(kadm.SetConfig, "no.such.key", "1")), "key")
 }
@@ -49,7 +55,7 @@ func alterConfigsWhole(s *session) {
 	topic := s.create("alter-whole", 1, "segment.ms=600000")
 	answers := must(s.admin.AlterTopicConfigsState(patience(), []kadm.AlterConfig{alterOne(kadm.SetConfig, "retention.ms", "60000")}, topic))
 	fine(answers[0].Err)
-	equal("60000", s.config(topic, "retention.ms").MaybeValue(), "retention.ms")
+	s.awaitConfig(topic, "retention.ms", "60000")
 	equal("604800000", s.config(topic, "segment.ms").MaybeValue(), "segment.ms")
 }
 
@@ -77,8 +83,8 @@ func listOffsets(s *session) {
 
 func metadata(s *session) {
 	told := must(s.admin.BrokerMetadata(patience()))
-	equal(1, len(told.Brokers), "brokers")
-	equal(told.Brokers[0].NodeID, told.Controller, "controller")
+	equal(replicas, len(told.Brokers), "brokers")
+	that(slices.ContainsFunc(told.Brokers, func(one kadm.BrokerDetail) bool { return one.NodeID == told.Controller }), "no controller")
 	that(told.Cluster != "", "no cluster id")
 	none := must(s.admin.Metadata(patience(), s.prefix+"none")).Topics[s.prefix+"none"]
 	refused(kerr.UnknownTopicOrPartition, none.Err, "an unknown topic")
@@ -132,8 +138,9 @@ func apiVersions(s *session) {
 func rawAdminCalls(s *session) {
 	cluster := must(kmsg.NewPtrDescribeClusterRequest().RequestWith(patience(), s.client))
 	fine(kerr.ErrorForCode(cluster.ErrorCode))
-	equal(1, len(cluster.Brokers), "brokers of DescribeCluster")
+	equal(replicas, len(cluster.Brokers), "brokers of DescribeCluster")
 	topic := s.create("raw", 2)
+	s.awaitTopic(topic)
 	partitions := kmsg.NewPtrDescribeTopicPartitionsRequest()
 	partitions.ResponsePartitionLimit = 2000
 	partitions.Topics = append(partitions.Topics, kmsg.DescribeTopicPartitionsRequestTopic{Topic: topic})
@@ -146,7 +153,7 @@ func rawAdminCalls(s *session) {
 		Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}}})
 	told := must(quorum.RequestWith(patience(), s.client))
 	fine(kerr.ErrorForCode(told.ErrorCode))
-	equal(1, len(told.Topics[0].Partitions[0].CurrentVoters), "voters")
+	equal(replicas, len(told.Topics[0].Partitions[0].CurrentVoters), "voters")
 	_, err := s.client.Request(patience(), kmsg.NewPtrDescribeClientQuotasRequest())
 	that(err != nil, "a request that is not served was answered")
 }

@@ -49,5 +49,8 @@ func main() {
 	play(s, "offset-for-leader-epoch", offsetForLeaderEpoch)
 	play(s, "api-versions", apiVersions)
 	play(s, "raw-admin-calls", rawAdminCalls)
+	if faultSeconds > 0 {
+		play(s, "leader-killed", leaderKilled)
+	}
 	fmt.Println("end")
 }

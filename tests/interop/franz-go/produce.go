@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand"
 	"time"
@@ -26,6 +27,51 @@ func idempotent(s *session) {
 	sent := records(topic, 5000, 2)
 	fine(s.produce(sent, kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.ProducerBatchMaxBytes(8192)))
 	compare(sent, s.read(topic, kgo.NewOffset().AtStart(), 5000), 0)
+}
+
+// leaderKilled: a producer goes on while its leader dies, over and over: nothing lost, nothing there twice.
+func leaderKilled(s *session) {
+	topic := s.create("leader-killed", 1, "min.insync.replicas=2")
+	fmt.Println("faults", topic)
+	count := func() int {
+		defer fmt.Println("faults over")
+		return s.produceFor(topic, time.Duration(faultSeconds)*time.Second)
+	}()
+	that(count > 100, "only %d records were sent", count)
+	equal(int64(count), s.end(topic), "end offset")
+	for i, one := range s.read(topic, kgo.NewOffset().AtStart(), count) {
+		equal(fmt.Sprint(i), string(one.Value), "value")
+	}
+}
+
+// produceFor sends "0", "1", … to partition 0; all are answered.
+func (s *session) produceFor(topic string, duration time.Duration) int {
+	client := s.newClient(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProduceRequestTimeout(5*time.Second), kgo.ProducerLinger(5*time.Millisecond))
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), duration+time.Minute)
+	defer cancel()
+	count, failures := 0, make(chan error, 1)
+	for until := time.Now().Add(duration); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		for range 20 {
+			client.Produce(ctx, &kgo.Record{Topic: topic, Value: fmt.Append(nil, count)}, func(_ *kgo.Record, err error) {
+				if err != nil {
+					select {
+					case failures <- err:
+					default:
+					}
+				}
+			})
+			count++
+		}
+	}
+	fine(client.Flush(ctx))
+	select {
+	case err := <-failures:
+		fine(err)
+	default:
+	}
+	return count
 }
 
 func headers(s *session) {

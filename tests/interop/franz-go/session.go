@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +14,27 @@ import (
 )
 
 const mib = 1 << 20
+
+// replicas of each topic: as many as there are nodes.
+var replicas = number("MOLDAU_TEST_REPLICAS", 1)
+
+// faultSeconds is how long leaders are killed; 0: they are not.
+var faultSeconds = number("MOLDAU_TEST_FAULT_SECONDS", 0)
+
+func number(variable string, otherwise int) int {
+	if text := os.Getenv(variable); text != "" {
+		return must(strconv.Atoi(text))
+	}
+	return otherwise
+}
+
+// soon is met within some time: several nodes do not hear of a change at the same moment.
+func soon(met func() bool, demand string) {
+	for until := time.Now().Add(10 * time.Second); replicas > 1 && !met() && time.Now().Before(until); {
+		time.Sleep(50 * time.Millisecond)
+	}
+	that(met(), "%s", demand)
+}
 
 var codecs = []string{"none", "gzip", "snappy", "lz4", "zstd"}
 
@@ -37,7 +60,7 @@ func newSession(bootstrap, prefix string) *session {
 func (s *session) close() { s.client.Close() }
 
 func (s *session) newClient(options ...kgo.Opt) *kgo.Client {
-	all := append([]kgo.Opt{kgo.SeedBrokers(s.bootstrap), kgo.FetchMaxWait(50 * time.Millisecond),
+	all := append([]kgo.Opt{kgo.SeedBrokers(strings.Split(s.bootstrap, ",")...), kgo.FetchMaxWait(50 * time.Millisecond),
 		kgo.ProducerBatchMaxBytes(4 * mib)}, options...)
 	return must(kgo.NewClient(all...))
 }
@@ -57,6 +80,9 @@ func (s *session) create(name string, partitions int32, configs ...string) strin
 	}
 	made := must(s.admin.CreateTopic(patience(), partitions, -1, values, s.prefix+name))
 	fine(made.Err)
+	if replicas > 1 {
+		time.Sleep(200 * time.Millisecond) // by then all nodes have heard of it
+	}
 	return s.prefix + name
 }
 

@@ -13,8 +13,13 @@ func (s *session) createError(name string, partitions int32, replicas int16, con
 	return answers[name].Err
 }
 
+func (s *session) awaitTopic(topic string) {
+	soon(func() bool { return must(s.admin.ListTopics(patience())).Has(topic) }, topic+" is not listed")
+}
+
 func createTopic(s *session) {
 	topic := s.create("create", 3, "retention.ms=3600000")
+	s.awaitTopic(topic)
 	detail := must(s.admin.ListTopics(patience(), topic))[topic]
 	fine(detail.Err)
 	equal(3, len(detail.Partitions), "partitions")
@@ -37,7 +42,7 @@ func createTopicRefused(s *session) {
 func createPartitions(s *session) {
 	topic := s.create("grow", 2)
 	fine(must(s.admin.CreatePartitions(patience(), 2, topic)).Error())
-	equal(4, len(must(s.admin.ListTopics(patience(), topic))[topic].Partitions), "partitions")
+	soon(func() bool { return len(must(s.admin.ListTopics(patience(), topic))[topic].Partitions) == 4 }, "not four partitions")
 	refused(kerr.InvalidPartitions, must(s.admin.UpdatePartitions(patience(), 3, topic)).Error(), "fewer")
 }
 
@@ -60,7 +65,7 @@ func deleteTopic(s *session) {
 	topic := s.create("delete", 1)
 	fine(s.produce(records(topic, 10, 8)))
 	fine(must(s.admin.DeleteTopics(patience(), topic)).Error())
-	that(!must(s.admin.ListTopics(patience())).Has(topic), "the topic is still listed")
+	soon(func() bool { return !must(s.admin.ListTopics(patience())).Has(topic) }, "the topic is still listed")
 	refused(kerr.UnknownTopicOrPartition, must(s.admin.DeleteTopics(patience(), topic)).Error(), "twice")
 	equal(int64(0), s.end(s.create("delete", 1)), "end of the new topic of this name")
 }

@@ -2,8 +2,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 
@@ -25,6 +28,36 @@ final class ProduceScenarios {
     interop.run("illegal-topic-name", ProduceScenarios::illegalTopicName);
     interop.run("topic-compression-recompresses", ProduceScenarios::topicCompression);
     interop.run("log-append-time", ProduceScenarios::logAppendTime);
+    if (Session.FAULT_SECONDS > 0) interop.run("leader-killed", ProduceScenarios::leaderKilled);
+  }
+
+  /** An idempotent producer goes on while its leader dies, over and over: nothing lost, nothing there twice. */
+  private static void leaderKilled(Session session) throws Exception {
+    String topic = session.create("leader-killed", 1, Map.of("min.insync.replicas", "2"));
+    System.out.println("faults " + topic);
+    int count;
+    try {
+      count = produceFor(session, topic, Session.FAULT_SECONDS);
+    } finally {
+      System.out.println("faults over");
+    }
+    Check.that(count > 100, "only " + count + " records were sent");
+    var read = session.read(topic);
+    Check.equal(count, read.size(), "records read");
+    for (int i = 0; i < count; i++) Check.equalBytes(Session.bytes("" + i), read.get(i).value(), "value of record " + i);
+  }
+
+  /** Records "0", "1", …; all are answered. */
+  private static int produceFor(Session session, String topic, int seconds) throws Exception {
+    try (var producer = session.producer(Map.of("enable.idempotence", true, "acks", "all", "delivery.timeout.ms", 120000,
+             "request.timeout.ms", 5000, "reconnect.backoff.max.ms", 200))) {
+      List<Future<RecordMetadata>> sent = new ArrayList<>();
+      for (long until = System.nanoTime() + seconds * 1_000_000_000L; System.nanoTime() < until; Thread.sleep(20))
+        for (int i = 0; i < 20; i++)
+          sent.add(producer.send(new ProducerRecord<>(topic, 0, null, Session.bytes("" + sent.size()))));
+      for (var future : sent) future.get(90, TimeUnit.SECONDS);
+      return sent.size();
+    }
   }
 
   private static void produce(Session session, String codec, String acks) throws Exception {

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.Callable;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
@@ -22,6 +23,10 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 /** The broker under test, an Admin for it, and the few verbs that scenarios are made of. */
 final class Session implements AutoCloseable {
   static final int MIB = 1 << 20;
+  /** Of each topic: as many as there are nodes. */
+  static final int REPLICAS = Integer.parseInt(System.getenv().getOrDefault("MOLDAU_TEST_REPLICAS", "1"));
+  /** How long leaders are killed; 0: they are not. */
+  static final int FAULT_SECONDS = Integer.parseInt(System.getenv().getOrDefault("MOLDAU_TEST_FAULT_SECONDS", "0"));
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   final String bootstrap;
@@ -43,11 +48,19 @@ final class Session implements AutoCloseable {
     return future.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
   }
 
+  /** Met within some time: several nodes do not hear of a change at the same moment. */
+  static void soon(Callable<Boolean> met, String demand) throws Exception {
+    long deadline = System.nanoTime() + (REPLICAS > 1 ? Duration.ofSeconds(10).toNanos() : 0);
+    while (!met.call() && System.nanoTime() < deadline) Thread.sleep(50);
+    Check.that(met.call(), demand);
+  }
+
   /** A fresh topic's name. */
   String create(String name, int partitions, Map<String, String> configs) throws Exception {
     String topic = prefix + name;
     get(admin.createTopics(List.of(new NewTopic(topic, Optional.of(partitions), Optional.empty()).configs(configs)))
             .all());
+    if (REPLICAS > 1) Thread.sleep(200);  // by then all nodes have heard of it
     return topic;
   }
 

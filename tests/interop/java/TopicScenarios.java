@@ -19,7 +19,7 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** A topic's life: created, listed, described, grown, its records deleted, deleted. */
 final class TopicScenarios {
-  private static final short REPLICAS = Short.parseShort(System.getenv().getOrDefault("MOLDAU_TEST_REPLICAS", "1"));
+  private static final short REPLICAS = (short) Session.REPLICAS;
 
   private TopicScenarios() {}
 
@@ -44,7 +44,7 @@ final class TopicScenarios {
     Check.equal((int) REPLICAS, Session.get(created.replicationFactor(topic)), "replication factor");
     Check.that(!Session.get(created.topicId(topic)).equals(Uuid.ZERO_UUID), "no topic id");
     Check.equal("3600000", Session.get(created.config(topic)).get("retention.ms").value(), "retention.ms");
-    Check.that(Session.get(session.admin.listTopics().names()).contains(topic), "the topic is not listed");
+    Session.soon(() -> Session.get(session.admin.listTopics().names()).contains(topic), "the topic is not listed");
     Check.refused(TopicExistsException.class, () -> Session.get(session.admin.createTopics(wish).all()), "twice");
   }
 
@@ -67,7 +67,7 @@ final class TopicScenarios {
     String topic = session.create("describe", 5, Map.of());
     var byName = Session.get(session.admin.describeTopics(List.of(topic)).allTopicNames()).get(topic);
     Check.equal(5, byName.partitions().size(), "partitions");
-    Check.equal(1, byName.partitions().get(4).isr().size(), "in-sync replicas");
+    Check.equal(Session.REPLICAS, byName.partitions().get(4).isr().size(), "in-sync replicas");
     Check.that(byName.partitions().get(0).leader() != null, "no leader");
     var byId = Session.get(session.admin.describeTopics(TopicCollection.ofTopicIds(List.of(byName.topicId())))
                                .allTopicIds()).get(byName.topicId());
@@ -82,8 +82,8 @@ final class TopicScenarios {
   private static void grow(Session session) throws Exception {
     String topic = session.create("grow", 2, Map.of());
     Session.get(session.admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(4))).all());
-    var described = Session.get(session.admin.describeTopics(List.of(topic)).allTopicNames()).get(topic);
-    Check.equal(4, described.partitions().size(), "partitions");
+    Session.soon(() -> Session.get(session.admin.describeTopics(List.of(topic)).allTopicNames()).get(topic).partitions().size() == 4,
+        "not four partitions");
     Check.refused(InvalidPartitionsException.class,
         () -> Session.get(session.admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(3))).all()), "fewer");
   }
@@ -111,7 +111,7 @@ final class TopicScenarios {
     String topic = session.create("delete");
     session.produce(Session.records(topic, 50, 2), Map.of());
     Session.get(session.admin.deleteTopics(List.of(topic)).all());
-    Check.that(!Session.get(session.admin.listTopics().names()).contains(topic), "the topic is still listed");
+    Session.soon(() -> !Session.get(session.admin.listTopics().names()).contains(topic), "the topic is still listed");
     Check.refused(UnknownTopicOrPartitionException.class,
         () -> Session.get(session.admin.deleteTopics(List.of(topic)).all()), "twice");
     session.create("delete");

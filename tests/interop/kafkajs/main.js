@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict')
 const path = require('node:path')
 const kafkajs = require('kafkajs')
-const { MIB, main, refused, someRecords } = require(path.join(__dirname, '..', 'node', 'common.js'))
+const { MIB, REPLICAS, main, refused, someRecords, soonEqual } = require(path.join(__dirname, '..', 'node', 'common.js'))
 
 const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, logLevel } = kafkajs
 const Cluster = require('kafkajs/src/cluster')
@@ -23,13 +23,14 @@ class KafkaJs {
 
   static async connect(bootstrap) {
     const client = new KafkaJs()
-    const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING, retry: RETRY })
+    const brokers = bootstrap.split(',')
+    const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING, retry: RETRY })
     client.kafka = kafka
-    client.bootstrap = bootstrap
+    client.brokers = brokers
     client.admin = kafka.admin()
     await client.admin.connect()
     client.cluster = new Cluster({
-      brokers: () => [bootstrap], clientId: 'interop', connectionTimeout: 5000, metadataMaxAge: 300000,
+      brokers: () => brokers, clientId: 'interop', connectionTimeout: 5000, metadataMaxAge: 300000,
       logger: createLogger({ level: logLevel.NOTHING, logCreator: consoleLogger }), socketFactory: socketFactory(),
       allowAutoTopicCreation: false, retry: RETRY, isolationLevel: 0,
     })
@@ -74,6 +75,22 @@ class KafkaJs {
     } finally {
       await producer.disconnect()
     }
+  }
+
+  async produceFor(topic, seconds) {
+    const retry = { retries: 200, initialRetryTime: 50, maxRetryTime: 500 }
+    const producer = this.kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry, createPartitioner: () => () => 0 })
+    await producer.connect()
+    let count = 0
+    try {
+      for (const until = Date.now() + seconds * 1000; Date.now() < until;) {
+        const messages = Array.from({ length: 20 }, () => ({ key: null, value: `${count++}`, partition: 0 }))
+        await producer.send({ topic, messages, acks: -1, timeout: 5000 })
+      }
+    } finally {
+      await producer.disconnect()
+    }
+    return count
   }
 
   async read(topic, start) {
@@ -130,14 +147,15 @@ async function createPartitions(client, common) {
   const topic = await common.create('grow', 2)
   const grow = count => client.admin.createPartitions({ topicPartitions: [{ topic, count }] })
   await grow(4)
-  assert.equal(await client.partitions(topic), 4, 'partitions')
+  await soonEqual(() => client.partitions(topic), 4, 'partitions')
   await refused('InvalidPartitions|Number of partitions', () => grow(3), 'fewer')
 }
 
 async function describeCluster(client) {
   const told = await client.admin.describeCluster()
-  assert.deepEqual(told.brokers.map(one => `${one.host}:${one.port}`), [client.bootstrap], 'brokers')
-  assert.equal(told.controller, told.brokers[0].nodeId, 'controller')
+  assert.equal(told.brokers.length, REPLICAS, 'brokers')
+  assert.deepEqual(told.brokers.map(one => `${one.host}:${one.port}`).sort(), [...client.brokers].sort(), 'brokers')
+  assert.ok(told.brokers.some(one => one.nodeId === told.controller), `controller ${told.controller}`)
   const node = `${told.controller}`
   const configs = await client.configs({ type: ConfigResourceTypes.BROKER, name: node })
   assert.equal(configs.get('message.max.bytes'), '1048588', 'message.max.bytes')

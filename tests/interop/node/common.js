@@ -3,6 +3,7 @@
 //   create(topic, partitions, configs)   delete(topic)   topics()   partitions(topic)
 //   produce(topic, records, {codec, acks, idempotent})   waits until all is answered
 //   read(topic, start)                records of partition 0 from an offset to the end
+//   produceFor(topic, seconds)        records '0', '1', … to partition 0, idempotent, acks=all; how many, all answered
 //   offsetAt(topic, millis)           first offset at or after this time, -1 when there is none
 //   end(topic)   deleteRecords(topic, before)   alter(topic, key, value)   config(topic, key)
 // and `lacks`: scenario to reason, for what the client has no call or no code for.
@@ -13,6 +14,9 @@ const crypto = require('node:crypto')
 const util = require('node:util')
 
 const MIB = 1 << 20
+const REPLICAS = Number(process.env.MOLDAU_TEST_REPLICAS ?? 1) // of each topic: as many as there are nodes
+const FAULT_SECONDS = Number(process.env.MOLDAU_TEST_FAULT_SECONDS ?? 0) // how long leaders are killed; 0: they are not
+const SOON_MILLIS = REPLICAS > 1 ? 10_000 : 0 // several nodes do not hear of a change at the same moment
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
 // The same seed gives the same bytes.
@@ -31,6 +35,21 @@ function someRecords(count, seed) {
 
 function sleep(millis) {
   return new Promise(resolve => setTimeout(resolve, millis))
+}
+
+// The first answer that is met; the last one when none was in time.
+async function soon(ask, met) {
+  const until = Date.now() + SOON_MILLIS
+  let answer = await ask()
+  while (!met(answer) && Date.now() < until) {
+    await sleep(50)
+    answer = await ask()
+  }
+  return answer
+}
+
+async function soonEqual(ask, wanted, what) {
+  assert.equal(await soon(ask, answer => answer === wanted), wanted, what)
 }
 
 function equalRecords(wanted, got) {
@@ -69,6 +88,7 @@ class Common {
 
   async create(name, partitions = 1, configs = {}) {
     await this.client.create(this.prefix + name, partitions, configs)
+    if (REPLICAS > 1) await sleep(200) // by then all nodes have heard of it
     return this.prefix + name
   }
 
@@ -158,7 +178,7 @@ class Common {
 
   async createTopic() {
     const topic = await this.create('create', 3, { 'retention.ms': '3600000' })
-    assert.ok((await this.client.topics()).includes(topic), 'the topic is not listed')
+    assert.ok((await soon(() => this.client.topics(), all => all.includes(topic))).includes(topic), 'the topic is not listed')
     assert.equal(await this.client.partitions(topic), 3, 'partitions')
     await refused('AlreadyExists', () => this.client.create(topic, 3, {}), 'the same topic twice')
     await refused('InvalidTopic|invalid', () => this.client.create('what/is this', 1, {}), 'an illegal name')
@@ -176,7 +196,7 @@ class Common {
   async alterConfigs() {
     const topic = await this.create('alter')
     await this.client.alter(topic, 'retention.ms', '60000')
-    assert.equal(await this.client.config(topic, 'retention.ms'), '60000', 'retention.ms')
+    await soonEqual(() => this.client.config(topic, 'retention.ms'), '60000', 'retention.ms')
     await refused('InvalidConfig|Configuration is invalid', () => this.client.alter(topic, 'retention.ms', 'soon'), 'bad value')
   }
 
@@ -184,10 +204,25 @@ class Common {
     const topic = await this.create('delete')
     await this.client.produce(topic, someRecords(10, 6))
     await this.client.delete(topic)
-    assert.ok(!(await this.client.topics()).includes(topic), 'the topic is still listed')
+    assert.ok(!(await soon(() => this.client.topics(), all => !all.includes(topic))).includes(topic), 'the topic is still listed')
     await refused('UnknownTopic|does not host', () => this.client.delete(topic), 'the same topic twice')
     await this.create('delete')
     assert.equal(await this.client.end(topic), 0, 'end of the new topic of this name')
+  }
+
+  // An idempotent producer goes on while its leader dies, over and over: nothing lost, nothing there twice.
+  async leaderKilled() {
+    const topic = await this.create('leader-killed', 1, { 'min.insync.replicas': '2' })
+    console.log(`faults ${topic}`)
+    let count
+    try {
+      count = await this.client.produceFor(topic, FAULT_SECONDS)
+    } finally {
+      console.log('faults over')
+    }
+    assert.ok(count > 100, `only ${count} records were sent`)
+    const values = (await this.client.read(topic, 0)).map(one => one.value.toString())
+    assert.deepEqual(values, Array.from({ length: count }, (_, place) => `${place}`), 'values')
   }
 }
 
@@ -212,9 +247,10 @@ async function main(client, prefix, more) {
   for (const name of ['idempotent', 'headers', 'nulls', 'oneMibRecords', 'recordTooLarge', 'fetchFromBeginning',
     'fetchByOffset', 'fetchByTimestamp', 'createTopic', 'deleteRecords', 'alterConfigs', 'deleteTopic'])
     await play(client.lacks[name], dashed(name), () => common[name]())
+  if (FAULT_SECONDS) await play(client.lacks.leaderKilled, 'leader-killed', () => common.leaderKilled())
   for (const scenario of more) await play(null, dashed(scenario.name), () => scenario(client, common))
   await client.close()
   console.log('end')
 }
 
-module.exports = { MIB, equalRecords, main, refused, someRecords }
+module.exports = { MIB, REPLICAS, equalRecords, main, refused, sleep, someRecords, soonEqual }

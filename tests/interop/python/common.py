@@ -3,6 +3,7 @@
   create(topic, partitions, configs)   delete(topic)   topics() -> names   partitions(topic) -> number
   produce(topic, records, codec, acks, idempotent)     waits until all is answered
   read(topic, start)                   records of partition 0 from an offset to the end
+  produce_for(topic, seconds) -> number   records b"0", b"1", … to partition 0, idempotent, acks=all; all are answered
   offset_at(topic, millis)             first offset at or after this time, None when there is none
   end(topic)   delete_records(topic, before) -> low watermark   alter(topic, key, value)   config(topic, key)
 
@@ -13,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-from scenarios import end, equal, equal_lists, play, refused, that
+from scenarios import FAULT_SECONDS, HEARD_SECONDS, REPLICAS, end, equal, equal_lists, play, refused, soon, soon_equal, that
 
 MIB = 1 << 20
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
@@ -46,6 +47,7 @@ class Common:
     def create(self, topic, partitions=1, **configs):
         name = self.name(topic)
         self.client.create(name, partitions, {key.replace("_", "."): value for key, value in configs.items()})
+        time.sleep(HEARD_SECONDS if REPLICAS > 1 else 0)
         return name
 
     def check(self, topic, sent, start=0):
@@ -59,6 +61,8 @@ class Common:
                          self.fetch_from_beginning, self.fetch_by_offset, self.fetch_by_timestamp, self.create_topic,
                          self.delete_records, self.alter_configs, self.delete_topic):
             play(scenario.__name__.replace("_", "-"), scenario)
+        if FAULT_SECONDS:
+            play("leader-killed", self.leader_killed)
 
     def produce(self, codec, acks):
         topic, sent = self.create(f"produce-{codec}-{acks}"), some_records(300, 1)
@@ -127,9 +131,9 @@ class Common:
 
     def create_topic(self):
         topic = self.create("create", 3, retention_ms="3600000")
-        that(topic in self.client.topics(), "the topic is not listed")
+        soon(lambda: topic in self.client.topics(), "the topic is not listed")
         equal(3, self.client.partitions(topic), "partitions")
-        equal("3600000", self.client.config(topic, "retention.ms"), "retention.ms")
+        soon_equal("3600000", lambda: self.client.config(topic, "retention.ms"), "retention.ms")
         refused("AlreadyExists", lambda: self.client.create(topic, 3, {}), "the same topic twice")
         refused("InvalidTopic|TopicException", lambda: self.client.create("what/is this", 1, {}), "an illegal name")
 
@@ -143,17 +147,28 @@ class Common:
     def alter_configs(self):
         topic = self.create("alter")
         self.client.alter(topic, "retention.ms", "60000")
-        equal("60000", self.client.config(topic, "retention.ms"), "retention.ms")
+        soon_equal("60000", lambda: self.client.config(topic, "retention.ms"), "retention.ms")
         refused("InvalidConfig", lambda: self.client.alter(topic, "retention.ms", "soon"), "a bad value")
 
     def delete_topic(self):
         topic = self.create("delete")
         self.client.produce(topic, some_records(10, 6))
         self.client.delete(topic)
-        that(topic not in self.client.topics(), "the topic is still listed")
+        soon(lambda: topic not in self.client.topics(), "the topic is still listed")
         refused("UnknownTopic", lambda: self.client.delete(topic), "the same topic twice")
         self.create("delete")
         equal(0, self.client.end(topic), "end of the new topic of this name")
+
+    def leader_killed(self):
+        """An idempotent producer goes on while its leader dies, over and over: nothing lost, nothing there twice."""
+        topic = self.create("leader-killed", min_insync_replicas="2")
+        print(f"faults {topic}", flush=True)
+        try:
+            count = self.client.produce_for(topic, FAULT_SECONDS)
+        finally:
+            print("faults over", flush=True)
+        that(count > 100, f"only {count} records were sent")
+        equal_lists([b"%d" % place for place in range(count)], [one.value for one in self.client.read(topic, 0)], "values")
 
 
 def main(client, prefix, more=()):

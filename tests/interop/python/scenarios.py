@@ -2,8 +2,12 @@
 
 import os
 import sys
+import time
 import traceback
 
+FAULT_SECONDS = float(os.environ.get("MOLDAU_TEST_FAULT_SECONDS", "0"))  # how long leaders are killed; 0: they are not
+SOON_SECONDS = 10  # several nodes do not hear of a change at the same moment
+HEARD_SECONDS = 0.2  # by then all have heard of a topic
 REPLICAS = int(os.environ.get("MOLDAU_TEST_REPLICAS", "1"))  # of each topic: as many as there are nodes
 
 
@@ -25,6 +29,21 @@ def tell(verdict, name, reason=""):
 def tell_failure(name, error):
     traceback.print_exception(error, file=sys.stderr)
     tell("fail", name, " ".join(f"{type(error).__name__}: {error}".split())[:400])
+
+
+def soon(met, demand):
+    """met() holds within some time, at once with one node."""
+    until = time.monotonic() + (SOON_SECONDS if REPLICAS > 1 else 0)
+    while not met() and time.monotonic() < until:
+        time.sleep(0.05)
+    that(met(), demand)
+
+
+def soon_equal(wanted, get, what):
+    until = time.monotonic() + (SOON_SECONDS if REPLICAS > 1 else 0)
+    while get() != wanted and time.monotonic() < until:
+        time.sleep(0.05)
+    equal(wanted, get(), what)
 
 
 def end():

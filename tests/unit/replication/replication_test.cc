@@ -414,6 +414,30 @@ TEST(Replication, RP_07_AReplicaThatIsAskedForCountsUntilTheControllerHasSpoken)
   EXPECT_EQ(cluster.high_watermark(1), 1);
 }
 
+TEST(Replication, BatchesBehindARefusedOneAreRefusedLikeIt) {
+  Cluster cluster({.topic = {{"min.insync.replicas", "2"}}});
+  cluster.create_topic();
+  const auto append = [&](Sequence sequence) {
+    record::BatchBuilder builder(
+        {.producer_id = 7, .producer_epoch = 0, .base_sequence = sequence, .compression = {}}, 512);
+    builder.append(1000, std::nullopt, as_bytes(std::string_view("v")));
+    record::Codecs codecs;
+    const auto appended = cluster.at(1).append(*std::move(builder).build(codecs), {-1, 13}, 1000);
+    return appended ? ErrorCode::none : appended.error().code;
+  };
+  ASSERT_EQ(append(0), ErrorCode::none);
+  cluster.isolate(2);
+  cluster.isolate(3);
+  cluster.change({.isr = std::vector<NodeId>{1}});
+  ASSERT_EQ(append(1), ErrorCode::not_enough_replicas);
+  cluster.mend_all();
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(append(2), ErrorCode::not_enough_replicas);  // never OUT_OF_ORDER_SEQUENCE_NUMBER
+  EXPECT_EQ(append(1), ErrorCode::none);
+  EXPECT_EQ(append(2), ErrorCode::none);
+  EXPECT_EQ(append(4), ErrorCode::out_of_order_sequence_number);
+}
+
 TEST(Replication, RP_08_WithoutEnoughInSyncReplicasNothingIsAcknowledgedOrShown) {
   Cluster cluster({.topic = {{"min.insync.replicas", "2"}}});
   cluster.create_topic();
