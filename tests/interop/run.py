@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""run.py [CLIENT…] [--nodes 3]: every client of clients.py, or those named, against one node or three. A client's program prints on stdout
+"""run.py [CLIENT…] [--nodes 1|3]: every client of clients.py, or those named, against one node, then `leader-killed` against
+three; with --nodes all scenarios against so many. A client's program prints on stdout
   pass SCENARIO | fail SCENARIO: REASON | lacks SCENARIO: REASON (the client has no such ability) … end
 A scenario of REQUIRED that a program does not tell about, and a program that does not reach its end, are failures.
 The last line counts; exit code 0 when nothing failed. MOLDAU_BINARY is the node's binary.
 
-With three nodes, every topic has three replicas, and a program plays `leader-killed`, too: between its lines `faults
-TOPIC` and `faults over` the leader of that topic's first partition is killed and started again, over and over."""
+With three nodes every topic has three replicas. In `leader-killed`, between a program's lines `faults TOPIC` and `faults
+over`, the leader of that topic's first partition is killed and started again, over and over."""
 
 import argparse
 import os
@@ -28,6 +29,7 @@ from clients import CLIENTS, REQUIRED, WITHOUT_FAULTS, Broken, Unavailable  # no
 CLIENT_SECONDS = 400
 FAULT_SECONDS = 12
 LEAST_KILLS = 2
+FAULTY = "leader-killed"
 SHOWN_LINES = 40
 
 
@@ -132,7 +134,7 @@ class NoFaults:
         pass
 
 
-def play(client, command, broker, tally):
+def play(client, command, broker, tally, only):
     seen, ended = set(), False
     faults = NoFaults() if isinstance(broker, Broker) else Faults(broker)
     with tempfile.TemporaryFile("w+", errors="replace") as errors:
@@ -142,14 +144,14 @@ def play(client, command, broker, tally):
             verdict, _, rest = line.partition(" ")
             scenario, _, reason = rest.partition(": ")
             ended = ended or line == "end"
-            if line == "pass leader-killed" and faults.kills < LEAST_KILLS:
+            if line == f"pass {FAULTY}" and faults.kills < LEAST_KILLS:
                 tally.add(client, "fail", scenario, f"only {faults.kills} kills meanwhile")
             elif verdict in ("pass", "fail"):
                 tally.add(client, verdict, scenario, reason)
             elif verdict == "lacks":
                 say(client, verdict, scenario, reason)
             seen.add(scenario)
-        for scenario in required(client, broker):
+        for scenario in required(client, broker, only):
             if not any(name.startswith(scenario) for name in seen):
                 tally.add(client, "fail", scenario, "the program told nothing about it")
         if not ended:
@@ -162,31 +164,38 @@ def play(client, command, broker, tally):
             show(f"what the node logged during {client}", broker.log(mark))
 
 
-def required(client, broker):
+def required(client, broker, only):
+    if only:
+        return (only,)
     faulty = not isinstance(broker, Broker) and client not in WITHOUT_FAULTS
-    return (*REQUIRED, "leader-killed") if faulty else REQUIRED
+    return (*REQUIRED, FAULTY) if faulty else REQUIRED
 
 
 def show(what, text):
     print(f"--- {what}", *text.splitlines()[-SHOWN_LINES:], "---", sep="\n", file=sys.stderr, flush=True)
 
 
-def run_client(client, preparation, broker, tally):
+def run_client(client, preparation, broker, tally, only):
     """Plays it as soon as the client is there."""
     began = time.monotonic()
     try:
         command = preparation.result()
-    except Unavailable as reason:
-        return tally.skip(client, str(reason).replace("\n", " | "))
-    except Broken as reason:
-        return tally.add(client, "fail", "build", str(reason))
+    except (Unavailable, Broken) as reason:
+        return None if only else miss(client, reason, tally)  # told already when there is only one
     ready = time.monotonic()
-    play(client, command, broker, tally)
+    play(client, command, broker, tally, only)
     say(client, "time", f"waited {ready - began:.1f} s for the client, {time.monotonic() - ready:.1f} s to run")
 
 
+def miss(client, reason, tally):
+    if isinstance(reason, Unavailable):
+        tally.skip(client, str(reason).replace("\n", " | "))
+    else:
+        tally.add(client, "fail", "build", str(reason))
+
+
 def prepare(client, folder):
-    folder.mkdir()
+    folder.mkdir(parents=True)
     return CLIENTS[client](folder)
 
 
@@ -199,23 +208,34 @@ def brokers(count):
     return ThreeNodes()
 
 
+def play_against(nodes, preparations, tally, only=None):
+    """`only`: that scenario and no other."""
+    if only:
+        os.environ["MOLDAU_TEST_ONLY"] = only
+    with brokers(nodes) as broker:
+        for client, preparation in preparations.items():
+            if not broker.running():
+                broker.restart()
+            run_client(client, preparation, broker, tally, only)
+
+
 def main(words):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--nodes", type=int, choices=(1, 3), default=1)
+    parser.add_argument("--nodes", type=int, choices=(1, 3))
     options = parser.parse_intermixed_args(words)
     names = options.names
     unknown = [name for name in names if name not in CLIENTS]
     if unknown:
         sys.exit(f"error: no client {', '.join(unknown)}; there are {', '.join(CLIENTS)}")
     tally = Tally()
-    with brokers(options.nodes) as broker, tempfile.TemporaryDirectory(prefix="moldau-interop-") as scratch, \
+    with tempfile.TemporaryDirectory(prefix="moldau-interop-") as scratch, \
             ThreadPoolExecutor(1) as pool:  # clients are fetched and built in turn while earlier ones play
         preparations = {name: pool.submit(prepare, name, Path(scratch) / name) for name in names or CLIENTS}
-        for client, preparation in preparations.items():
-            if not broker.running():
-                broker.restart()
-            run_client(client, preparation, broker, tally)
+        play_against(options.nodes or 1, preparations, tally)
+        if options.nodes is None:
+            faulty = {name: done for name, done in preparations.items() if name not in WITHOUT_FAULTS}
+            play_against(3, faulty, tally, FAULTY)
     return tally.close()
 
 

@@ -8,6 +8,9 @@ import (
 )
 
 func play(s *session, name string, scenario func(*session)) {
+	if only := os.Getenv("MOLDAU_TEST_ONLY"); only != "" && only != name {
+		return
+	}
 	defer func() {
 		if reason := recover(); reason != nil {
 			fmt.Printf("fail %s: %s\n", name, strings.ReplaceAll(fmt.Sprint(reason), "\n", " "))

@@ -1,5 +1,8 @@
 /** java Interop HOST:PORT TOPIC_PREFIX: Apache Kafka's Java client against one broker; a line for each scenario. */
 public final class Interop {
+  /** The one scenario to play; empty: all. */
+  private static final String ONLY = System.getenv().getOrDefault("MOLDAU_TEST_ONLY", "");
+
   private final Session session;
 
   private Interop(Session session) {
@@ -11,6 +14,7 @@ public final class Interop {
   }
 
   void run(String name, Scenario scenario) {
+    if (!ONLY.isEmpty() && !ONLY.equals(name)) return;
     try {
       scenario.play(session);
       System.out.println("pass " + name);

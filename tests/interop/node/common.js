@@ -16,6 +16,7 @@ const util = require('node:util')
 const MIB = 1 << 20
 const REPLICAS = Number(process.env.MOLDAU_TEST_REPLICAS ?? 1) // of each topic: as many as there are nodes
 const FAULT_SECONDS = Number(process.env.MOLDAU_TEST_FAULT_SECONDS ?? 0) // how long leaders are killed; 0: they are not
+const ONLY = process.env.MOLDAU_TEST_ONLY // the one scenario to play
 const SOON_MILLIS = REPLICAS > 1 ? 10_000 : 0 // several nodes do not hear of a change at the same moment
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
@@ -227,6 +228,7 @@ class Common {
 }
 
 async function play(lacks, name, scenario) {
+  if (ONLY && ONLY !== name) return
   if (lacks) return console.log(`lacks ${name}: ${lacks}`)
   try {
     await scenario()

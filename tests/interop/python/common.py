@@ -14,7 +14,8 @@ import time
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-from scenarios import FAULT_SECONDS, HEARD_SECONDS, REPLICAS, end, equal, equal_lists, play, refused, soon, soon_equal, that
+from scenarios import (FAULT_SECONDS, HEARD_SECONDS, REPLICAS, end, equal, equal_lists, patiently, play, refused, soon,
+                       soon_equal, that)
 
 MIB = 1 << 20
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
@@ -157,7 +158,7 @@ class Common:
         soon(lambda: topic not in self.client.topics(), "the topic is still listed")
         refused("UnknownTopic", lambda: self.client.delete(topic), "the same topic twice")
         self.create("delete")
-        equal(0, self.client.end(topic), "end of the new topic of this name")
+        equal(0, patiently(lambda: self.client.end(topic)), "end of the new topic of this name")
 
     def leader_killed(self):
         """An idempotent producer goes on while its leader dies, over and over: nothing lost, nothing there twice."""

@@ -6,6 +6,7 @@ import time
 import traceback
 
 FAULT_SECONDS = float(os.environ.get("MOLDAU_TEST_FAULT_SECONDS", "0"))  # how long leaders are killed; 0: they are not
+ONLY = os.environ.get("MOLDAU_TEST_ONLY", "")  # the name of the one scenario to play; empty: all
 SOON_SECONDS = 10  # several nodes do not hear of a change at the same moment
 HEARD_SECONDS = 0.2  # by then all have heard of a topic
 REPLICAS = int(os.environ.get("MOLDAU_TEST_REPLICAS", "1"))  # of each topic: as many as there are nodes
@@ -13,6 +14,8 @@ REPLICAS = int(os.environ.get("MOLDAU_TEST_REPLICAS", "1"))  # of each topic: as
 
 def play(name, scenario, *arguments):
     """Runs one scenario and prints its line; the trace of a failure goes to stderr."""
+    if ONLY not in ("", name):
+        return
     try:
         scenario(*arguments)
     except Exception as error:  # every kind of failure is one line; the next scenario still runs
@@ -44,6 +47,18 @@ def soon_equal(wanted, get, what):
     while get() != wanted and time.monotonic() < until:
         time.sleep(0.05)
     equal(wanted, get(), what)
+
+
+def patiently(call):
+    """The answer, when it comes within some time: a client may ask a node that was a topic's leader before."""
+    until = time.monotonic() + (SOON_SECONDS if REPLICAS > 1 else 0)
+    while True:
+        try:
+            return call()
+        except Exception:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 def end():
