@@ -1,0 +1,259 @@
+// Offsets: committed, fetched, deleted, expired.
+#include <algorithm>
+#include <limits>
+
+#include "group/groups.h"
+
+namespace moldau::group {
+
+using wire::ErrorCode;
+
+namespace {
+
+constexpr wire::ApiVersion kGroupNotFoundFrom = 9;  // of OffsetCommit
+constexpr std::int64_t kDefaultRetention = -1;
+
+// In UTF-16 code units, which Kafka counts.
+std::size_t utf16_length(std::string_view text) {
+  std::size_t length = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte & 0xc0) != 0x80) ++length;
+    if (byte >= 0xf0) ++length;
+  }
+  return length;
+}
+
+// Whether what was committed for a topic of this id is about a topic of that one; who does not know the id
+// goes by the name.
+bool is_same_topic(const TopicId& committed, const TopicId& asked) {
+  return committed.is_zero() || asked.is_zero() || committed == asked;
+}
+
+using FetchedTopic = wire::OffsetFetchResponse::Group::Topic;
+
+FetchedTopic::Partition fetched(PartitionIndex index, const CommittedOffset* committed) {
+  FetchedTopic::Partition partition;
+  partition.partition_index = index;
+  partition.committed_offset = committed ? committed->offset : kNoOffset;
+  partition.committed_leader_epoch = committed ? committed->leader_epoch : kNoEpoch;
+  partition.metadata = committed ? committed->metadata : "";
+  return partition;
+}
+
+// The topic last added, or another one when that has another name or id.
+FetchedTopic& topic_of(std::vector<FetchedTopic>& topics, const std::string& name, const TopicId& id) {
+  if (topics.empty() || topics.back().name != name || topics.back().topic_id != id) {
+    topics.emplace_back().name = name;
+    topics.back().topic_id = id;
+  }
+  return topics.back();
+}
+
+// A time to expire at is of a version that keeps nothing but the offset and its metadata.
+void set_retention(CommittedOffset& committed, std::int64_t retention_ms, TimestampMs now_ms) {
+  constexpr auto kLatest = std::numeric_limits<TimestampMs>::max();
+  committed.expire_ms = retention_ms > kLatest - now_ms ? kLatest : now_ms + retention_ms;
+  committed.leader_epoch = kNoEpoch;
+  committed.topic_id = kZeroUuid;
+}
+
+}  // namespace
+
+void Groups::replay_one(const OffsetRecord& record, Offset end) {
+  const auto& [topic, partition] = record.partition;
+  if (record.value) {
+    Group& group = find_or_add(record.group);
+    group.offsets[topic].insert_or_assign(partition, *record.value);
+    group.offsets_end = end;
+    return;
+  }
+  Group* group = find(record.group);
+  if (group == nullptr) return;
+  const auto offsets = group->offsets.find(topic);
+  if (offsets == group->offsets.end()) return;
+  offsets->second.erase(partition);
+  if (offsets->second.empty()) group->offsets.erase(offsets);
+  group->offsets_end = end;
+}
+
+// --- commits
+
+ErrorCode Groups::check_commit(const wire::OffsetCommitRequest& request, const Client& client, Now now) {
+  if (Group* group = find(request.group_id)) {
+    return group->members.check_commit(
+        {request.member_id, request.group_instance_id, request.generation_id_or_member_epoch}, now);
+  }
+  // Offsets of a group that is for nothing else need no group beforehand.
+  if (request.generation_id_or_member_epoch < 0) return ErrorCode::none;
+  return client.version >= kGroupNotFoundFrom ? ErrorCode::group_id_not_found : ErrorCode::illegal_generation;
+}
+
+Outcome<wire::OffsetCommitResponse> Groups::commit_offsets(const wire::OffsetCommitRequest& request,
+                                                           const Client& client, Now now) {
+  Outcome<wire::OffsetCommitResponse> outcome;
+  const ErrorCode refusal = check_commit(request, client, now);
+  for (const auto& topic : request.topics) {
+    auto& topic_answer = outcome.response.topics.emplace_back();
+    topic_answer.name = topic.name;
+    topic_answer.topic_id = topic.topic_id;
+    for (const auto& partition : topic.partitions) {
+      auto& answer = topic_answer.partitions.emplace_back();
+      answer.partition_index = partition.partition_index;
+      answer.error_code = refusal;
+      if (refusal != ErrorCode::none) continue;
+      CommittedOffset committed;
+      committed.metadata = partition.committed_metadata.value_or("");
+      if (utf16_length(committed.metadata) > static_cast<std::size_t>(settings_.offset_metadata_max_size)) {
+        answer.error_code = ErrorCode::offset_metadata_too_large;
+        continue;
+      }
+      committed.offset = partition.committed_offset;
+      committed.leader_epoch = partition.committed_leader_epoch;
+      committed.commit_ms = now.wall_ms;
+      committed.topic_id = topic.topic_id;
+      if (request.retention_time_ms != kDefaultRetention)
+        set_retention(committed, request.retention_time_ms, now.wall_ms);
+      outcome.records.push_back(
+          OffsetRecord{request.group_id, {topic.name, partition.partition_index}, std::move(committed)});
+    }
+  }
+  const Group* group = find(request.group_id);
+  if (group != nullptr) outcome.after = group->members.stored_end();
+  return outcome;
+}
+
+// --- what is committed
+
+Outcome<wire::OffsetFetchResponse::Group> Groups::fetch_offsets(
+    const wire::OffsetFetchRequest::Group& request) const {
+  Outcome<wire::OffsetFetchResponse::Group> outcome;
+  outcome.response.group_id = request.group_id;
+  const Group* group = find(request.group_id);
+  outcome.after = group ? group->offsets_end : end_;
+  if (!request.topics) {
+    if (group == nullptr) return outcome;
+    for (const auto& [topic, offsets] : group->offsets)
+      for (const auto& [index, committed] : offsets)
+        topic_of(outcome.response.topics, topic, committed.topic_id)
+            .partitions.push_back(fetched(index, &committed));
+    return outcome;
+  }
+  for (const auto& topic : *request.topics) {
+    auto& answer = outcome.response.topics.emplace_back();
+    answer.name = topic.name;
+    answer.topic_id = topic.topic_id;
+    const TopicOffsets* offsets = nullptr;
+    if (group != nullptr) {
+      const auto found = group->offsets.find(topic.name);
+      if (found != group->offsets.end()) offsets = &found->second;
+    }
+    for (const PartitionIndex index : topic.partition_indexes) {
+      const CommittedOffset* committed = nullptr;
+      if (offsets != nullptr) {
+        const auto found = offsets->find(index);
+        if (found != offsets->end() && is_same_topic(found->second.topic_id, topic.topic_id))
+          committed = &found->second;
+      }
+      answer.partitions.push_back(fetched(index, committed));
+    }
+  }
+  return outcome;
+}
+
+// --- what goes
+
+Outcome<wire::OffsetDeleteResponse> Groups::delete_offsets(const wire::OffsetDeleteRequest& request) const {
+  Outcome<wire::OffsetDeleteResponse> outcome;
+  const Group* group = find(request.group_id);
+  if (group == nullptr) {
+    outcome.response.error_code =
+        request.group_id.empty() ? ErrorCode::invalid_group_id : ErrorCode::group_id_not_found;
+    return outcome;
+  }
+  outcome.after = std::max(group->members.stored_end(), group->offsets_end);
+  outcome.response.error_code = group->members.check_offset_delete();
+  if (outcome.response.error_code != ErrorCode::none) return outcome;
+  for (const auto& topic : request.topics) {
+    auto& topic_answer = outcome.response.topics.emplace_back();
+    topic_answer.name = topic.name;
+    const bool subscribed = group->members.is_subscribed_to(topic.name);
+    const auto offsets = group->offsets.find(topic.name);
+    for (const auto& partition : topic.partitions) {
+      const ErrorCode code = subscribed ? ErrorCode::group_subscribed_to_topic : ErrorCode::none;
+      topic_answer.partitions.push_back({partition.partition_index, code});
+      const bool there =
+          offsets != group->offsets.end() && offsets->second.contains(partition.partition_index);
+      if (there && !subscribed)
+        outcome.records.push_back(
+            OffsetRecord{request.group_id, {topic.name, partition.partition_index}, {}});
+    }
+  }
+  return outcome;
+}
+
+Records Groups::tombstones(const std::string& id, const Group& group) const {
+  Records records;
+  for (const auto& [topic, offsets] : group.offsets)
+    for (const auto& [index, committed] : offsets) records.push_back(OffsetRecord{id, {topic, index}, {}});
+  records.push_back(GenerationRecord{id, std::nullopt});
+  return records;
+}
+
+Outcome<ErrorCode> Groups::delete_group(const std::string& group_id) const {
+  const Group* group = find(group_id);
+  if (group == nullptr) return {ErrorCode::group_id_not_found, {}, end_};
+  if (group->members.phase() != ClassicGroup::Phase::empty)
+    return {ErrorCode::non_empty_group, {}, group->members.stored_end()};
+  return {ErrorCode::none, tombstones(group_id, *group)};
+}
+
+// Whether none is left.
+bool Groups::expire_offsets_of(const std::string& id, const Group& group, Now now, Records& records) const {
+  bool all = true;
+  for (const auto& [topic, offsets] : group.offsets) {
+    const bool subscribed = group.members.is_subscribed_to(topic);
+    for (const auto& [index, committed] : offsets) {
+      const auto since = group.members.unneeded_since(committed);
+      const bool expired =
+          !subscribed && since &&
+          (committed.expire_ms != kNoTimestamp ? now.wall_ms >= committed.expire_ms
+                                               : now.wall_ms - *since >= settings_.offsets_retention_ms);
+      if (expired) {
+        records.push_back(OffsetRecord{id, {topic, index}, {}});
+      } else {
+        all = false;
+      }
+    }
+  }
+  return all;
+}
+
+Records Groups::expire_offsets(Now now) {
+  Records records;
+  for (auto at = groups_.begin(); at != groups_.end();) {
+    const auto& [id, group] = *at;
+    const bool empty = expire_offsets_of(id, *group, now, records) && group->members.is_deserted();
+    const bool durable = group->members.stored() || !group->offsets.empty();
+    if (empty && durable) records.push_back(GenerationRecord{id, std::nullopt});
+    // What nothing in the log tells of may go without a record.
+    at = empty && !durable ? groups_.erase(at) : std::next(at);
+  }
+  return records;
+}
+
+Records Groups::forget_topics(const std::map<std::string, TopicId>& topics) const {
+  Records records;
+  for (const auto& [id, group] : groups_) {
+    for (const auto& [topic, topic_id] : topics) {
+      const auto offsets = group->offsets.find(topic);
+      if (offsets == group->offsets.end()) continue;
+      for (const auto& [index, committed] : offsets->second)
+        if (is_same_topic(committed.topic_id, topic_id))
+          records.push_back(OffsetRecord{id, {topic, index}, {}});
+    }
+  }
+  return records;
+}
+
+}  // namespace moldau::group

@@ -1,0 +1,116 @@
+// Groups: what the coordinator of one partition of __consumer_offsets knows and decides: the classic groups
+// whose ids belong there, and the offsets that they have committed. Pure: no clock, no I/O; the same events
+// give the same records and answers.
+//
+// What is durable changes by replay() alone. Whoever drives this appends the records that an event gives,
+// then replays them before the next event, and lets an answer leave when the log is committed as far as it
+// says: so nothing is shown that might be gone after a fail-over, and a new coordinator that replays the log
+// knows all that was. An event whose records could not be appended is refused().
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "group/classic_group.h"
+#include "group/event.h"
+#include "group/settings.h"
+#include "group/timers.h"
+#include "wire/messages/describe_groups.h"
+#include "wire/messages/heartbeat.h"
+#include "wire/messages/leave_group.h"
+#include "wire/messages/list_groups.h"
+#include "wire/messages/offset_commit.h"
+#include "wire/messages/offset_delete.h"
+#include "wire/messages/offset_fetch.h"
+
+namespace moldau::group {
+
+class Groups {
+ public:
+  Groups(Settings settings, Random random) : settings_(settings), random_(random) {}
+  Groups(const Groups&) = delete;
+  Groups& operator=(const Groups&) = delete;
+
+  // --- the log
+  // The record at `offset`: of the log that is loaded, until loaded(); later of what was appended for an
+  // event.
+  void replay(const Record& record, Offset offset, Now now);
+  // The log is replayed to its end: members' sessions begin. The records that follow from what was found.
+  Records loaded(Now now);
+  // The records of an event were not appended, none of them.
+  void refused(const Records& records, wire::ErrorCode code, Now now);
+  // The answers to tickets since the last call.
+  std::vector<Answer> take_answers() { return std::exchange(effects_.answers, {}); }
+
+  // --- requests, from loaded() on. The answers to the first two come by take_answers(), at once or later.
+  Records join(const wire::JoinGroupRequest& request, const Client& client, Ticket ticket, Now now);
+  Records sync(const wire::SyncGroupRequest& request, const Client& client, Ticket ticket, Now now);
+  // Nobody waits for the answer to the ticket any more.
+  void abandon(const std::string& group_id, Ticket ticket, Now now);
+  Outcome<wire::HeartbeatResponse> heartbeat(const wire::HeartbeatRequest& request, Now now);
+  // In the form of every version.
+  Outcome<wire::LeaveGroupResponse> leave(const wire::LeaveGroupRequest& request, const Client& client,
+                                          Now now);
+  // Topics are named by name and by id, which is zero when nobody knows it; they exist.
+  Outcome<wire::OffsetCommitResponse> commit_offsets(const wire::OffsetCommitRequest& request,
+                                                     const Client& client, Now now);
+  // Names and ids likewise. What was committed for another topic of the same name is not found; without
+  // topics everything is, and named as it was committed.
+  Outcome<wire::OffsetFetchResponse::Group> fetch_offsets(
+      const wire::OffsetFetchRequest::Group& request) const;
+  Outcome<wire::OffsetDeleteResponse> delete_offsets(const wire::OffsetDeleteRequest& request) const;
+  Outcome<wire::DescribeGroupsResponse::Group> describe(const std::string& group_id,
+                                                        wire::ApiVersion version) const;
+  Outcome<std::vector<wire::ListGroupsResponse::Group>> list(const wire::ListGroupsRequest& filters) const;
+  Outcome<wire::ErrorCode> delete_group(const std::string& group_id) const;
+
+  // --- time
+  // Nothing is due before; kNever: nothing will be.
+  Time next_deadline() const { return timers_.next(); }
+  // What is due by now, some of it: call again while next_deadline() is not later.
+  Records expire(Now now);
+  // Drops offsets that nobody has needed for their time, and groups without members and offsets
+  // (offsets.retention.check.interval.ms).
+  Records expire_offsets(Now now);
+  // These topics are gone: so are the offsets that were committed for them.
+  Records forget_topics(const std::map<std::string, TopicId>& topics) const;
+
+  // Of all that is durable; equal for equal states, however the log looks that they come from.
+  std::uint64_t state_hash() const;
+  std::size_t size() const { return groups_.size(); }
+
+ private:
+  using TopicOffsets = std::map<PartitionIndex, CommittedOffset>;
+  struct Group {
+    Group(const std::string& id, ClassicGroup::Parts parts) : members(id, parts) {}
+    ClassicGroup members;
+    std::map<std::string, TopicOffsets, std::less<>> offsets;
+    Offset offsets_end = 0;  // where the last record of one ends
+  };
+
+  void replay_one(const OffsetRecord& record, Offset end);
+  void replay_one(const GenerationRecord& record, Offset end, Now now);
+  Group* find(std::string_view id);
+  const Group* find(std::string_view id) const;
+  Group& find_or_add(const std::string& id);
+  Records take_records() { return std::exchange(effects_.records, {}); }
+  Records tombstones(const std::string& id, const Group& group) const;
+  bool expire_offsets_of(const std::string& id, const Group& group, Now now, Records& records) const;
+  wire::ErrorCode check_commit(const wire::OffsetCommitRequest& request, const Client& client, Now now);
+
+  const Settings settings_;
+  Random random_;
+  Timers timers_;
+  std::map<std::string, std::unique_ptr<Group>, std::less<>> groups_;
+  Offset end_ = 0;  // of the last record
+  bool loaded_ = false;
+  Effects effects_;
+};
+
+}  // namespace moldau::group
