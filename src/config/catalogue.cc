@@ -94,7 +94,7 @@ const Key* find_topic_key(std::string_view name) { return find_sorted(topic_keys
 const Key* find_broker_key(std::string_view name) {
   if (const Key* key = find_sorted(broker_keys(), name)) return key;
   for (const Pattern& pattern : kPatterns)
-    if (name.starts_with(pattern.prefix) && name.size() > pattern.prefix.size()) return &pattern.key;
+    if (name.starts_with(pattern.prefix) && is_name(name.substr(pattern.prefix.size()))) return &pattern.key;
   return nullptr;
 }
 

@@ -16,11 +16,6 @@ std::optional<SecurityProtocol> parse_security(std::string_view text) {
   return std::nullopt;
 }
 
-bool is_name(std::string_view name) {
-  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-  return !name.empty() && name.find_first_not_of(kAllowed) == std::string_view::npos;
-}
-
 bool is_wildcard(const Endpoint& at) { return at.host == "0.0.0.0" || at.host == "::"; }
 
 // One listener while it is put together.

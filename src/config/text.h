@@ -13,6 +13,9 @@ std::string_view trimmed(std::string_view text);
 std::string lower(std::string_view text);
 std::string upper(std::string_view text);
 bool equal_ignoring_case(std::string_view a, std::string_view b);
+// Of a listener, or the rest of a key of which the catalogue knows the beginning: letters, digits, '_', '-'
+// and '.'.
+bool is_name(std::string_view text);
 std::string replaced(std::string_view text, std::string_view from, std::string_view to);
 
 template <class List, class T>
