@@ -24,6 +24,8 @@ from proxy import Network  # noqa: E402
 
 KAFKA_PORT, CONTROLLER_PORT, ADMIN_PORT = 9092, 9093, 9644
 FAIL_OVER_SECONDS = 30.0 * PATIENCE  # a cluster with a majority has a controller and leaders after this time
+# Lets a process see another wall clock than the machine's (Debian's libfaketime).
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 # Small, so that several nodes have room on a small machine.
 SETTINGS = ("storage.shards=1", "storage.memory=256MiB", "storage.commit_log_size=32MiB")
 
@@ -89,6 +91,19 @@ class Node:
             words += ["--set", setting]
         return words
 
+    def environment(self):
+        if not self.cluster.clocks:
+            return None
+        return {**os.environ, "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": os.path.join(self.folder, "clock"),
+                "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+
+    def set_clock(self, seconds):
+        """Its wall clock is so far ahead of the machine's, within a second from now; with `clocks` alone."""
+        path = os.path.join(self.folder, "clock")
+        with open(path + ".part", "w", encoding="ascii") as file:
+            file.write(f"{seconds:+d}\n")
+        os.replace(path + ".part", path)
+
     # Life and death.
 
     def launch(self):
@@ -98,7 +113,7 @@ class Node:
             log.write(f"--- started at {time.monotonic():.3f}\n".encode())
             log.flush()
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=die_with_parent, start_new_session=True)
+                                            env=self.environment(), preexec_fn=die_with_parent, start_new_session=True)
         self.paused = False
         if self.cluster.network:
             self.cluster.network.knows(self.name, self.process.pid)
@@ -184,14 +199,15 @@ class Node:
 class Cluster:
     """`nodes`: how many, with the ids 1, 2, …; the first `controllers` of them vote (all if not given). `roles`: of single
     nodes, by id, in place of that. `data_dirs`: data folders by id. `properties`: Kafka's broker properties; `settings`:
-    Moldau's own. `proxied`: links between nodes can fail."""
+    Moldau's own. `proxied`: links between nodes can fail. `clocks`: each node has a wall clock of its own."""
 
     def __init__(self, nodes=3, controllers=None, roles=None, proxied=False, properties=None, settings=(),
-                 data_dirs=None):
+                 data_dirs=None, clocks=False):
         self.folder = tempfile.mkdtemp(prefix="moldau-chaos-")
         self.id = "".join(random.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", k=22))
         self.subnet = free_subnet()
         self.network = Network() if proxied else None
+        self.clocks = clocks
         factor = min(nodes, 3)
         self.properties = {"default.replication.factor": factor, "min.insync.replicas": max(factor - 1, 1),
                            "auto.create.topics.enable": "false", **(properties or {})}
@@ -223,6 +239,8 @@ class Cluster:
     def _add(self, node_id, roles, data_dir=None):
         node = Node(self, node_id, roles, data_dir)
         self.nodes.append(node)
+        if self.clocks:
+            node.set_clock(0)
         if self.network:
             for role, port in (("broker", KAFKA_PORT), ("controller", CONTROLLER_PORT)):
                 if role in roles:
