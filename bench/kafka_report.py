@@ -111,7 +111,8 @@ def section():
             "mode, 1 GiB heap, as it comes (3 network and 8 I/O threads) and tuned (2 and 2); the better one counts. Numbers of rows "
             "are those of the matrix. Medians; ratios are Moldau's figure to Kafka's, round by round, least and most in "
             "parentheses. Aims are for page cache on both sides unless Moldau's sync before each acknowledgement is named. "
-            "Both brokers and the load program share the same cores; raw figures are in `kafka-results.json`.", "",
+            "Both brokers and the load program share the same cores; raw figures are in `kafka-results.json`. Rows of number 10 "
+            "are three brokers of each, every one a controller, too, min.insync.replicas=2; their figures are sums of all three.", "",
             "| what | figure | Moldau, synced | Moldau, page cache | Kafka | Kafka, tuned | synced to Kafka | page cache to Kafka | "
             "commit, runs |", "|---|---|---|---|---|---|---|---|---|", *table(records)]
 
