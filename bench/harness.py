@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import platform
+import random
 import shutil
 import signal
 import socket
@@ -30,6 +31,17 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def lasting_port(taken):
+    """One below the range of ephemeral ports: while its broker is down, nobody is given it as the port of a connection.
+    Not one of `taken`, to which it is added."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            if port not in taken and probe.connect_ex(("127.0.0.1", port)) != 0:
+                taken.add(port)
+                return port
 
 
 def stop(process, patience_s=15):
@@ -115,7 +127,8 @@ class Cluster:
         self.folder = folder
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        self.members = [Member(i, folder / f"node-{i}", free_port(), free_port()) for i in (1, 2, 3)]
+        self.taken = set()
+        self.members = [Member(i, folder / f"node-{i}", lasting_port(self.taken), lasting_port(self.taken)) for i in (1, 2, 3)]
         for member in self.members:
             member.properties.write_text("\n".join([*self.lines(member), *properties]) + "\n")
 
@@ -178,7 +191,9 @@ class MoldauCluster(Cluster):
         super().__init__(folder, properties)
 
     def command(self, member):
-        admin = self.admin_ports.setdefault(member.id, free_port())
+        if member.id not in self.admin_ports:
+            self.admin_ports[member.id] = lasting_port(self.taken)
+        admin = self.admin_ports[member.id]
         sets = [word for setting in [f"cluster.id={self.ID}", *self.settings] for word in ("--set", setting)]
         return [str(self.binary), "start", "--config", str(member.properties), "--admin-addr", f"127.0.0.1:{admin}", *sets]
 
