@@ -14,6 +14,28 @@ namespace {
 
 constexpr Offset kHighWatermarkSentinel = -1;  // of DeleteRecords
 
+// Of what may be a batch; nothing of what is none.
+std::optional<record::HeaderView> header_of(const Slice& records) {
+  if (records.size() < record::kHeaderSize) return std::nullopt;
+  const auto header = record::HeaderView::at(records);
+  return header ? std::optional(*header) : std::nullopt;
+}
+
+// The sequence that comes next from a batch's producer, by what the log holds of its epoch.
+std::optional<Sequence> expected_of(const storage::Log& log, const record::HeaderView& batch) {
+  const auto& producers = log.producers().producers();
+  const auto found = producers.find(batch.producer_id());
+  if (found == producers.end() || found->second.epoch != batch.producer_epoch()) return std::nullopt;
+  const Sequence last = found->second.last_sequence();
+  return last == kNoSequence ? std::nullopt : std::optional(record::sequence_after(last, 1));
+}
+
+// What is refused so is sent again as it was.
+bool comes_again(ErrorCode code) {
+  return code == ErrorCode::not_leader_or_follower || code == ErrorCode::not_enough_replicas ||
+         code == ErrorCode::kafka_storage_error;
+}
+
 std::unexpected<PartitionError> out_of_range(const storage::Log& log) {
   PartitionError error;
   error.code = ErrorCode::offset_out_of_range;
@@ -170,6 +192,32 @@ PartitionResult<void> Partition::check_serves(LeaderEpoch current_leader_epoch,
 
 PartitionResult<Appended> Partition::append(const Slice& records, const ProduceRules& rules,
                                             TimestampMs now_ms) {
+  const auto header = header_of(records);
+  if (header) {
+    if (auto error = refused_before(*header)) return std::unexpected(*std::move(error));
+  }
+  auto appended = append_next(records, rules, now_ms);
+  if (!header) return appended;
+  if (appended)
+    refused_.forget(*header);
+  else if (comes_again(appended.error().code))
+    refused_.note(*header, appended.error().code, context_.executor.now());
+  return appended;
+}
+
+std::optional<PartitionError> Partition::refused_before(const record::HeaderView& batch) const {
+  if (refused_.empty() || log_ == nullptr) return std::nullopt;
+  const auto code = refused_.answer_to(batch, expected_of(*log_, batch), context_.executor.now());
+  if (!code) return std::nullopt;
+  if (code == ErrorCode::not_leader_or_follower) return not_leader().error();
+  PartitionError error;
+  error.code = *code;
+  error.message = "a batch before this one was refused: it comes first";
+  return error;
+}
+
+PartitionResult<Appended> Partition::append_next(const Slice& records, const ProduceRules& rules,
+                                                 TimestampMs now_ms) {
   TRY(check_leads(kNoEpoch));
   auto appended = leading_->append(records, rules, now_ms);
   if (!appended) return std::unexpected(std::move(appended).error());

@@ -15,6 +15,7 @@
 #include "replication/partition_error.h"
 #include "replication/partition_follower.h"
 #include "replication/partition_leader.h"
+#include "replication/refused_batches.h"
 #include "storage/log.h"
 
 namespace moldau::replication {
@@ -106,6 +107,7 @@ class Partition {
   bool offline() const { return offline_; }
 
   // --- producing
+  // What comes behind a batch that was refused is refused like it (RefusedBatches).
   PartitionResult<Appended> append(const Slice& records, const ProduceRules& rules, TimestampMs now_ms);
   // After an append was refused with PartitionError::passes: until it may succeed, or never will.
   runtime::Task<void> wait_for_space(runtime::MonotonicTime deadline);
@@ -164,6 +166,9 @@ class Partition {
   PartitionResult<void> check_leads(LeaderEpoch current_leader_epoch) const;
   PartitionResult<void> check_serves(LeaderEpoch current_leader_epoch, const Fetcher& fetcher) const;
   std::unexpected<PartitionError> not_leader() const;
+  // What this producer's batch is answered without being looked at, if so.
+  std::optional<PartitionError> refused_before(const record::HeaderView& batch) const;
+  PartitionResult<Appended> append_next(const Slice& records, const ProduceRules& rules, TimestampMs now_ms);
   std::optional<storage::LeaderEpochCache::EpochEnd> divergence(const FetchPosition& position) const;
   std::unexpected<PartitionError> beyond_end() const;
   PartitionResult<void> check_range(const FetchPosition& position, const Fetcher& fetcher,
@@ -185,6 +190,7 @@ class Partition {
   std::shared_ptr<PartitionFollower> following_;
   Leadership leadership_ = 0;
   std::int32_t min_insync_replicas_;
+  RefusedBatches refused_;
   ThrottledReplicas throttled_by_leader_;
   ThrottledReplicas throttled_by_follower_;
   bool offline_ = false;

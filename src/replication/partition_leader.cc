@@ -14,18 +14,6 @@ namespace {
 // A request that nobody has answered may be heard so much later, at most.
 constexpr runtime::Duration kHeardUntil = std::chrono::seconds(10);
 
-// Of what may be a batch; nothing of what is none.
-std::optional<record::HeaderView> header_of(const Slice& records) {
-  if (records.size() < record::kHeaderSize) return std::nullopt;
-  const auto header = record::HeaderView::at(records);
-  return header ? std::optional(*header) : std::nullopt;
-}
-
-// What is refused so is sent again as it was.
-bool comes_again(ErrorCode code) {
-  return code == ErrorCode::not_enough_replicas || code == ErrorCode::kafka_storage_error;
-}
-
 }  // namespace
 
 PartitionLeader::PartitionLeader(storage::Log& log, const PartitionContext& context, Offset high_watermark,
@@ -87,24 +75,6 @@ PartitionResult<void> PartitionLeader::check_in_sync() const {
 
 PartitionResult<storage::AppendInfo> PartitionLeader::append(const Slice& records, const ProduceRules& rules,
                                                              TimestampMs now_ms) {
-  const auto now = context_.executor.now();
-  const auto header = header_of(records);
-  if (header) {
-    if (const auto code = refused_.answer_to(*header, now))
-      return refuse(*code, "a batch before this one was refused: it comes first");
-  }
-  auto appended = append_next(records, rules, now_ms);
-  if (!header) return appended;
-  if (appended)
-    refused_.forget(*header);
-  else if (comes_again(appended.error().code))
-    refused_.note(*header, appended.error().code, now);
-  return appended;
-}
-
-PartitionResult<storage::AppendInfo> PartitionLeader::append_next(const Slice& records,
-                                                                  const ProduceRules& rules,
-                                                                  TimestampMs now_ms) {
   if (rules.acks == -1) TRY(check_in_sync());
   storage::AppendOptions options;
   options.leader_epoch = state_.leader_epoch;

@@ -19,7 +19,6 @@
 #include "replication/epoch_fence.h"
 #include "replication/isr_tracker.h"
 #include "replication/partition_context.h"
-#include "replication/refused_batches.h"
 #include "storage/log.h"
 #include "wire/messages/alter_partition.h"
 
@@ -55,7 +54,6 @@ class PartitionLeader {
   // The log's durable end has moved, or is closed.
   void on_durable_end();
 
-  // What comes behind a batch that was refused is refused like it (RefusedBatches).
   PartitionResult<storage::AppendInfo> append(const Slice& records, const ProduceRules& rules,
                                               TimestampMs now_ms);
   // NOT_ENOUGH_REPLICAS when the ISR is too small for acks=all.
@@ -97,8 +95,6 @@ class PartitionLeader {
   const IsrTracker& tracker() const { return tracker_; }
 
  private:
-  PartitionResult<storage::AppendInfo> append_next(const Slice& records, const ProduceRules& rules,
-                                                   TimestampMs now_ms);
   void begin_epoch(const metadata::Partition& state);
   void update_high_watermark();
   void give_up();
@@ -112,7 +108,6 @@ class PartitionLeader {
   runtime::Watermark high_watermark_;
   runtime::Watermark durable_end_;
   runtime::Watermark low_watermark_;
-  RefusedBatches refused_;
   std::optional<Offset> damaged_from_;
   std::optional<runtime::MonotonicTime> unanswered_at_;
 };

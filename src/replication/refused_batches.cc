@@ -26,13 +26,15 @@ void RefusedBatches::note(const record::HeaderView& batch, wire::ErrorCode code,
 }
 
 std::optional<wire::ErrorCode> RefusedBatches::answer_to(const record::HeaderView& batch,
+                                                         std::optional<Sequence> expected,
                                                          runtime::MonotonicTime now) const {
   if (refused_.empty() || !batch.has_producer_id()) return std::nullopt;
   const auto found = refused_.find(batch.producer_id());
   if (found == refused_.end()) return std::nullopt;
   const Refused& refused = found->second;
-  const bool waits = refused.epoch == batch.producer_epoch() && now - refused.at <= kRemembered &&
-                     is_behind(batch.base_sequence(), refused.sequence);
+  const bool is_missing = expected.value_or(refused.sequence) == refused.sequence;
+  const bool waits = is_missing && refused.epoch == batch.producer_epoch() &&
+                     now - refused.at <= kRemembered && is_behind(batch.base_sequence(), refused.sequence);
   return waits ? std::optional(refused.code) : std::nullopt;
 }
 

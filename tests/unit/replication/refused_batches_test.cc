@@ -34,8 +34,9 @@ class Refused : public testing::Test {
             runtime::Duration after = 0s) {
     refused.note(batch.header(), code, kNow + after);
   }
-  std::optional<ErrorCode> answer(const Batch& batch, runtime::Duration after = 0s) const {
-    return refused.answer_to(batch.header(), kNow + after);
+  std::optional<ErrorCode> answer(const Batch& batch, runtime::Duration after = 0s,
+                                  std::optional<Sequence> expected = std::nullopt) const {
+    return refused.answer_to(batch.header(), expected, kNow + after);
   }
 
   RefusedBatches refused;
@@ -49,6 +50,13 @@ TEST_F(Refused, WhatIsBehindGetsTheSameAnswerUntilTheFirstIsThere) {
   refused.forget(Batch(10, 0, kProducer, 2).header());
   EXPECT_EQ(answer(Batch(12)), std::nullopt);
   EXPECT_EQ(refused.size(), 0U);
+}
+
+TEST_F(Refused, WhatHasComeByAnotherLeaderIsNotMissing) {
+  note(Batch(10), ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(answer(Batch(12), 0s, 10), ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(answer(Batch(12), 0s, 12), std::nullopt);
+  EXPECT_EQ(answer(Batch(12), 0s, 8), std::nullopt);  // then it is out of sequence anyhow
 }
 
 TEST_F(Refused, WhatIsBeforeIsNotHeldUp) {

@@ -429,6 +429,7 @@ TEST(Replication, BatchesBehindARefusedOneAreRefusedLikeIt) {
   cluster.isolate(2);
   cluster.isolate(3);
   cluster.change({.isr = std::vector<NodeId>{1}});
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.at(1).leading()->tracker().isr().size() == 1; }));
   ASSERT_EQ(append(1), ErrorCode::not_enough_replicas);
   cluster.mend_all();
   ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
@@ -436,6 +437,34 @@ TEST(Replication, BatchesBehindARefusedOneAreRefusedLikeIt) {
   EXPECT_EQ(append(1), ErrorCode::none);
   EXPECT_EQ(append(2), ErrorCode::none);
   EXPECT_EQ(append(4), ErrorCode::out_of_order_sequence_number);
+}
+
+TEST(Replication, BatchesBehindOneThatCameBeforeLeadershipWaitForIt) {
+  Cluster cluster;
+  cluster.create_topic();
+  const auto append = [&](NodeId at, Sequence sequence) {
+    record::BatchBuilder builder(
+        {.producer_id = 7, .producer_epoch = 0, .base_sequence = sequence, .compression = {}}, 512);
+    builder.append(1000, std::nullopt, as_bytes(std::string_view("v")));
+    record::Codecs codecs;
+    const auto appended = cluster.at(at).append(*std::move(builder).build(codecs), {-1, 13}, 1000);
+    return appended ? ErrorCode::none : appended.error().code;
+  };
+  ASSERT_EQ(append(1, 0), ErrorCode::none);
+  ASSERT_TRUE(cluster.logs_agree());
+  ASSERT_EQ(append(2, 1), ErrorCode::not_leader_or_follower);
+  cluster.elect(2);
+  EXPECT_EQ(append(2, 2), ErrorCode::not_leader_or_follower);  // sent before the first was answered
+  EXPECT_EQ(append(2, 1), ErrorCode::none);
+  EXPECT_EQ(append(2, 2), ErrorCode::none);
+  // What was refused here long ago has come by another leader since.
+  ASSERT_TRUE(cluster.logs_agree());
+  ASSERT_EQ(append(1, 3), ErrorCode::not_leader_or_follower);
+  ASSERT_EQ(append(2, 3), ErrorCode::none);
+  ASSERT_EQ(append(2, 4), ErrorCode::none);
+  ASSERT_TRUE(cluster.logs_agree());
+  cluster.elect(1);
+  EXPECT_EQ(append(1, 5), ErrorCode::none);
 }
 
 TEST(Replication, RP_08_WithoutEnoughInSyncReplicasNothingIsAcknowledgedOrShown) {
