@@ -210,18 +210,52 @@ Task<Outcome<BrokerConnection::Ptr>> ClusterClient::any_connection() {
   co_return fail(std::move(last));
 }
 
+Task<Outcome<BrokerConnection::Ptr>> ClusterClient::connection_for_refresh() {
+  std::vector<BrokerConnection::Ptr> others;
+  if (refreshed_from_) {
+    for (const auto& [endpoint, broker] : brokers_) {
+      const bool open = broker->connection && !broker->connection->is_closed();
+      if (open && endpoint != *refreshed_from_) others.push_back(broker->connection);
+    }
+    if (others.empty()) connect_to_another();
+  }
+  Outcome<BrokerConnection::Ptr> chosen =
+      others.empty() ? co_await any_connection() : others[random_.below(others.size())];
+  if (chosen) refreshed_from_ = (*chosen)->endpoint();
+  co_return chosen;
+}
+
+// For the next time: whoever has to ask again must not wait for a broker that may be dead.
+void ClusterClient::connect_to_another() {
+  const auto& known = metadata_.cluster().brokers;
+  const std::size_t first = known.empty() ? 0 : random_.below(known.size());
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    const Endpoint& endpoint = known[(first + i) % known.size()].endpoint;
+    if (endpoint == *refreshed_from_) continue;
+    const BrokerPtr broker = broker_at(endpoint);
+    if (broker->connecting || broker->not_before > executor_.now()) continue;
+    connect(broker).detach();
+    return;
+  }
+}
+
 Task<Outcome<wire::MetadataResponse>> ClusterClient::ask_metadata(wire::MetadataRequest request,
                                                                   CallOptions options) {
   auto response = co_await call_any<wire::MetadataResponse>(std::move(request), options);
   if (!response) co_return response;
-  if (response->error_code == wire::ErrorCode::rebootstrap_required) {
+  if (auto learnt = learn(*response); !learnt) co_return fail(std::move(learnt).error());
+  co_return response;
+}
+
+Outcome<void> ClusterClient::learn(const wire::MetadataResponse& response) {
+  if (response.error_code == wire::ErrorCode::rebootstrap_required) {
     metadata_ = MetadataCache();
     drop_unused();
   }
-  if (response->error_code != wire::ErrorCode::none) co_return fail(broker_failure(response->error_code));
-  metadata_.update(*response);
+  if (response.error_code != wire::ErrorCode::none) return fail(broker_failure(response.error_code));
+  metadata_.update(response);
   drop_unused();
-  co_return response;
+  return {};
 }
 
 // Connections to brokers that have left, and to bootstrap addresses that are known under another name by now.
@@ -267,9 +301,11 @@ Task<Outcome<void>> ClusterClient::ask_for(std::vector<std::string> topics, bool
   request.topics.emplace();
   for (std::string& name : topics) request.topics->push_back({.name = std::move(name)});
   request.allow_auto_topic_creation = auto_create;
-  auto response =
-      co_await ask_metadata(std::move(request), {.min_version = 1, .repeat_for = Duration::zero()});
+  auto opened = co_await connection_for_refresh();
+  if (!opened) co_return fail(std::move(opened).error());
+  auto response = co_await (*opened)->call<wire::MetadataResponse>(std::move(request), {.min_version = 1});
   if (!response) co_return fail(std::move(response).error());
+  if (auto learnt = learn(*response); !learnt) co_return learnt;
   for (const auto& topic : response->topics) {
     if (topic.error_code == wire::ErrorCode::none) continue;
     Failure failure = broker_failure(topic.error_code);

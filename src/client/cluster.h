@@ -69,7 +69,8 @@ class ClusterClient {
   Task<Outcome<ClusterInfo>> cluster();
 
   // What is known; may be old. refresh() asks again for these topics, several callers at once share one
-  // request.
+  // request. Not the broker that was asked the last time, if there is a connection to another: one that is
+  // cut off from its controller names old leaders for as long as anybody asks it.
   const MetadataCache& metadata() const { return metadata_; }
   Task<Outcome<void>> refresh(std::vector<std::string> topics, bool auto_create = false);
   // A leader hint of a response (KIP-951).
@@ -135,8 +136,11 @@ class ClusterClient {
   Task<void> attempt(BrokerPtr broker);
   BrokerPtr broker_at(const Endpoint& endpoint);
   BrokerConnection::Ptr any_open() const;
+  Task<Outcome<BrokerConnection::Ptr>> connection_for_refresh();
+  void connect_to_another();
   std::vector<Endpoint> candidates();
   Task<Outcome<wire::MetadataResponse>> ask_metadata(wire::MetadataRequest request, CallOptions options);
+  Outcome<void> learn(const wire::MetadataResponse& response);
   Task<Outcome<void>> ask_for(std::vector<std::string> topics, bool auto_create);
   void drop_unused();
 
@@ -149,6 +153,7 @@ class ClusterClient {
   std::map<Endpoint, BrokerPtr> brokers_;
   std::vector<std::weak_ptr<BrokerConnection>> leaving_;  // closed, their tasks may not have ended
   std::shared_ptr<Refresh> refresh_;                      // under way
+  std::optional<Endpoint> refreshed_from_;                // whom the last one asked
   runtime::Gate gate_;
   runtime::Signal closing_;
 };

@@ -88,20 +88,22 @@ Task<wire::BrokerHeartbeatResponse> BrokerLifecycle::heartbeat() {
   return route_.ask(request, executor_.now() + options_.session_timeout / 2);
 }
 
-void BrokerLifecycle::note(const wire::BrokerHeartbeatResponse& response) {
+void BrokerLifecycle::note(const wire::BrokerHeartbeatResponse& response, MonotonicTime sent_at) {
   may_leave_ = response.error_code == ErrorCode::none && response.should_shut_down;
   if (response.error_code != last_error_ && response.error_code != ErrorCode::none)
     telemetry::log_warn("node", "the controller does not take this broker's heartbeats",
                         {{"error", wire::name_of(response.error_code)}});
   last_error_ = response.error_code;
   if (last_error_ == ErrorCode::none) last_answer_ = executor_.now();
+  if (last_error_ == ErrorCode::none && !response.is_fenced) registration_.confirm(sent_at);
   answered_.notify_all();
 }
 
 Task<void> BrokerLifecycle::beat() {
   const runtime::Gate::Pass pass(gate_);
   while (pass && !stopping_) {
-    note(co_await heartbeat());
+    const MonotonicTime sent_at = executor_.now();
+    note(co_await heartbeat(), sent_at);
     if (stopping_) break;
     const bool impatient = leaving_ || !images_.current()->is_unfenced(registration_.node_id());
     const auto pause =

@@ -46,7 +46,7 @@ class BrokerLifecycle {
  private:
   runtime::Task<void> beat();
   runtime::Task<wire::BrokerHeartbeatResponse> heartbeat();
-  void note(const wire::BrokerHeartbeatResponse& response);
+  void note(const wire::BrokerHeartbeatResponse& response, runtime::MonotonicTime sent_at);
 
   runtime::Executor& executor_;
   ControllerRoute& route_;

@@ -67,10 +67,16 @@ class BrokerRegistration {
   metadata::BrokerEpoch epoch() const { return epoch_.load(std::memory_order_relaxed); }
   void set_epoch(metadata::BrokerEpoch epoch) { epoch_.store(epoch, std::memory_order_relaxed); }
 
+  // When the last heartbeat was sent that the controller has answered with this broker in service: its
+  // session there lasts from then on, at least. MonotonicTime::max() while nobody sends heartbeats.
+  runtime::MonotonicTime confirmed_at() const { return confirmed_at_.load(std::memory_order_relaxed); }
+  void confirm(runtime::MonotonicTime sent_at) { confirmed_at_.store(sent_at, std::memory_order_relaxed); }
+
  private:
   const NodeId node_id_;
   const Uuid incarnation_id_;
   std::atomic<metadata::BrokerEpoch> epoch_ = metadata::kNoBrokerEpoch;
+  std::atomic<runtime::MonotonicTime> confirmed_at_ = runtime::MonotonicTime::max();
 };
 
 }  // namespace moldau::replication

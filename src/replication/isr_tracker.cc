@@ -118,6 +118,13 @@ std::vector<NodeId> IsrTracker::laggards(Offset leader_end, const Rules& rules, 
   return lagging;
 }
 
+bool IsrTracker::is_followed(const Rules& rules, runtime::Duration within, MonotonicTime now) const {
+  return enough(rules) && std::ranges::all_of(followers_, [&](const Follower& follower) {
+           const bool fetches = follower.report.offset != kNoOffset && now - follower.fetched_at <= within;
+           return fetches || !in_maximal_isr(follower.id);
+         });
+}
+
 bool IsrTracker::in_maximal_isr(NodeId replica) const {
   return replica == joining_ || contains(isr_, replica);
 }

@@ -73,6 +73,10 @@ class IsrTracker {
   // Members of the ISR that have not had everything for longer than lag_max.
   std::vector<NodeId> laggards(Offset leader_end, const Rules& rules, runtime::MonotonicTime now) const;
 
+  // Whether the in-sync replicas are enough, and all of them, with who may have joined them, have fetched
+  // lately. Then no other leader has been elected that they would know of.
+  bool is_followed(const Rules& rules, runtime::Duration within, runtime::MonotonicTime now) const;
+
   const std::vector<NodeId>& replicas() const { return replicas_; }
   const std::vector<NodeId>& isr() const { return isr_; }
   std::vector<NodeId> maximal_isr() const;

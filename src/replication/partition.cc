@@ -177,6 +177,7 @@ PartitionResult<void> Partition::check_leads(LeaderEpoch current_leader_epoch) c
   TRY(check_open());
   TRY(fence_.check(current_leader_epoch));
   if (!leading_) return not_leader();
+  if (leading_->may_be_replaced()) return refuse(ErrorCode::not_leader_or_follower);  // by whom, others know
   return {};
 }
 
@@ -185,6 +186,8 @@ PartitionResult<void> Partition::check_serves(LeaderEpoch current_leader_epoch,
   TRY(check_open());
   TRY(fence_.check(current_leader_epoch));
   if (!leading_ && (fetcher.is_replica() || !fetcher.follower_reads)) return not_leader();
+  if (leading_ && !fetcher.is_replica() && leading_->may_be_replaced())
+    return refuse(ErrorCode::not_leader_or_follower);
   return {};
 }
 
@@ -244,6 +247,7 @@ Task<PartitionResult<void>> Partition::acknowledged(Offset until, std::int16_t a
   if (const Error* poison = log_->poisoned())
     co_return refuse(ErrorCode::kafka_storage_error, poison->message);
   if (!leading_ || leadership != leadership_) co_return not_leader();
+  if (leading_->may_be_replaced()) co_return refuse(ErrorCode::not_leader_or_follower);
   if (acks == -1 && !leading_->enough_in_sync())
     co_return refuse(ErrorCode::not_enough_replicas_after_append);
   co_return refuse(ErrorCode::request_timed_out);

@@ -113,9 +113,10 @@ class Partition {
   runtime::Task<void> wait_for_space(runtime::MonotonicTime deadline);
   // Whether what ends below `until` may be acknowledged already. False also when it never will be.
   bool is_acknowledged(Offset until, std::int16_t acks, Leadership leadership);
-  // Until it may. NOT_LEADER_OR_FOLLOWER when the leadership in which it was appended has ended: what became
-  // of the records another leader knows. NOT_ENOUGH_REPLICAS_AFTER_APPEND when the in-sync replicas are too
-  // few, REQUEST_TIMED_OUT at the deadline: they may be committed yet.
+  // Until it may. NOT_LEADER_OR_FOLLOWER when the leadership in which it was appended has ended, or may have
+  // (PartitionLeader::may_be_replaced), as of the deadline: what became of the records another leader knows.
+  // NOT_ENOUGH_REPLICAS_AFTER_APPEND when the in-sync replicas are too few, REQUEST_TIMED_OUT at the
+  // deadline: they may be committed yet.
   runtime::Task<PartitionResult<void>> acknowledged(Offset until, std::int16_t acks, Leadership leadership,
                                                     runtime::MonotonicTime deadline);
 

@@ -18,7 +18,10 @@ struct PartitionContext {
   storage::CommitLog& commit_log;
   // The newest that was applied.
   std::shared_ptr<const metadata::Image> image = std::make_shared<metadata::Image>();
-  runtime::Duration lag_max = std::chrono::seconds(30);  // replica.lag.time.max.ms
+  runtime::Duration lag_max = std::chrono::seconds(30);         // replica.lag.time.max.ms
+  runtime::Duration session_timeout = std::chrono::seconds(9);  // broker.session.timeout.ms
+  // A follower that has not fetched for so long follows no longer.
+  runtime::Duration fetches_within = std::chrono::seconds(1);
   // replica.selector.class is RackAwareReplicaSelector (KIP-392).
   bool rack_aware = false;
   // Of what replicas outside of the ISR are given here, and fetch. Null: unlimited.

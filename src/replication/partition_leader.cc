@@ -73,6 +73,14 @@ PartitionResult<void> PartitionLeader::check_in_sync() const {
                     ", fewer than min.insync.replicas=" + std::to_string(rules_.min_insync_replicas));
 }
 
+bool PartitionLeader::may_be_replaced() const {
+  if (context_.registration == nullptr || tracker_.replicas().size() < 2) return false;
+  const auto now = context_.executor.now();
+  const auto confirmed_at = context_.registration->confirmed_at();
+  if (now <= confirmed_at || now - confirmed_at <= context_.session_timeout) return false;
+  return !tracker_.is_followed(rules_, context_.fetches_within, now);
+}
+
 PartitionResult<storage::AppendInfo> PartitionLeader::append(const Slice& records, const ProduceRules& rules,
                                                              TimestampMs now_ms) {
   if (rules.acks == -1) TRY(check_in_sync());

@@ -14,6 +14,8 @@ constexpr std::size_t kAtOnce = 128;
 // Beyond the wait that a fetch asks for. Not so long that a silent leader costs more than its followers may
 // lag.
 constexpr runtime::Duration kAnswerTimeout = std::chrono::seconds(5);
+// Who has not fetched for so many times the longest that a leader holds a fetch fetches no longer.
+constexpr int kFetchesMissed = 2;
 
 }  // namespace
 
@@ -21,6 +23,7 @@ ReplicatorSettings ReplicatorSettings::of(const config::ClusterSettings& config)
   ReplicatorSettings settings;
   settings.lag_max = config.replica_lag_time_max;
   settings.rack_aware = config.rack_aware_reads;
+  settings.session_timeout = config.broker_session_timeout;
   settings.fetcher = {.partition_max_bytes = config.replica_fetch_max_bytes,
                       .response_max_bytes = config.replica_fetch_response_max_bytes,
                       .min_bytes = config.replica_fetch_min_bytes,
@@ -36,6 +39,8 @@ Replicator::Replicator(Parts parts)
                .executor = parts_.executor,
                .commit_log = parts_.commit_log,
                .lag_max = parts_.settings.lag_max,
+               .session_timeout = parts_.settings.session_timeout,
+               .fetches_within = kFetchesMissed * parts_.settings.fetcher.wait_max,
                .rack_aware = parts_.settings.rack_aware,
                .leader_throttle = &leader_throttle_,
                .follower_throttle = &follower_throttle_,

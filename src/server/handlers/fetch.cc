@@ -112,8 +112,10 @@ Task<void> read_target(Broker& broker, const metadata::Image& image, const Fetch
   }
   if (limits.names_leaders && answer.error_code == ErrorCode::not_leader_or_follower && topic != nullptr) {
     const metadata::Partition* state = topic->partition(target.partition);
-    // The partition may know of a leader that this image does not know yet.
-    if (state != nullptr && state->leader_epoch >= answer.current_leader.leader_epoch)
+    // The partition may know of a leader that this image does not know yet, or that this broker is it no
+    // longer.
+    if (state != nullptr && state->leader_epoch >= answer.current_leader.leader_epoch &&
+        state->leader != broker.node_id)
       answer.current_leader = {state->leader, state->leader_epoch};
   } else {
     answer.current_leader = {};

@@ -199,8 +199,9 @@ void add_leader_hints(const Broker& broker, Produce& produce) {
       if (partition.error_code != ErrorCode::not_leader_or_follower || known == nullptr) continue;
       const metadata::Partition* state = known->partition(partition.index);
       if (state == nullptr) continue;
-      // The partition may know of a leader that this image does not know yet.
-      if (state->leader_epoch >= partition.current_leader.leader_epoch) {
+      // The partition may know of a leader that this image does not know yet, or that this broker is it no
+      // longer.
+      if (state->leader_epoch >= partition.current_leader.leader_epoch && state->leader != broker.node_id) {
         partition.current_leader = {state->leader, state->leader_epoch};
       }
       const NodeId leader_id = partition.current_leader.leader_id;

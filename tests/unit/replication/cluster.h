@@ -122,6 +122,10 @@ class Cluster {
   wire::AlterPartitionResponse alter_partition(const wire::AlterPartitionRequest& request);
   wire::AssignReplicasToDirsResponse assign_directories(const wire::AssignReplicasToDirsRequest& request);
   const metadata::Image& image() const { return *image_; }
+  runtime::Duration session_timeout() const {
+    return ReplicatorSettings::of(config::ClusterSettings::of({setup.broker.begin(), setup.broker.end()}))
+        .session_timeout;
+  }
   std::vector<ErrorCode> alter_errors;  // of every AlterPartition's partitions, in order
 
   // --- brokers

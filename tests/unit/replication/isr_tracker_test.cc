@@ -215,6 +215,27 @@ TEST_F(IsrTrackerTest, RP_27_WhoHasJustJoinedIsNotAskedToLeave) {
   EXPECT_EQ(tracker.laggards(100, rules, at(132s)), Nodes{3});
 }
 
+TEST_F(IsrTrackerTest, ALeaderIsFollowedWhenAllThatCountFetch) {
+  rules.min_insync_replicas = 2;
+  begin({1, 2});
+  EXPECT_FALSE(tracker.is_followed(rules, 1s, at(0s))) << "nobody has fetched in this epoch";
+  fetch(2, 10, 5s);
+  EXPECT_TRUE(tracker.is_followed(rules, 1s, at(6s)));
+  EXPECT_FALSE(tracker.is_followed(rules, 1s, at(6001ms)));
+  fetch(2, 10, 10s);
+  fetch(3, 10, 10s);
+  tracker.ask_to_add(3);
+  EXPECT_TRUE(tracker.is_followed(rules, 1s, at(11s)));
+  fetch(2, 10, 20s);
+  EXPECT_FALSE(tracker.is_followed(rules, 1s, at(20s))) << "3 may be in sync by now";
+  update({1, 2});
+  EXPECT_TRUE(tracker.is_followed(rules, 1s, at(20s)));
+  update({1});
+  EXPECT_FALSE(tracker.is_followed(rules, 1s, at(20s))) << "alone it cannot acknowledge";
+  rules.min_insync_replicas = 1;
+  EXPECT_TRUE(tracker.is_followed(rules, 1s, at(200s))) << "nobody else can be elected";
+}
+
 TEST_F(IsrTrackerTest, RP_17_AReplicaThatWasGoneCountsFromNothing) {
   begin({1, 2});
   fetch(3, 100);

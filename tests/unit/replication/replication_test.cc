@@ -528,6 +528,61 @@ TEST(Replication, RP_28_WhoDoesNotHearTheLeaderLeavesTheIsrAndComesBack) {
   EXPECT_EQ(cluster.values(3), (Values{"a", "b"}));
 }
 
+TEST(Replication, RP_28_ALeaderThatTheControllerMayHaveReplacedSaysSo) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  // The controller answers it no longer, and has another lead.
+  cluster.node(1).registration.confirm(cluster.node(1).executor().now());
+  cluster.deafen(1);
+  cluster.cut(1, kController);
+  cluster.elect(2, {2, 3});
+  auto waiting = cluster.produce(1, "b", -1, 30s);
+  cluster.world.run_for(cluster.session_timeout() + 1001ms);
+  // Who the leader is it does not know.
+  const Produced refused{ErrorCode::not_leader_or_follower, kNoOffset, kNoNode};
+  EXPECT_EQ(cluster.produced(1, "c"), refused);
+  EXPECT_EQ(cluster.produced(1, "d", 1), refused);
+  EXPECT_EQ(cluster.fetched(1, 0).error_code, ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(cluster.fetched(1, 0).current_leader.leader_id, kNoNode);
+  EXPECT_EQ(cluster.world.run(std::move(waiting)), refused);
+  EXPECT_EQ(cluster.produced(2, "e").code, ErrorCode::none);
+  cluster.mend_all();
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.values(1), (Values{"a", "e"}));
+}
+
+TEST(Replication, ALeaderThatIsFollowedLeadsWhileThereIsNoController) {
+  Cluster cluster;
+  cluster.create_topic();
+  const auto confirm = [&] { cluster.node(1).registration.confirm(cluster.node(1).executor().now()); };
+  confirm();
+  cluster.cut(1, kController);
+  cluster.world.run_for(60s);
+  EXPECT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  EXPECT_EQ(cluster.fetched(1, 0).error_code, ErrorCode::none);
+  // One of those that have to have it is gone: nothing can be acknowledged, and who knows why.
+  cluster.cut(3, 1);
+  cluster.world.run_for(2s);
+  EXPECT_EQ(cluster.produced(1, "b").code, ErrorCode::not_leader_or_follower);
+  confirm();
+  EXPECT_EQ(cluster.produced(1, "c", 1).code, ErrorCode::none) << "the controller has answered again";
+  cluster.world.run_for(cluster.session_timeout() + 1ms);
+  EXPECT_EQ(cluster.produced(1, "d", 1).code, ErrorCode::not_leader_or_follower);
+  cluster.mend(3, 1);
+  ASSERT_TRUE(cluster.eventually([&] { return !cluster.at(1).leading()->may_be_replaced(); }, 10s));
+  EXPECT_EQ(cluster.produced(1, "e").code, ErrorCode::none);
+  EXPECT_EQ(cluster.values(3), (Values{"a", "c", "e"}));
+}
+
+TEST(Replication, WhoseOnlyReplicaIsHereNeedsNoController) {
+  Cluster cluster;
+  cluster.create_topic({1});
+  cluster.node(1).registration.confirm(cluster.node(1).executor().now());
+  cluster.world.run_for(60s);
+  EXPECT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+}
+
 TEST(Replication, TheControllerIsAskedAgainUntilItAnswers) {
   Cluster cluster;
   cluster.create_topic();
