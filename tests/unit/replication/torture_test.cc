@@ -152,6 +152,11 @@ class Torture {
     }
     open_.clear();
     const NodeId leader = cluster_.state().leader;
+    // Metadata may say so before it has heard.
+    ASSERT_TRUE(cluster_.eventually([&] {
+      return cluster_.node(leader).partition() && cluster_.leads(leader);
+    })) << "seed "
+        << seed_;
     ASSERT_EQ(cluster_.produced(leader, "last", -1, 30s).code, ErrorCode::none) << "seed " << seed_;
     ASSERT_TRUE(cluster_.logs_agree()) << "seed " << seed_;
     const auto final = cluster_.values(leader);
