@@ -14,6 +14,7 @@ namespace {
 constexpr runtime::Duration kCommitTimeout = std::chrono::seconds(30);
 constexpr runtime::Duration kApplyTimeout = std::chrono::seconds(30);
 constexpr runtime::Duration kStopCheck = std::chrono::seconds(2);
+constexpr std::size_t kElectionsAtOnce = 1000;
 
 // A change on its way through the quorum, which goes on when nobody waits for it any more.
 struct Submission {
@@ -26,6 +27,12 @@ Task<void> submit(quorum::MetadataQuorum& quorum, std::vector<metadata::Record> 
                   std::shared_ptr<Submission> submission) {
   submission->end = co_await quorum.submit(std::move(records));
   submission->done.fire();
+}
+
+// Whether a partition without a leader may have another chance of one.
+bool allows_unclean(const metadata::Record& record) {
+  const auto* config = std::get_if<metadata::ConfigRecord>(&record);
+  return config != nullptr && config->key == "unclean.leader.election.enable";
 }
 
 // What was decided did not come to pass: every item that was to succeed fails.
@@ -61,27 +68,33 @@ Task<void> ActiveController::stop() {
   co_await gate_.close();
 }
 
+// What is submitted here at once, nobody's change can come between.
 Task<Status> ActiveController::commit(std::vector<metadata::Record> records, Until until, bool divisible) {
-  if (!divisible || records.size() <= controller::kMaxRecordsPerOperation)
-    co_return co_await commit_piece(std::move(records), until);
-  for (auto& piece : controller::in_pieces(std::move(records)))
-    CO_TRY(co_await commit_piece(std::move(piece), until));
-  co_return Status();
-}
-
-Task<Status> ActiveController::commit_piece(std::vector<metadata::Record> records, Until until) {
   if (!quorum_.is_active()) co_return fail(Errc::unavailable, "this node is not the active controller");
-  const auto submission = std::make_shared<Submission>(executor_);
-  submit(quorum_, std::move(records), submission).detach();
-  const auto deadline = executor_.now() + kCommitTimeout;
-  while (!co_await submission->done.wait(std::min(deadline, executor_.now() + kStopCheck))) {
-    if (stopping_ || executor_.now() >= deadline)
-      co_return fail(Errc::timed_out, "the change is not committed yet; it may be later");
+  const bool elects = std::ranges::any_of(records, allows_unclean);
+  std::vector<std::shared_ptr<Submission>> submissions;
+  const auto submit_piece = [&](std::vector<metadata::Record> piece) {
+    submissions.push_back(std::make_shared<Submission>(executor_));
+    submit(quorum_, std::move(piece), submissions.back()).detach();
+  };
+  if (divisible && records.size() > options_.max_records_at_once) {
+    for (auto& piece : controller::in_pieces(std::move(records), options_.max_records_at_once))
+      submit_piece(std::move(piece));
+  } else {
+    submit_piece(std::move(records));
   }
-  if (!submission->end) co_return fail(submission->end.error());
+  const auto deadline = executor_.now() + kCommitTimeout;
+  for (const auto& submission : submissions) {
+    while (!co_await submission->done.wait(std::min(deadline, executor_.now() + kStopCheck))) {
+      if (stopping_ || executor_.now() >= deadline)
+        co_return fail(Errc::timed_out, "the change is not committed yet; it may be later");
+    }
+    if (!submission->end) co_return fail(submission->end.error());
+  }
+  if (elects) elect_unclean_soon();
   if (until == Until::committed) co_return Status();
   MOLDAU_ASSERT(applied_ != nullptr);
-  if (!co_await applied_->reaches(*submission->end, executor_.now() + kApplyTimeout)) {
+  if (!co_await applied_->reaches(*submissions.back()->end, executor_.now() + kApplyTimeout)) {
     co_return fail(Errc::timed_out, "the change is committed but this broker has not applied it in time");
   }
   co_return Status();
@@ -292,13 +305,25 @@ Task<void> ActiveController::tend() {
   if (quorum_.is_active()) co_await fence_silent();
   if (options_.balances && executor_.now() >= next_balance_ && quorum_.is_active()) {
     next_balance_ = executor_.now() + options_.imbalance_interval;
-    co_await commit_quietly(controller_.balance_leaders(quorum_.leader_image()), "preferred leaders");
+    auto records = controller_.balance_leaders(quorum_.leader_image(), kElectionsAtOnce);
+    if (co_await elect_some(std::move(records), "preferred leaders")) next_balance_ = executor_.now();
   }
   if (executor_.now() >= next_unclean_ && quorum_.is_active()) {
     next_unclean_ = executor_.now() + options_.unclean_interval;
-    co_await commit_quietly(controller_.elect_unclean_where_allowed(quorum_.leader_image()),
-                            "unclean elections");
+    auto records = controller_.elect_unclean_where_allowed(quorum_.leader_image(), kElectionsAtOnce);
+    if (co_await elect_some(std::move(records), "unclean elections")) next_unclean_ = executor_.now();
   }
+}
+
+// True: they were as many as were asked for, and there may be more.
+Task<bool> ActiveController::elect_some(std::vector<metadata::Record> records, std::string_view what) {
+  const bool all = records.size() < kElectionsAtOnce;
+  co_return co_await commit_quietly(std::move(records), what) && !all;
+}
+
+void ActiveController::elect_unclean_soon() {
+  next_unclean_ = executor_.now();
+  wake_.notify_all();
 }
 
 std::optional<NodeId> ActiveController::next_silent() {

@@ -28,6 +28,8 @@ struct ActiveControllerOptions {
       std::chrono::seconds(300);                                   // leader.imbalance.check.interval.seconds
   bool balances = true;                                            // auto.leader.rebalance.enable
   runtime::Duration unclean_interval = std::chrono::seconds(300);  // unclean.leader.election.interval.ms
+  // Of a divisible change; the rest follows in further batches.
+  std::size_t max_records_at_once = controller::kMaxRecordsPerOperation;
 };
 
 class ActiveController {
@@ -81,10 +83,10 @@ class ActiveController {
   enum class Until { committed, applied };
 
   const metadata::Image& judged() const;
-  // `divisible`: pieces of the records may be committed one after the other.
+  // `divisible`: pieces of the records may be committed one after the other. They are submitted before this
+  // waits for anything.
   runtime::Task<Status> commit(std::vector<metadata::Record> records, Until until = Until::applied,
                                bool divisible = false);
-  runtime::Task<Status> commit_piece(std::vector<metadata::Record> records, Until until);
   // The response of an outcome once its records are committed and applied here; else its `items` fail.
   template <class Outcome, class Response, class Items>
   runtime::Task<Response> carry_out(Outcome outcome, Items Response::* items);
@@ -97,6 +99,8 @@ class ActiveController {
   runtime::Task<void> watch();
   runtime::Task<void> tend();
   runtime::Task<void> fence_silent();
+  runtime::Task<bool> elect_some(std::vector<metadata::Record> records, std::string_view what);
+  void elect_unclean_soon();
   std::optional<NodeId> next_silent();
   runtime::MonotonicTime next_turn() const;
   runtime::Task<bool> commit_quietly(std::vector<metadata::Record> records, std::string_view what);
