@@ -168,6 +168,8 @@ PartitionResult<void> Partition::check_open() const {
 std::unexpected<PartitionError> Partition::not_leader() const {
   PartitionError error;
   error.code = ErrorCode::not_leader_or_follower;
+  if (leading_ && leading_->may_be_replaced())
+    return std::unexpected(std::move(error));  // others know by whom
   error.leader = leader_id_;
   error.leader_epoch = fence_.leader_epoch();
   return std::unexpected(std::move(error));
@@ -176,8 +178,7 @@ std::unexpected<PartitionError> Partition::not_leader() const {
 PartitionResult<void> Partition::check_leads(LeaderEpoch current_leader_epoch) const {
   TRY(check_open());
   TRY(fence_.check(current_leader_epoch));
-  if (!leading_) return not_leader();
-  if (leading_->may_be_replaced()) return refuse(ErrorCode::not_leader_or_follower);  // by whom, others know
+  if (!leading_ || leading_->may_be_replaced()) return not_leader();
   return {};
 }
 
@@ -186,8 +187,7 @@ PartitionResult<void> Partition::check_serves(LeaderEpoch current_leader_epoch,
   TRY(check_open());
   TRY(fence_.check(current_leader_epoch));
   if (!leading_ && (fetcher.is_replica() || !fetcher.follower_reads)) return not_leader();
-  if (leading_ && !fetcher.is_replica() && leading_->may_be_replaced())
-    return refuse(ErrorCode::not_leader_or_follower);
+  if (leading_ && !fetcher.is_replica() && leading_->may_be_replaced()) return not_leader();
   return {};
 }
 
@@ -247,7 +247,7 @@ Task<PartitionResult<void>> Partition::acknowledged(Offset until, std::int16_t a
   if (const Error* poison = log_->poisoned())
     co_return refuse(ErrorCode::kafka_storage_error, poison->message);
   if (!leading_ || leadership != leadership_) co_return not_leader();
-  if (leading_->may_be_replaced()) co_return refuse(ErrorCode::not_leader_or_follower);
+  if (leading_->may_be_replaced()) co_return not_leader();
   if (acks == -1 && !leading_->enough_in_sync())
     co_return refuse(ErrorCode::not_enough_replicas_after_append);
   co_return refuse(ErrorCode::request_timed_out);

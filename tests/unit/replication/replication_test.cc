@@ -11,6 +11,15 @@ namespace {
 
 using Values = std::vector<std::string>;
 
+// One record of an idempotent producer.
+Slice numbered_batch(ProducerId producer, Sequence sequence) {
+  record::BatchBuilder builder(
+      {.producer_id = producer, .producer_epoch = 0, .base_sequence = sequence, .compression = {}}, 512);
+  builder.append(1000, std::nullopt, as_bytes(std::string_view("v")));
+  record::Codecs codecs;
+  return *std::move(builder).build(codecs);
+}
+
 // --- the ordinary course
 
 TEST(Replication, ARecordIsAcknowledgedWhenAllHaveIt) {
@@ -418,11 +427,7 @@ TEST(Replication, BatchesBehindARefusedOneAreRefusedLikeIt) {
   Cluster cluster({.topic = {{"min.insync.replicas", "2"}}});
   cluster.create_topic();
   const auto append = [&](Sequence sequence) {
-    record::BatchBuilder builder(
-        {.producer_id = 7, .producer_epoch = 0, .base_sequence = sequence, .compression = {}}, 512);
-    builder.append(1000, std::nullopt, as_bytes(std::string_view("v")));
-    record::Codecs codecs;
-    const auto appended = cluster.at(1).append(*std::move(builder).build(codecs), {-1, 13}, 1000);
+    const auto appended = cluster.at(1).append(numbered_batch(7, sequence), {-1, 13}, 1000);
     return appended ? ErrorCode::none : appended.error().code;
   };
   ASSERT_EQ(append(0), ErrorCode::none);
@@ -443,11 +448,7 @@ TEST(Replication, BatchesBehindOneThatCameBeforeLeadershipWaitForIt) {
   Cluster cluster;
   cluster.create_topic();
   const auto append = [&](NodeId at, Sequence sequence) {
-    record::BatchBuilder builder(
-        {.producer_id = 7, .producer_epoch = 0, .base_sequence = sequence, .compression = {}}, 512);
-    builder.append(1000, std::nullopt, as_bytes(std::string_view("v")));
-    record::Codecs codecs;
-    const auto appended = cluster.at(at).append(*std::move(builder).build(codecs), {-1, 13}, 1000);
+    const auto appended = cluster.at(at).append(numbered_batch(7, sequence), {-1, 13}, 1000);
     return appended ? ErrorCode::none : appended.error().code;
   };
   ASSERT_EQ(append(1, 0), ErrorCode::none);
@@ -543,6 +544,12 @@ TEST(Replication, RP_28_ALeaderThatTheControllerMayHaveReplacedSaysSo) {
   const Produced refused{ErrorCode::not_leader_or_follower, kNoOffset, kNoNode};
   EXPECT_EQ(cluster.produced(1, "c"), refused);
   EXPECT_EQ(cluster.produced(1, "d", 1), refused);
+  const Slice numbered = numbered_batch(7, 1);
+  for (int i = 0; i < 2; ++i) {  // the second time as a batch that was refused before
+    const auto appended = cluster.at(1).append(numbered, {-1, 13}, 1000);
+    ASSERT_FALSE(appended);
+    EXPECT_EQ(appended.error().leader, kNoNode);
+  }
   EXPECT_EQ(cluster.fetched(1, 0).error_code, ErrorCode::not_leader_or_follower);
   EXPECT_EQ(cluster.fetched(1, 0).current_leader.leader_id, kNoNode);
   EXPECT_EQ(cluster.world.run(std::move(waiting)), refused);
