@@ -343,7 +343,7 @@ Task<Status> Node::join_cluster() {
   // What this broker has on its disk is judged by metadata that are not older than its registration.
   if (!co_await applied.reaches(registration_->epoch() + 1, deadline))
     co_return fail(Errc::timed_out, "this broker has not caught up with the metadata in time");
-  CO_TRY(co_await partitions_->reconcile(image()));
+  CO_TRY(co_await partitions_->reconciled());
   CO_TRY(co_await lifecycle_->unfence(deadline));
   if (is_alone()) co_return co_await create_bootstrap_topics();
   create_bootstrap_topics_later().detach();
@@ -440,6 +440,7 @@ Task<void> Node::refresh_all() {
     for (const auto& hosted : partitions_->hosted())
       by_shard[hosted->executor.shard()].push_back(hosted.get());
   do {
+    if (partitions_ && partitions_->wants_apply()) enqueue(quorum_->image(), {});
     for (std::size_t index = 0; index < shards_.size(); ++index) {
       Shard& shard = *shards_[index];
       co_await runtime::on_shard(executor_, shard.executor(),

@@ -61,6 +61,8 @@ class Node {
   std::string metrics_text() const;
   // For those who watch a node from outside: never null while it runs.
   const quorum::MetadataQuorum& quorum() const { return *quorum_; }
+  // This process, as it registers.
+  const replication::BrokerRegistration& registration() const { return *registration_; }
   // Null without the broker's role.
   const PartitionHost* partitions() const { return partitions_.get(); }
 

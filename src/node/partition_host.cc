@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "replication/damage.h"
 #include "replication/log_config.h"
 #include "telemetry/log.h"
 
@@ -214,17 +215,29 @@ Task<void> PartitionHost::apply(std::shared_ptr<const metadata::Image> image, me
 
 Task<void> PartitionHost::apply_here(HostedLogs& hosted, unsigned index,
                                      std::shared_ptr<const metadata::Image> image, metadata::Delta delta) {
-  // Who had a name that has a new owner goes first.
-  co_await remove_here(hosted, gone(hosted, *image, delta, true));
   std::set<TopicIdPartition> changed;
-  if (hosted.replicator->set_image(image)) {
-    for (const auto& [key, partition] : hosted.partitions.all()) changed.insert(key);
+  if (hosted.replicator->set_image(image)) add_all_of(*image, index, changed);
+  if (hosted.replicator->image_counts()) {
+    if (!hosted.reconciled) co_await reconcile(hosted, *image);
+    // Who had a name that has a new owner goes first.
+    co_await remove_here(hosted, gone(hosted, *image, delta, true));
+    for (const TopicIdPartition& key : delta.changed_partitions) {
+      if (owns(key, index)) changed.insert(key);
+    }
   }
-  for (const TopicIdPartition& key : delta.changed_partitions) {
-    if (owns(key, index)) changed.insert(key);
-  }
+  changed.merge(std::exchange(hosted.unopened, {}));
   for (const TopicIdPartition& key : changed) co_await apply_partition(hosted, *image, key);
   if (!delta.changed_configs.empty()) configure_here(hosted, *image, delta);
+}
+
+void PartitionHost::add_all_of(const metadata::Image& image, unsigned index,
+                               std::set<TopicIdPartition>& keys) const {
+  for (const auto& [name, topic] : image.topics()) {
+    for (const auto& partition : topic->partitions) {
+      const TopicIdPartition key{topic->id, partition->partition};
+      if (owns(key, index) && names(partition->replicas, node_id_)) keys.insert(key);
+    }
+  }
 }
 
 Task<void> PartitionHost::apply_partition(HostedLogs& hosted, const metadata::Image& image,
@@ -255,7 +268,7 @@ Task<void> PartitionHost::open_partition(HostedLogs& hosted, const metadata::Ima
     telemetry::log_error("node", "a partition cannot be opened",
                          {{"topic", topic.name}, {"partition", key.partition}, {"error", log.error()}});
     hosted.partitions.set_offline(key);
-    hosted.replicator->report_damage(state);
+    note_unopened(hosted, state);
     co_return;
   }
   const Offset high_watermark = co_await known_high_watermark(hosted, **log);
@@ -267,7 +280,17 @@ Task<void> PartitionHost::open_partition(HostedLogs& hosted, const metadata::Ima
   co_await hosted.replicator->apply(key, std::move(partition), state);
 }
 
-// A replica whose files are damaged, and which nobody counts on, is fetched anew from its leader.
+// What is damaged stays so: others are to lead, and it is to be fetched anew. What passes is tried again. An
+// offline folder is told with the heartbeats.
+void PartitionHost::note_unopened(HostedLogs& hosted, const metadata::Partition& state) {
+  const TopicIdPartition key{state.topic_id, state.partition};
+  if (hosted.logs->offline() != nullptr) return;
+  if (hosted.logs->failures().contains(key)) return hosted.replicator->report_damage(state);
+  hosted.unopened.insert(key);
+  has_unopened_.store(true, std::memory_order_relaxed);
+}
+
+// A replica whose files are damaged is fetched anew from its leader once the controller counts it as lost.
 Task<Result<storage::Log*>> PartitionHost::open_log(HostedLogs& hosted, const metadata::Partition& state,
                                                     TopicPartition name, storage::LogConfig config) {
   const TopicIdPartition key{state.topic_id, state.partition};
@@ -284,8 +307,7 @@ Task<Result<storage::Log*>> PartitionHost::open_log(HostedLogs& hosted, const me
 
 bool PartitionHost::may_discard(const metadata::Partition& state) const {
   return links_.channels && state.leader != kNoNode && state.leader != node_id_ &&
-         !names(state.isr, node_id_) && !names(state.eligible_leader_replicas, node_id_) &&
-         !names(state.last_known_elr, node_id_);
+         replication::is_lost(state, node_id_);
 }
 
 // What the checkpoint says of the name was said of this log, if it was there at the start. One that is new
@@ -318,6 +340,8 @@ void PartitionHost::configure_here(HostedLogs& hosted, const metadata::Image& im
   const bool all = std::ranges::any_of(
       delta.changed_configs, [](const auto& resource) { return resource.type == ResourceType::broker; });
   for (const auto& [key, partition] : hosted.partitions.all()) {
+    // Of a topic that is deleted the configs are gone before its partitions are.
+    if (image.topic(key.topic_id) == nullptr) continue;
     const std::string& topic = partition->log()->identity().topic_partition.topic;
     if (!all && !delta.changed_configs.contains({ResourceType::topic, topic})) continue;
     const config::ConfigLayers layers = layers_of(image, topic);
@@ -343,7 +367,10 @@ Task<void> PartitionHost::remove(metadata::Delta delta) {
   if (delta.removed_topics.empty() && delta.changed_partitions.empty()) co_return;
   for (const auto& hosted : hosted_) {
     co_await runtime::on_shard(world_.shard(0), hosted->executor, [this, &hosted, &delta] {
-      return remove_here(*hosted, gone(*hosted, *hosted->replicator->context().image, delta, false));
+      const replication::Replicator& replicator = *hosted->replicator;
+      return remove_here(*hosted, replicator.image_counts()
+                                      ? gone(*hosted, *replicator.context().image, delta, false)
+                                      : std::vector<TopicIdPartition>());
     });
   }
 }
@@ -418,19 +445,29 @@ Task<void> PartitionHost::save_high_watermarks() {
   }
 }
 
-Task<Status> PartitionHost::reconcile(std::shared_ptr<const metadata::Image> image) {
+// Puts aside what the metadata does not know, before anything is opened: nobody uses a log yet.
+Task<void> PartitionHost::reconcile(HostedLogs& hosted, const metadata::Image& image) {
+  hosted.reconciled = true;
+  auto aside = co_await hosted.logs->reconcile([&](const TopicIdPartition& key) {
+    const metadata::Partition* state = image.partition(key);
+    return state != nullptr && names(state->replicas, node_id_);
+  });
+  if (!aside) {
+    hosted.reconcile_failure = std::move(aside).error();
+    co_return;
+  }
+  for (const std::string& folder : *aside) {
+    telemetry::log_warn("node", "a folder that the metadata does not know was put aside",
+                        {{"folder", folder}});
+  }
+}
+
+Task<Status> PartitionHost::reconciled() {
   for (const auto& hosted : hosted_) {
-    auto aside = co_await runtime::on_shard(world_.shard(0), hosted->executor, [&] {
-      return hosted->logs->reconcile([image, this](const TopicIdPartition& key) {
-        const metadata::Partition* state = image->partition(key);
-        return state != nullptr && names(state->replicas, node_id_);
-      });
-    });
-    if (!aside) co_return fail(std::move(aside).error());
-    for (const std::string& folder : *aside) {
-      telemetry::log_warn("node", "a folder that the metadata does not know was put aside",
-                          {{"folder", folder}});
-    }
+    CO_TRY(co_await runtime::on_shard(world_.shard(0), hosted->executor, [&]() -> Status {
+      if (hosted->reconcile_failure) return fail(*hosted->reconcile_failure);
+      return {};
+    }));
   }
   high_watermarks_->forget_unclaimed();
   cleaner_offsets_->forget_unclaimed();

@@ -2,8 +2,10 @@
 // One per node, on shard 0; what belongs to another shard is done there.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -33,7 +35,10 @@ struct HostedLogs {
   std::unique_ptr<storage::LogManager> logs;
   replication::PartitionSet partitions;
   std::unique_ptr<replication::Replicator> replicator;
-  std::set<TopicPartition> opened;  // names that were opened since the start
+  bool reconciled = false;  // with the metadata
+  std::optional<Error> reconcile_failure;
+  std::set<TopicPartition> opened;      // names that were opened since the start
+  std::set<TopicIdPartition> unopened;  // for a reason that passes: the next apply() tries again
 };
 
 // What ties this node's partitions to those of other nodes. Without it nothing replicates: a partition is led
@@ -52,19 +57,23 @@ class PartitionHost {
 
   // Loads and recovers what the data folder holds. Errors: as LogManager::open.
   runtime::Task<Status> open();
-  // Opens, leads and configures what `image` has and `delta` names. Call in the order of images.
+  // Opens, leads and configures what `image` has and `delta` names; all that it has when it is the first that
+  // counts (replication::BrokerRegistration), and nothing before. Call in the order of images.
   runtime::Task<void> apply(std::shared_ptr<const metadata::Image> image, metadata::Delta delta);
   // The partitions of removed topics, and those that this broker is no replica of any more: closed, then
   // deleted in the background. After the image without them was published.
   runtime::Task<void> remove(metadata::Delta delta);
-  // Once, after the first apply(): puts aside what the metadata does not know.
-  runtime::Task<Status> reconcile(std::shared_ptr<const metadata::Image> image);
+  // Once, after the first image that counts was applied, with which folders that it does not know are put
+  // aside: whether that went well.
+  runtime::Task<Status> reconciled();
   // Ends every wait on the partitions, and all fetching. Call when no request can come any more and the
   // channels' calls end, before close().
   runtime::Task<void> close_partitions();
   // Flushes and closes the logs; success means that the folder may be marked clean.
   runtime::Task<Status> close();
 
+  // Some partitions wait for another apply(), of the same image if need be: true once.
+  bool wants_apply() { return has_unopened_.exchange(false, std::memory_order_relaxed); }
   // The data folder has failed; on shard 0.
   bool offline() const { return offline_; }
 
@@ -77,10 +86,13 @@ class PartitionHost {
   runtime::Task<void> go_offline(Error error);
   runtime::Task<void> apply_here(HostedLogs& hosted, unsigned index,
                                  std::shared_ptr<const metadata::Image> image, metadata::Delta delta);
+  runtime::Task<void> reconcile(HostedLogs& hosted, const metadata::Image& image);
+  void add_all_of(const metadata::Image& image, unsigned index, std::set<TopicIdPartition>& keys) const;
   runtime::Task<void> apply_partition(HostedLogs& hosted, const metadata::Image& image, TopicIdPartition key);
   runtime::Task<void> open_partition(HostedLogs& hosted, const metadata::Image& image, TopicIdPartition key);
   runtime::Task<Result<storage::Log*>> open_log(HostedLogs& hosted, const metadata::Partition& state,
                                                 TopicPartition name, storage::LogConfig config);
+  void note_unopened(HostedLogs& hosted, const metadata::Partition& state);
   bool may_discard(const metadata::Partition& state) const;
   runtime::Task<Offset> known_high_watermark(HostedLogs& hosted, storage::Log& log);
   void configure_here(HostedLogs& hosted, const metadata::Image& image, const metadata::Delta& delta);
@@ -111,6 +123,7 @@ class PartitionHost {
   runtime::Signal stopping_;
   bool stopped_ = false;
   bool offline_ = false;
+  std::atomic<bool> has_unopened_ = false;
   const std::shared_ptr<int> alive_ = std::make_shared<int>();  // for jobs that may come too late
 };
 

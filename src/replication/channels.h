@@ -52,10 +52,10 @@ struct ReplicationChannels {
 };
 
 // This broker's registration: set by who registers it, read on every shard. A process that has not registered
-// yet neither leads nor follows in partitions that have other replicas. What its image says may be long past:
-// in the leader epoch of its predecessor it would write other records at offsets that its followers have; and
-// by a leader of the past it would cut off what was committed since. So states count only from the image on
-// that has the registration of `incarnation_id`.
+// yet opens no partition. What its image says may be long past: in the leader epoch of its predecessor it
+// would write other records at offsets that its followers have; by a leader of the past it would cut off what
+// was committed since; and for a topic of the past it would put aside the folder of the one that has its name
+// by now. So states count only from the image on that has the registration of `incarnation_id`.
 class BrokerRegistration {
  public:
   BrokerRegistration(NodeId node_id, Uuid incarnation_id)

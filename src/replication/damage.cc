@@ -1,5 +1,7 @@
 #include "replication/damage.h"
 
+#include <algorithm>
+
 #include "record/batch.h"
 
 namespace moldau::replication {
@@ -24,6 +26,24 @@ std::optional<Offset> cut_at_damage(SliceList& batches) {
     }
   }
   return std::nullopt;
+}
+
+bool is_lost(const metadata::Partition& state, NodeId broker) {
+  const auto at =
+      static_cast<std::size_t>(std::ranges::find(state.replicas, broker) - state.replicas.begin());
+  return at < state.directories.size() && state.directories[at] == metadata::kLostDirectory;
+}
+
+bool is_last_hope(const metadata::Partition& state, NodeId broker) {
+  const auto names = [&](const std::vector<NodeId>& nodes) {
+    return std::ranges::find(nodes, broker) != nodes.end();
+  };
+  const auto others = [&](const std::vector<NodeId>& nodes) {
+    return std::ranges::any_of(nodes, [&](NodeId id) { return id != broker; });
+  };
+  if (state.replicas.size() < 2) return true;
+  if (others(state.isr) || others(state.eligible_leader_replicas)) return false;
+  return names(state.isr) || names(state.eligible_leader_replicas) || names(state.last_known_elr);
 }
 
 }  // namespace moldau::replication

@@ -59,9 +59,9 @@ Partition::~Partition() {
 
 // --- which of them it is
 
-Task<void> Partition::apply(metadata::Partition state, bool current) {
+Task<void> Partition::apply(metadata::Partition state, bool here) {
   if (closed() || !fence_.admit(state)) co_return;
-  if (!current) state.leader = kNoNode;
+  if (!here) state.leader = kNoNode;
   leader_id_ = state.leader;
   if (offline_) co_return;
   if (state.leader != context_.self) {

@@ -95,9 +95,9 @@ class Partition {
   ~Partition();
 
   // Becomes what the metadata says, or learns of its changes; older states are ignored. A leader first lets
-  // the follower that it was end its changes of the log. A state that is not `current` (BrokerRegistration),
-  // or of a partition that is no longer to be here, says that there is no leader.
-  runtime::Task<void> apply(metadata::Partition state, bool current = true);
+  // the follower that it was end its changes of the log. Of a partition that is no longer to be `here` the
+  // state says that there is no leader.
+  runtime::Task<void> apply(metadata::Partition state, bool here = true);
   // The topic is deleted or the broker stops: fails those who wait; the log may go once this returns and its
   // own operations have ended.
   void close();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "record/batch.h"
+#include "replication/damage.h"
 #include "telemetry/log.h"
 
 namespace moldau::replication {
@@ -32,6 +34,11 @@ PartitionFollower::PartitionFollower(storage::Log& log, const PartitionContext& 
                                      Offset high_watermark)
     : log_(log), context_(context), high_watermark_(high_watermark), changing_(context.executor) {}
 
+void PartitionFollower::follow(const metadata::Partition& state) {
+  state_ = state;
+  if (!is_lost(state_, context_.self)) healed_ = false;
+}
+
 Task<void> PartitionFollower::stop() {
   if (std::exchange(stopped_, true)) co_return;
   co_await changing_.close();
@@ -44,8 +51,8 @@ void PartitionFollower::abandon() {
 }
 
 std::optional<FollowerPosition> PartitionFollower::position() const {
-  if (stopped_ || state_.leader == kNoNode || state_.leader == context_.self || damaged_from_)
-    return std::nullopt;
+  if (stopped_ || state_.leader == kNoNode || state_.leader == context_.self) return std::nullopt;
+  if (damaged_from_ || is_to_heal()) return std::nullopt;
   // A log that has records of a later epoch has met a later leader: what this one lacks may be committed.
   if (state_.leader_epoch < log_.latest_epoch()) return std::nullopt;
   const Offset offset = log_.durable_end_offset().value();
@@ -69,6 +76,10 @@ Task<Taken> PartitionFollower::take(FetchedPartition answer, LeaderEpoch fetched
     co_return co_await start_over(answer.log_start_offset);
   if (answer.error_code != ErrorCode::none) co_return Taken::try_later;
   if (answer.diverging_epoch.epoch >= 0) {
+    // What the leader still has begins where the two have gone apart, or later: nothing here is known to be
+    // what it had before.
+    if (answer.diverging_epoch.end_offset <= answer.log_start_offset && !is_counted_on())
+      co_return co_await start_over(answer.log_start_offset);
     co_return co_await truncate_by_epoch({answer.diverging_epoch.epoch, answer.diverging_epoch.end_offset});
   }
   if (answer.records && !answer.records->empty()) {
@@ -79,8 +90,22 @@ Task<Taken> PartitionFollower::take(FetchedPartition answer, LeaderEpoch fetched
   co_return Taken::went_on;
 }
 
+// Leaders send whole batches. Where a log starts within one (DeleteRecords), it has to lie here from its own
+// first record on.
+Task<bool> PartitionFollower::start_with(const Slice& batches) {
+  const Offset end = log_.end_offset().value();
+  record::BatchReader reader(batches);
+  record::BatchView first;
+  if (end > log_.log_start_offset() || !reader.next(first).value_or(false)) co_return true;
+  if (first.base_offset() >= end || first.last_offset() < end) co_return true;
+  high_watermark_.reset(std::min(high_watermark_.value(), first.base_offset()));
+  co_return (co_await log_.truncate_fully_and_start_at(first.base_offset())).has_value();
+}
+
 Task<Taken> PartitionFollower::append(const SliceList& batches, LeaderEpoch fetched_in, TimestampMs now_ms) {
   const Slice whole = joined(batches);
+  if (!co_await start_with(whole)) co_return Taken::try_later;
+  if (!is_of_use(fetched_in)) co_return Taken::superseded;
   for (;;) {
     const auto appended = log_.append_as_follower(whole, now_ms, fetched_in);
     if (appended) co_return Taken::went_on;
@@ -130,21 +155,23 @@ Task<Taken> PartitionFollower::start_over(Offset leader_start) {
   if (end >= leader_start && !empty && is_counted_on()) co_return Taken::try_later;
   report(log_, "the leader does not have the next record: begun anew where its log starts", end,
          leader_start);
-  // Never above the end, also while the log is being emptied (I-P4).
-  high_watermark_.reset(std::min(high_watermark_.value(), log_.log_start_offset()));
+  // Never above the end, also while the log is being emptied, and not lower than that asks for (I-P4).
+  high_watermark_.reset(std::min(high_watermark_.value(), leader_start));
   const Status status = co_await log_.truncate_fully_and_start_at(leader_start);
   if (status) high_watermark_.reset(leader_start);
   co_return status ? Taken::went_on : Taken::try_later;
 }
 
 Task<Taken> PartitionFollower::cut(Offset offset) {
-  const Status status = co_await log_.truncate_to(offset);
-  const Offset end = log_.end_offset().value();
-  if (high_watermark_.value() > end) {
+  if (high_watermark_.value() > offset) {
     report(log_, "records that had been committed are cut off: a replica without them was made leader",
-           high_watermark_.value(), end);
-    high_watermark_.reset(end);
+           high_watermark_.value(), offset);
+    // Before, for it is never above the end, also while the log is being cut (I-P4).
+    high_watermark_.reset(offset);
   }
+  const Status status = co_await log_.truncate_to(offset);
+  // A batch is cut as a whole.
+  if (const Offset end = log_.end_offset().value(); high_watermark_.value() > end) high_watermark_.reset(end);
   if (status) co_return Taken::went_on;
   // What cannot be read while it is cut is damage, which is beyond the place where it is cut or before it.
   if (status.error().code == Errc::corrupt) note_damage(log_.log_start_offset());
@@ -160,15 +187,24 @@ void PartitionFollower::note_damage(Offset from) {
                           {"offset", from}});
   }
   damaged_from_ = std::min(from, damaged_from_.value_or(from));
-  if (is_counted_on() && state_.replicas.size() > 1 && state_.isr.size() != 1 && context_.report_damage) {
-    context_.report_damage(log_.identity().id());
-  }
+  healed_ = false;
+  ask_to_be_lost();
 }
+
+void PartitionFollower::ask_to_be_lost() {
+  if (context_.report_damage && !is_lost(state_, context_.self) && !is_last_hope(state_, context_.self))
+    context_.report_damage(log_.identity().id());
+}
+
+bool PartitionFollower::is_to_heal() const { return is_lost(state_, context_.self) && !healed_; }
 
 // All of it: a log with damage cannot be cut, for nobody knows where its batches begin.
 Task<bool> PartitionFollower::heal() {
-  if (stopped_ || !damaged_from_ || state_.leader == kNoNode || is_counted_on()) co_return false;
-  if (state_.leader == context_.self) co_return false;
+  if (stopped_ || state_.leader == kNoNode || state_.leader == context_.self) co_return false;
+  if (!is_to_heal()) {
+    if (damaged_from_) ask_to_be_lost();
+    co_return false;
+  }
   if (std::exchange(healing_, true)) co_return false;
   const runtime::Gate::Pass pass(changing_);
   const Offset start = log_.log_start_offset();
@@ -177,6 +213,7 @@ Task<bool> PartitionFollower::heal() {
   healing_ = false;
   if (!emptied) co_return false;
   damaged_from_.reset();
+  healed_ = true;
   co_return true;
 }
 

@@ -6,8 +6,9 @@
 // for what this replica will still have after a power failure.
 //
 // A damaged batch in its own log is healed from the leader: the log is emptied, and fetched anew. That
-// takes back what the in-sync replicas have promised, so it waits until this one is neither in the ISR nor in
-// the eligible leader replicas: the controller is told of the damage, and it stops fetching.
+// takes back what the in-sync replicas have promised, so it waits until the controller has put this replica
+// into the lost directory. What this broker knows of the ISR is not enough: it may have joined since. Until
+// then it does not fetch.
 #pragma once
 
 #include <memory>
@@ -43,7 +44,7 @@ class PartitionFollower {
   PartitionFollower(storage::Log& log, const PartitionContext& context, Offset high_watermark);
 
   // A state that the fence has admitted.
-  void follow(const metadata::Partition& state) { state_ = state; }
+  void follow(const metadata::Partition& state);
   // Leadership begins, or the partition goes: ends when nothing of this changes the log any more.
   runtime::Task<void> stop();
   // The same without waiting, for who may not wait: answers under way come to nothing.
@@ -63,20 +64,24 @@ class PartitionFollower {
 
   // A batch at or after `from` is damaged.
   void note_damage(Offset from);
+  // In the lost directory, and not emptied since.
+  bool is_to_heal() const;
   bool damaged() const { return damaged_from_.has_value(); }
   const std::optional<Offset>& damaged_from() const { return damaged_from_; }
-  // Empties the damaged log, if that may be now. True when it was done.
+  // Empties the log of a lost replica, if that may be now. True when it was done.
   runtime::Task<bool> heal();
 
  private:
   bool is_of_use(LeaderEpoch fetched_in) const { return !stopped_ && fetched_in == state_.leader_epoch; }
   // What nobody counts on may be given up.
   bool is_counted_on() const;
+  runtime::Task<bool> start_with(const Slice& batches);
   runtime::Task<Taken> append(const SliceList& batches, LeaderEpoch fetched_in, TimestampMs now_ms);
   runtime::Task<Taken> truncate_by_epoch(storage::LeaderEpochCache::EpochEnd leaders);
   runtime::Task<Taken> start_over(Offset leader_start);
   runtime::Task<Taken> cut(Offset offset);
   void learn(const FetchedPartition& answer);
+  void ask_to_be_lost();
 
   storage::Log& log_;
   const PartitionContext& context_;
@@ -84,6 +89,7 @@ class PartitionFollower {
   runtime::Watermark high_watermark_;
   std::optional<Offset> damaged_from_;
   bool healing_ = false;
+  bool healed_ = false;     // since it was lost
   runtime::Gate changing_;  // the log
   bool stopped_ = false;
 };

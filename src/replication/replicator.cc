@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "replication/damage.h"
+
 namespace moldau::replication {
 
 using runtime::Task;
@@ -73,16 +75,9 @@ void Replicator::set_throttle_rates(std::int64_t leader_bytes_per_second,
   follower_throttle_.set_rate(follower_bytes_per_second);
 }
 
-bool Replicator::is_current(const metadata::Partition& state) const {
-  return parts_.registration == nullptr || registered_ || state.replicas.size() < 2;
-}
-
 Task<void> Replicator::apply(TopicIdPartition key, std::shared_ptr<Partition> partition,
                              metadata::Partition state) {
-  // It is known to be damaged: from here on it is an empty replica in its old place.
-  if (reporter_ && is_lost(state)) reporter_->report_whole(key);
-  const bool current = is_current(state);
-  co_await partition->apply(std::move(state), current);
+  co_await partition->apply(std::move(state));
   if (partition->closed()) co_return;
   fetch_for(key, partition);
   co_await heal(key, partition);
@@ -114,23 +109,9 @@ ReplicaFetcher& Replicator::fetcher_of(NodeId leader) {
   return *fetcher;
 }
 
-bool Replicator::is_lost(const metadata::Partition& state) const {
-  const auto self = std::ranges::find(state.replicas, parts_.self) - state.replicas.begin();
-  const auto index = static_cast<std::size_t>(self);
-  return index < state.directories.size() && state.directories[index] == metadata::kLostDirectory;
-}
-
 void Replicator::report_damage(const metadata::Partition& state) {
-  if (!reporter_) return;
-  const TopicIdPartition key{state.topic_id, state.partition};
-  // Nobody else has what is left of it: it is not given up.
-  const bool alone =
-      state.replicas.size() == 1 || (state.isr.size() == 1 && state.isr.front() == parts_.self);
-  if (is_lost(state)) {
-    reporter_->report_whole(key);
-  } else if (!alone) {
-    reporter_->report_damaged(key);
-  }
+  if (reporter_ && !is_lost(state, parts_.self) && !is_last_hope(state, parts_.self))
+    reporter_->report_damaged({state.topic_id, state.partition});
 }
 
 Task<void> Replicator::stop() {
@@ -188,7 +169,9 @@ Task<void> Replicator::scan() {
   for (const auto& [key, partition] : parts_.partitions.all()) {
     const PartitionLeader* leader = partition->leading();
     const bool has_others = leader != nullptr && leader->tracker().replicas().size() > 1;
-    if (has_others || (partition->following() && partition->following()->damaged())) keys.push_back(key);
+    const auto& follower = partition->following();
+    const bool to_heal = follower && (follower->damaged() || follower->is_to_heal());
+    if (has_others || to_heal) keys.push_back(key);
   }
   std::ranges::sort(keys);  // a simulated run does not depend on the order of a hash map
   for (std::size_t i = 0; i < keys.size() && !stopped_; ++i) {
@@ -201,10 +184,12 @@ Task<void> Replicator::scan() {
   }
 }
 
+// From here on it is an empty replica in its old place.
 Task<void> Replicator::heal(TopicIdPartition key, std::shared_ptr<Partition> partition) {
   const std::shared_ptr<PartitionFollower> follower = partition->following();
-  if (!follower || !follower->damaged()) co_return;
+  if (!reporter_ || !follower || !(follower->damaged() || follower->is_to_heal())) co_return;
   if (!co_await follower->heal() || partition->closed()) co_return;
+  reporter_->report_whole(key);
   forget(key);
   fetch_for(key, partition);
 }

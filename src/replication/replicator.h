@@ -41,19 +41,21 @@ class Replicator final : private IsrSource {
   explicit Replicator(Parts parts);
 
   const PartitionContext& context() const { return context_; }
-  // The image that the states come from. True when it is the first that counts (BrokerRegistration): every
-  // state is to be applied again.
+  // The image that the states come from. True when it is the first that counts (BrokerRegistration): all of
+  // its states are to be applied.
   bool set_image(std::shared_ptr<const metadata::Image> image);
+  // Whether the states of that image count.
+  bool image_counts() const { return parts_.registration == nullptr || registered_; }
 
   // leader.replication.throttled.rate and follower.replication.throttled.rate: this shard's part of them.
   void set_throttle_rates(std::int64_t leader_bytes_per_second, std::int64_t follower_bytes_per_second);
 
-  // Makes the partition what the state says, and fetches for it or no longer.
+  // Makes the partition what the state says, and fetches for it or no longer. REQUIRES: image_counts().
   runtime::Task<void> apply(TopicIdPartition key, std::shared_ptr<Partition> partition,
                             metadata::Partition state);
   // The partition goes, or its log cannot be used.
   void forget(const TopicIdPartition& key);
-  // The log of the partition cannot be opened: the controller is told, unless no other replica is in sync.
+  // The log of the partition cannot be opened: the controller is told, unless it is the last hope.
   void report_damage(const metadata::Partition& state);
 
   // Ends all that was begun here. Call when the channels' calls end.
@@ -64,8 +66,6 @@ class Replicator final : private IsrSource {
   bool isr_answered(const TopicIdPartition& key, const IsrQuestion& asked, const IsrAnswer& answer) override;
   void isr_unanswered(const TopicIdPartition& key) override;
   PartitionLeader* leader_of(const TopicIdPartition& key);
-  bool is_current(const metadata::Partition& state) const;
-  bool is_lost(const metadata::Partition& state) const;
   void fetch_for(const TopicIdPartition& key, const std::shared_ptr<Partition>& partition);
   ReplicaFetcher& fetcher_of(NodeId leader);
   runtime::Task<void> look_from_time_to_time();

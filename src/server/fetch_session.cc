@@ -77,7 +77,9 @@ bool FetchSession::note(const FetchOutcome& outcome, bool always) {
   const bool news = has_records || has_error || entry.had_error || told.diverging_epoch.epoch >= 0 ||
                     told.preferred_read_replica >= 0 || entry.high_watermark != told.high_watermark ||
                     entry.log_start_offset != told.log_start_offset;
-  entry.high_watermark = told.high_watermark;
+  // A follower believes no high watermark before its log agrees with this one (KAFKA-14704): it has to be
+  // told again.
+  entry.high_watermark = told.diverging_epoch.epoch >= 0 ? kNoOffset : told.high_watermark;
   entry.log_start_offset = told.log_start_offset;
   entry.had_error = has_error;
   if (has_records) entries_.splice(entries_.end(), entries_, found->second);

@@ -118,13 +118,15 @@ class Loader {
     log_.segments.push_back(std::move(segment));
   }
 
-  // A damaged or missing checkpoint is made anew from the epochs in the batches.
+  // A checkpoint that is damaged, missing or lacks the first epochs is made anew from those in the batches.
   Status load_epochs() {
     const std::string file = options_.directory + "/" + std::string(kLeaderEpochCheckpoint);
     auto epochs = or_unreadable(read_epoch_checkpoint(disk_, file));
     if (epochs) {
       epochs_ = LeaderEpochCache(*epochs);
       log_.epochs = std::move(*epochs);
+      ASSIGN_OR_RETURN(const bool complete, epochs_reach_back());
+      epochs_missing_ = !complete;
       return {};
     }
     if (epochs.error().code != Errc::not_found && epochs.error().code != Errc::corrupt) {
@@ -132,6 +134,20 @@ class Loader {
     }
     epochs_missing_ = true;
     return {};
+  }
+
+  // False when records were deleted, the file said so, and a power loss brought the records back. Records of
+  // no epoch are in no entry.
+  Result<bool> epochs_reach_back() {
+    const Segment& first = *log_.segments.front();
+    const Offset start = std::max(options_.log_start_offset, first.base_offset);
+    if (epochs_.empty() || epochs_.entries().front().start_offset <= start) return true;
+    std::byte header[record::kHeaderSize];
+    ASSIGN_OR_RETURN(const auto file,
+                     or_unreadable(disk_.open(path(first.base_offset, kLogSuffix), OpenMode::read_write)));
+    ASSIGN_OR_RETURN(const std::size_t read, or_unreadable(file->read_at(0, header)));
+    if (read < sizeof header) return true;
+    return record::HeaderView::trusted(header).partition_leader_epoch() == kNoEpoch;
   }
 
   void finish_epochs() {

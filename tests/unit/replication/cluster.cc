@@ -202,19 +202,20 @@ Cluster::~Cluster() {
 }
 
 void Cluster::start(NodeId id) {
+  start_unregistered(id);
+  enter(id);
+}
+
+void Cluster::start_unregistered(NodeId id, std::shared_ptr<const metadata::Image> remembers) {
   ASSERT_FALSE(runs(id));
+  if (remembers) last_heard_[id] = std::move(remembers);
   deaf_.erase(id);
   if (!world.machine(static_cast<unsigned>(id - 1)).running())
     world.machine(static_cast<unsigned>(id - 1)).restart();
   ++lives_;
   auto node = std::make_unique<BrokerNode>(*this, id, Uuid{9, lives_});
   node->open();
-  metadata::RegisterBrokerRecord broker;
-  broker.broker_id = id;
-  broker.broker_epoch = static_cast<metadata::BrokerEpoch>(1000 + lives_);
-  broker.incarnation_id = node->registration.incarnation_id();
-  broker.fenced = true;
-  if (!setup.racks.empty()) broker.rack = setup.racks.at(static_cast<std::size_t>(id - 1));
+  node->registration.set_epoch(static_cast<metadata::BrokerEpoch>(1000 + lives_));
   nodes_.emplace(id, std::move(node));
   // It knows what its predecessor knew, until it has registered.
   if (const auto before = last_heard_.find(id); before != last_heard_.end()) {
@@ -223,11 +224,24 @@ void Cluster::start(NodeId id) {
     world.run_for(std::chrono::milliseconds(world.random().below(100)));
     deaf_.erase(id);
   }
-  nodes_.at(id)->registration.set_epoch(broker.broker_epoch);
+}
+
+void Cluster::enter(NodeId id) {
+  const BrokerRegistration& registration = nodes_.at(id)->registration;
+  metadata::RegisterBrokerRecord broker;
+  broker.broker_id = id;
+  broker.broker_epoch = registration.epoch();
+  broker.incarnation_id = registration.incarnation_id();
+  broker.fenced = true;
+  if (!setup.racks.empty()) broker.rack = setup.racks.at(static_cast<std::size_t>(id - 1));
   // What an earlier process of this broker led it leads no longer.
   if (image_->topic(kTopicId) != nullptr && image_->is_unfenced(id)) fence(id);
   commit({broker});
   unfence(id);
+  if (image_->topic(kTopicId) == nullptr) return;
+  const auto replicas = state().replicas;
+  if (std::ranges::find(replicas, id) == replicas.end()) return;
+  EXPECT_TRUE(eventually([&] { return node(id).partition() != nullptr; }));
 }
 
 void Cluster::end_process(NodeId id) {

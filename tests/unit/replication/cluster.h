@@ -132,7 +132,10 @@ class Cluster {
   BrokerNode& node(NodeId id) { return *nodes_.at(id); }
   Partition& at(NodeId id) { return *nodes_.at(id)->partition(); }
   void start(NodeId id);  // a new process registers, and is unfenced
-  void stop(NodeId id);   // in order
+  // The two steps of it. In between it knows what its predecessor knew, or `remembers`.
+  void start_unregistered(NodeId id, std::shared_ptr<const metadata::Image> remembers = nullptr);
+  void enter(NodeId id);
+  void stop(NodeId id);  // in order
   void kill(NodeId id);
   void lose_power(NodeId id);
   bool runs(NodeId id) const { return nodes_.contains(id); }

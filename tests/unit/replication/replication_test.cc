@@ -202,6 +202,22 @@ TEST(Replication, RP_05_AFollowersHighWatermarkNeverPassesWhatItWillCutOff) {
   EXPECT_EQ(cluster.values(1), cluster.values(2));
 }
 
+TEST(Replication, AFollowerThatHasCutItsLogHearsOfTheHighWatermarkWithoutFurtherRecords) {
+  Cluster cluster;
+  cluster.create_topic();
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  ASSERT_TRUE(cluster.logs_agree());
+  cluster.isolate(1);
+  static_cast<void>(cluster.produced(1, "lost", 1));
+  cluster.kill(1);  // before its high watermark was in replication-offset-checkpoint
+  cluster.elect(2, {2, 3});
+  cluster.mend_all();
+  cluster.start(1);
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.end(1), 3);
+  EXPECT_TRUE(cluster.eventually([&] { return cluster.high_watermark(1) == 3; }, 5s));
+}
+
 // A fetch as a replica sends it.
 wire::FetchRequest replica_fetch(Cluster& cluster, NodeId replica, Offset offset, LeaderEpoch last_epoch,
                                  std::optional<LeaderEpoch> current = {}) {
@@ -257,6 +273,65 @@ TEST(Replication, RP_14_AFollowerBehindTheLeadersLogStartBeginsThere) {
   ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
   EXPECT_EQ(cluster.values(3), (Values{"4", "5"}));
   EXPECT_EQ(cluster.at(3).log()->log_start_offset(), 4);
+}
+
+TEST(Replication, RP_14_AFollowerBeginsWithTheBatchInWhichTheLeadersLogStarts) {
+  Cluster cluster;
+  cluster.create_topic();
+  cluster.kill(3);
+  cluster.fence(3);
+  record::BatchBuilder builder(record::BatchFields{});
+  for (const char* value : {"0", "1", "2", "3"})
+    builder.append(1000, std::nullopt, as_bytes(std::string_view(value)));
+  record::Codecs codecs;
+  ASSERT_TRUE(cluster.at(1).append(*std::move(builder).build(codecs), {}, 1000));
+  ASSERT_EQ(cluster.produced(1, "4").code, ErrorCode::none);
+  ASSERT_TRUE(cluster.world.run(cluster.at(1).delete_records(2, cluster.world.now() + 5s)));
+  cluster.start(3);
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.at(3).log()->log_start_offset(), 2);
+  EXPECT_EQ(cluster.values(3), cluster.values(1));
+  EXPECT_EQ(cluster.fetched(3, 2).error_code, ErrorCode::none);
+}
+
+TEST(Replication, RP_16_AFollowersHighWatermarkIsNeverAboveTheEndOfALogThatIsBeingCut) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  cluster.isolate(3);
+  cluster.fence(3);
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(cluster.produced(1, "lost").code, ErrorCode::none);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.high_watermark(2) == 6; }));
+  cluster.mend_all();
+  cluster.unfence(3);
+  cluster.elect(3, {3});
+  Offset most_above = 0;
+  ASSERT_TRUE(cluster.eventually([&] {
+    for (NodeId id : {1, 2}) most_above = std::max(most_above, cluster.high_watermark(id) - cluster.end(id));
+    return cluster.end(1) == 1 && cluster.end(2) == 1;
+  }));
+  EXPECT_EQ(most_above, 0);
+}
+
+TEST(Replication, RP_14_AFollowersHighWatermarkDoesNotFallWhereItBeginsAnew) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "0").code, ErrorCode::none);
+  ASSERT_EQ(cluster.produced(1, "1").code, ErrorCode::none);
+  ASSERT_TRUE(cluster.logs_agree());
+  cluster.isolate(3);
+  cluster.fence(3);
+  for (int i = 2; i < 6; ++i) ASSERT_EQ(cluster.produced(1, std::to_string(i)).code, ErrorCode::none);
+  ASSERT_TRUE(cluster.world.run(cluster.at(1).delete_records(4, cluster.world.now() + 5s)));
+  Offset lowest = cluster.high_watermark(3);
+  ASSERT_EQ(lowest, 2);
+  cluster.mend_all();
+  cluster.unfence(3);
+  ASSERT_TRUE(cluster.eventually([&] {
+    lowest = std::min(lowest, cluster.high_watermark(3));
+    return cluster.high_watermark(3) >= 4;
+  }));
+  EXPECT_EQ(lowest, 2);
 }
 
 TEST(Replication, RP_16_AfterAnUncleanElectionTheOthersCutWhatTheNewLeaderDoesNotHave) {
@@ -485,6 +560,18 @@ TEST(Replication, RP_08_WithoutEnoughInSyncReplicasNothingIsAcknowledgedOrShown)
   ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
   EXPECT_TRUE(cluster.logs_agree());
   EXPECT_EQ(cluster.values(3), (Values{"a", "b", "d"}));
+}
+
+TEST(Replication, RP_08_TheDeletionOfATopicShowsNothingThatWasNotReplicated) {
+  Cluster cluster({.brokers = 2, .topic = {{"min.insync.replicas", "2"}}});
+  cluster.create_topic();
+  cluster.kill(2), cluster.fence(2);
+  ASSERT_TRUE(cluster.isr_becomes({1}));
+  EXPECT_EQ(cluster.produced(1, "a", 1).code, ErrorCode::none);
+  auto partition = cluster.node(1).partition();
+  cluster.commit({metadata::RemoveTopicRecord{kTopicId}});  // and its configs with it
+  ASSERT_TRUE(cluster.eventually([&] { return partition->closed(); }));
+  EXPECT_EQ(partition->high_watermark().value(), 0);
 }
 
 TEST(Replication, RP_10_AReplicaWhoseProcessTheControllerDoesNotKnowDoesNotJoin) {
@@ -856,27 +943,50 @@ TEST_F(DamageTest, AReplicaThatCannotBeOpenedIsFetchedAnew) {
   EXPECT_EQ(cluster.values(3), all);
 }
 
-TEST(Replication, AProcessThatHasNotRegisteredDoesNotLead) {
+// --- what a process knows before it has registered
+
+TEST(Replication, AProcessThatHasNotRegisteredOpensNothing) {
   Cluster cluster;
   cluster.create_topic();
   ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
-  // A process that the image of before names as the leader: the epoch is its predecessor's.
-  BrokerRegistration other(1, Uuid{1, 2});
-  PartitionSet none;
-  auto& hosted = *cluster.node(1).host->hosted().front();
-  Replicator replicator({.executor = hosted.executor,
-                         .wall_clock = cluster.node(1).process.wall_clock(),
-                         .commit_log = hosted.logs->commit_log(),
-                         .partitions = none,
-                         .self = 1,
-                         .settings = {},
-                         .registration = &other});
-  EXPECT_FALSE(replicator.set_image(cluster.node(1).heard));
-  auto partition = std::make_shared<Partition>(*cluster.at(1).log(), replicator.context(), 0, 1);
-  cluster.world.run(replicator.apply(kKey, partition, cluster.state()));
-  EXPECT_EQ(partition->leading(), nullptr);
-  partition->close();
-  cluster.world.run(replicator.stop());
+  // The image of before names it as the leader: the epoch is its predecessor's.
+  const auto before = cluster.node(1).heard;
+  cluster.kill(1);
+  cluster.start_unregistered(1);
+  EXPECT_EQ(before->partition(kKey)->leader, 1);
+  EXPECT_EQ(cluster.node(1).partition(), nullptr);
+  cluster.enter(1);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.node(1).partition() != nullptr; }));
+  EXPECT_EQ(cluster.at(1).leading(), nullptr);
+  EXPECT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.values(1), Values{"a"});
+}
+
+TEST(Replication, ATopicOfThePastDoesNotTakeTheFolderOfTheOneThatHasItsName) {
+  Cluster cluster({.brokers = 1});
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "old").code, ErrorCode::none);
+  const auto past = cluster.node(1).heard;
+  const TopicIdPartition recreated{TopicId{8, 8}, 0};
+  metadata::PartitionRecord partition;
+  partition.topic_id = recreated.topic_id;
+  partition.replicas = partition.isr = {1};
+  partition.leader = 1;
+  cluster.commit({metadata::RemoveTopicRecord{kTopicId}});
+  cluster.commit({metadata::TopicRecord{kTopic, recreated.topic_id}, partition});
+  const auto find = [&] { return cluster.node(1).host->hosted().front()->partitions.find(recreated); };
+  ASSERT_TRUE(cluster.eventually([&] { return find() != nullptr && find()->leading() != nullptr; }));
+  record::BatchBuilder builder(record::BatchFields{});
+  builder.append(1000, std::nullopt, as_bytes(std::string_view("new")));
+  record::Codecs codecs;
+  ASSERT_TRUE(find()->append(*std::move(builder).build(codecs), {}, 1000));
+  ASSERT_TRUE(cluster.eventually([&] { return find()->high_watermark().value() == 1; }));
+  // A process that begins with an image of the past.
+  cluster.kill(1);
+  cluster.start_unregistered(1, past);
+  cluster.enter(1);
+  ASSERT_TRUE(cluster.eventually([&] { return find() != nullptr; }));
+  EXPECT_EQ(find()->log()->end_offset().value(), 1);
 }
 
 }  // namespace

@@ -110,6 +110,19 @@ TEST_F(FetchSessions, AnErrorIsToldAndSoIsItsEnd) {
   EXPECT_EQ(told(cache.finish(std::move(*context), std::move(mended))).size(), 1u);
 }
 
+TEST_F(FetchSessions, WhoHasGoneAstrayIsToldTheHighWatermarkAgain) {
+  const std::int32_t id = open({0});
+  auto context = cache.begin(request(id, 1, {}), kVersion, kNow);
+  std::vector<FetchOutcome> diverging;
+  diverging.push_back(outcome(0, 7));
+  diverging.back().partition.diverging_epoch = {3, 5};
+  EXPECT_EQ(told(cache.finish(std::move(*context), std::move(diverging))).size(), 1u);
+  context = cache.begin(request(id, 2, {}), kVersion, kNow);
+  std::vector<FetchOutcome> agreeing;
+  agreeing.push_back(outcome(0, 7));
+  EXPECT_EQ(told(cache.finish(std::move(*context), std::move(agreeing))).size(), 1u);
+}
+
 TEST_F(FetchSessions, ForgottenPartitionsAreFetchedNoMore) {
   const std::int32_t id = open({0, 1});
   auto message = request(id, 1, {});

@@ -276,5 +276,27 @@ INSTANTIATE_TEST_SUITE_P(Durability, LogTest, ::testing::Values(Durability::sync
                            return std::string(info.param == Durability::synced ? "Synced" : "PageCache");
                          });
 
+TEST(LogEpochs, ThatKnowLessThanTheFilesAreMadeAnew) {
+  simulation::World world(1);
+  LogHarness harness(world);
+  ASSERT_TRUE(harness.open());
+  for (const LeaderEpoch epoch : {3, 3, 4, 5})
+    ASSERT_TRUE(harness.commit(make_batch({.records = 10}), epoch));
+  const std::vector<EpochEntry> epochs = harness.log->epochs().entries();
+  EXPECT_EQ(epochs, (std::vector<EpochEntry>{{3, 0}, {4, 20}, {5, 30}}));
+  ASSERT_TRUE(harness.close());
+  // Records below 35 were deleted, and a power loss has brought them back.
+  ASSERT_TRUE(write_epoch_checkpoint(world.disk(), kLogFolder + "/leader-epoch-checkpoint", {{5, 35}}));
+  ASSERT_TRUE(harness.open());
+  EXPECT_EQ(harness.log->epochs().entries(), epochs);
+  EXPECT_EQ(harness.log->offset_for_leader_epoch(3).end_offset, 20);
+  ASSERT_TRUE(harness.close());
+  // Deleted, they are not missed.
+  ASSERT_TRUE(write_epoch_checkpoint(world.disk(), kLogFolder + "/leader-epoch-checkpoint", {{5, 35}}));
+  harness.log_start = 35;
+  ASSERT_TRUE(harness.open());
+  EXPECT_EQ(harness.log->epochs().entries(), (std::vector<EpochEntry>{{5, 35}}));
+}
+
 }  // namespace
 }  // namespace moldau::storage::testing
