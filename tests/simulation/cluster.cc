@@ -155,6 +155,7 @@ class Cluster {
     for (const auto& [name, topic] : image.topics()) {
       for (const auto& partition : topic->partitions) {
         const std::string what = name + "-" + std::to_string(partition->partition);
+        if (is_out_of_reach(*partition, work_.gone)) continue;
         if (!core.contains(partition->leader)) return what + " has no leader of the core";
         for (const NodeId replica : partition->replicas) {
           if (core.contains(replica) && std::ranges::count(partition->isr, replica) == 0)
@@ -167,22 +168,29 @@ class Cluster {
     return {};
   }
 
-  void liveness() {
-    const std::set<NodeId> core = faults_->draw_core();
-    world_.note("faults stop; the core has " + std::to_string(core.size()) + " nodes");
-    faults_->heal(core);
-    work_.calm = true;
+  bool comes_back(const std::set<NodeId>& core) {
     if (!run_until([&] { return what_is_missing(core).empty(); }, kConvergenceBound)) {
       if (ledger_.passed())
         ledger_.report("the cluster does not come back within a minute (I-L1, I-L3): " +
                        what_is_missing(core));
-      return;
+      return false;
     }
     const std::uint64_t acked = ledger_.acked_records();
-    if (!run_until([&] { return ledger_.acked_records() > acked; }, kConvergenceBound)) {
-      if (ledger_.passed()) ledger_.report("nothing is acknowledged by a healthy cluster");
-      return;
+    if (run_until([&] { return ledger_.acked_records() > acked; }, kConvergenceBound)) return true;
+    if (ledger_.passed()) ledger_.report("nothing is acknowledged by a healthy cluster");
+    return false;
+  }
+
+  void liveness() {
+    world_.note("faults stop");
+    faults_->heal();
+    work_.calm = true;
+    if (!comes_back(everybody())) return;
+    const std::set<NodeId> core = faults_->leave_core();
+    for (const NodeId id : everybody()) {
+      if (!core.contains(id)) work_.gone.insert(id);
     }
+    if (core.size() < nodes_.size() && !comes_back(core)) return;
     run_for(runtime::milliseconds(random_.between(0, 5'000)));
     if (!stop_clients()) return;
     if (!settle(core)) return;

@@ -8,7 +8,6 @@
 #include "wire/messages/delete_topics.h"
 #include "wire/messages/elect_leaders.h"
 #include "wire/messages/incremental_alter_configs.h"
-#include "wire/messages/list_offsets.h"
 
 namespace moldau::simulation {
 
@@ -19,9 +18,8 @@ namespace {
 
 constexpr Duration kCallTimeout = 10s;
 constexpr std::int8_t kTopicResource = 2;
-constexpr TimestampMs kLatest = -1;
-constexpr TimestampMs kEarliest = -2;
 constexpr std::size_t kMaxTopics = 5;
+constexpr std::string_view kStableTopic = "topic-0";  // never deleted, its elections are clean
 constexpr std::int32_t kMaxPartitions = 5;
 
 constexpr wire::ApiVersion kCreateTopics = 7;
@@ -31,7 +29,6 @@ constexpr wire::ApiVersion kAlterConfigs = 1;
 constexpr wire::ApiVersion kDeleteRecords = 2;
 constexpr wire::ApiVersion kReassign = 0;
 constexpr wire::ApiVersion kElectLeaders = 2;
-constexpr wire::ApiVersion kListOffsets = 9;
 constexpr wire::ApiVersion kFetch = 16;
 
 }  // namespace
@@ -43,14 +40,14 @@ Task<void> ClusterAdmin::run() {
     look_at_topics();
     const std::size_t live = ledger().live_topics().size();
     if (live == 0) {
-      co_await create_topic(true);
+      co_await create_topic();
       co_await pause(1'000);
       continue;
     }
     switch (random_.below(16)) {
       case 0:
       case 1:
-        if (live < kMaxTopics) co_await create_topic(false);
+        if (live < kMaxTopics) co_await create_topic();
         break;
       case 2:
         co_await delete_topic();
@@ -103,27 +100,30 @@ void ClusterAdmin::look_at_topics() {
   }
   for (const auto& [name, topic] : image.topics()) {
     if (ledger().topic(topic->id) != nullptr) continue;
-    auto created = creations_.extract(name);
-    if (created.empty()) {
+    const auto design = designs_.find(name);
+    if (design == designs_.end()) {
       problem("nobody created " + name);
       continue;
     }
     std::erase(free_names_, name);
-    created.mapped().id = topic->id;
+    TopicModel model = design->second;
+    model.id = topic->id;
+    model.partitions = topic->partition_count();
     work_.world.note("created " + name + " " + topic->id.to_string());
-    ledger().on_topic_created(std::move(created.mapped()));
+    ledger().on_topic_created(std::move(model));
   }
 }
 
-TopicModel ClusterAdmin::design(const std::string& name, bool stable, std::int16_t& replication_factor) {
+// What a topic is like is said by its name alone: whichever of several creations it was that happened.
+TopicModel ClusterAdmin::design(const std::string& name, std::int16_t& replication_factor) {
   Random of_name(std::hash<std::string>()(name) ^ work_.world.seed());
   const auto most = static_cast<std::int64_t>(std::min(work_.nodes, 3U));
   replication_factor = static_cast<std::int16_t>(of_name.one_in(6) ? of_name.between(1, most) : most);
   TopicModel topic;
   topic.name = name;
-  topic.stable = stable;
+  topic.stable = name == kStableTopic;
   topic.retention = of_name.one_in(4);
-  topic.unclean = !stable && of_name.one_in(6);
+  topic.unclean = !topic.stable && of_name.one_in(6);
   topic.partitions = topic.max_partitions = static_cast<std::int32_t>(of_name.between(1, 3));
   std::map<std::string, std::string> configs{
       {"internal.segment.bytes", std::to_string(of_name.between(4'000, 60'000))},
@@ -140,18 +140,22 @@ TopicModel ClusterAdmin::design(const std::string& name, bool stable, std::int16
   return topic;
 }
 
-Task<void> ClusterAdmin::create_topic(bool stable) {
-  std::string name = "topic-" + std::to_string(next_name_);
-  if (!creations_.empty()) {
-    name = creations_.begin()->first;
-  } else if (!free_names_.empty() && random_.one_in(2)) {
-    name = free_names_[random_.below(free_names_.size())];
-    marks().hit(Mark::topic_recreated);
-  } else {
-    ++next_name_;
+std::string ClusterAdmin::draw_name() {
+  if (next_name_ > 0 && ledger().live_topics().empty()) return std::string(kStableTopic);
+  for (const auto& [name, design] : designs_) {  // as after a time-out
+    if (work_.metadata.image().topic(name) == nullptr && random_.one_in(4)) return name;
   }
+  if (!free_names_.empty() && random_.one_in(2)) {
+    marks().hit(Mark::topic_recreated);
+    return free_names_[random_.below(free_names_.size())];
+  }
+  return "topic-" + std::to_string(next_name_++);
+}
+
+Task<void> ClusterAdmin::create_topic() {
+  const std::string name = draw_name();
   std::int16_t replication_factor = 1;
-  const TopicModel topic = design(name, stable, replication_factor);
+  const TopicModel topic = design(name, replication_factor);
   auto to = co_await connect(any_node());
   if (!to) co_return;
   wire::CreateTopicsRequest request;
@@ -160,7 +164,7 @@ Task<void> ClusterAdmin::create_topic(bool stable) {
   create.num_partitions = topic.partitions;
   create.replication_factor = replication_factor;
   for (const auto& [key, values] : topic.configs) create.configs.push_back({key, *values.begin()});
-  creations_[name] = topic;
+  designs_.try_emplace(name, topic);
   work_.world.note("create " + name);
   const auto answer =
       co_await to->call<wire::CreateTopicsResponse>(std::move(request), kCreateTopics, kCallTimeout);
@@ -171,7 +175,7 @@ Task<void> ClusterAdmin::create_topic(bool stable) {
   if (result.error_code == ErrorCode::invalid_config)
     problem("a topic is refused: " + result.error_message.value_or(""));
   if (result.error_code != ErrorCode::none) co_return;
-  // It may be gone again only when somebody has deleted it, and that is who creates it.
+  // It may be gone again only when somebody has deleted it, and that is who creates them.
   const metadata::Topic* there = work_.metadata.image().topic(result.topic_id);
   if (there == nullptr) co_return problem(name + " is said to be created, but that is not committed");
   look_at_topics();
@@ -205,7 +209,8 @@ Task<void> ClusterAdmin::add_partitions() {
   auto to = co_await connect(any_node());
   if (!to) co_return;
   const std::int32_t count = topic.partitions + static_cast<std::int32_t>(random_.between(1, 2));
-  topic.max_partitions = std::max(topic.max_partitions, count);
+  TopicModel& design = designs_.at(topic.name);
+  topic.max_partitions = design.max_partitions = std::max(design.max_partitions, count);
   wire::CreatePartitionsRequest request;
   request.timeout_ms = 8'000;
   auto& wanted = request.topics.emplace_back();
@@ -232,6 +237,7 @@ Task<void> ClusterAdmin::alter_config() {
     key = "min.insync.replicas";
     value = std::to_string(random_.between(1, 2));
     topic.configs[key].insert(value);
+    designs_.at(topic.name).configs[key].insert(value);
   }
   wire::IncrementalAlterConfigsRequest request;
   auto& resource = request.resources.emplace_back();
@@ -304,45 +310,14 @@ Task<void> ClusterAdmin::delete_records() {
     problem("DeleteRecords answers a low watermark below what was asked for");
 }
 
-Task<bool> ClusterAdmin::list_offset(TopicIdPartition key, TimestampMs timestamp, Offset* found) {
-  const Leader leader = co_await leader_of(key);
-  if (leader.node == kNoNode) co_return false;
-  auto to = co_await connect(leader.node);
-  if (!to) {
-    forget_leader(key);
-    co_return false;
-  }
-  wire::ListOffsetsRequest request;
-  request.replica_id = -1;
-  request.isolation_level = static_cast<std::int8_t>(random_.below(2));
-  auto& topic = request.topics.emplace_back();
-  topic.name = ledger().topic(key.topic_id)->name;
-  topic.partitions.push_back({key.partition, random_.one_in(2) ? leader.epoch : kNoEpoch, timestamp});
-  const Offset before = ledger().told_end(key);
-  const auto answer =
-      co_await to->call<wire::ListOffsetsResponse>(std::move(request), kListOffsets, kCallTimeout);
-  if (!answer) {
-    forget_leader(key);
-    co_return false;
-  }
-  const auto& result = answer->topics.at(0).partitions.at(0);
-  if (note_error(result.error_code)) forget_leader(key);
-  if (result.error_code != ErrorCode::none) co_return false;
-  // The name may mean another topic by now.
-  if (ledger().topic(key.topic_id)->state == TopicModel::State::live) {
-    timestamp == kLatest ? ledger().on_latest(key, result.offset, before)
-                         : ledger().on_earliest(key, result.offset);
-  }
-  if (found != nullptr) *found = result.offset;
-  co_return true;
-}
-
 // --- the end
 
 Task<bool> ClusterAdmin::read_back() {
   look_at_topics();
   for (const TopicModel* topic : ledger().live_topics()) {
     for (PartitionIndex i = 0; i < topic->partitions; ++i) {
+      const metadata::Partition* state = work_.metadata.image().partition({topic->id, i});
+      if (state != nullptr && is_out_of_reach(*state, work_.gone)) continue;
       if (!co_await read_partition({topic->id, i})) co_return false;
     }
   }
@@ -372,6 +347,7 @@ Task<bool> ClusterAdmin::read_partition(TopicIdPartition key) {
     auto& partition = topic.partitions.emplace_back();
     partition.partition = key.partition;
     partition.fetch_offset = position;
+    partition.current_leader_epoch = leader.epoch;
     partition.partition_max_bytes = 200'000;
     const auto answer = co_await to->call<wire::FetchResponse>(std::move(request), kFetch, kCallTimeout);
     if (!answer || answer->error_code != ErrorCode::none) co_return false;

@@ -1,10 +1,12 @@
 #include "simulation/cluster_clients.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "record/builder.h"
 #include "simulation/node_settings.h"
 #include "wire/messages/init_producer_id.h"
+#include "wire/messages/list_offsets.h"
 
 namespace moldau::simulation {
 
@@ -15,11 +17,16 @@ namespace {
 
 constexpr Duration kCallTimeout = 8s;
 constexpr wire::ApiVersion kInitProducerId = 4;
+constexpr wire::ApiVersion kListOffsets = 9;
 constexpr wire::ApiVersion kMetadata = 12;
 constexpr wire::ApiVersion kProduce = 13;
 constexpr wire::ApiVersion kFetch = 16;
 
 }  // namespace
+
+bool is_out_of_reach(const metadata::Partition& state, const std::set<NodeId>& gone) {
+  return std::ranges::all_of(state.replicas, [&](NodeId id) { return gone.contains(id); });
+}
 
 // --- every client
 
@@ -105,6 +112,39 @@ std::optional<TopicIdPartition> ClusterClient::draw_partition() {
   const TopicModel& topic = *topics[random_.below(topics.size())];
   return TopicIdPartition{
       topic.id, static_cast<PartitionIndex>(random_.below(static_cast<std::uint64_t>(topic.partitions)))};
+}
+
+Task<bool> ClusterClient::list_offset(TopicIdPartition key, TimestampMs timestamp, Offset* found) {
+  const Leader leader = co_await leader_of(key);
+  if (leader.node == kNoNode) co_return false;
+  auto to = co_await connect(leader.node);
+  if (!to) {
+    forget_leader(key);
+    co_return false;
+  }
+  wire::ListOffsetsRequest request;
+  request.replica_id = -1;
+  request.isolation_level = static_cast<std::int8_t>(random_.below(2));
+  auto& topic = request.topics.emplace_back();
+  topic.name = ledger().topic(key.topic_id)->name;
+  topic.partitions.push_back({key.partition, random_.one_in(2) ? leader.epoch : kNoEpoch, timestamp});
+  const Offset before = ledger().told_end(key);
+  const auto answer =
+      co_await to->call<wire::ListOffsetsResponse>(std::move(request), kListOffsets, kCallTimeout);
+  if (!answer) {
+    forget_leader(key);
+    co_return false;
+  }
+  const auto& result = answer->topics.at(0).partitions.at(0);
+  if (note_error(result.error_code)) forget_leader(key);
+  if (result.error_code != ErrorCode::none) co_return false;
+  if (ledger().is_only_of_its_name(key.topic_id) &&
+      ledger().topic(key.topic_id)->state == TopicModel::State::live) {
+    timestamp == kLatest ? ledger().on_latest(key, result.offset, before)
+                         : ledger().on_earliest(key, result.offset);
+  }
+  if (found != nullptr) *found = result.offset;
+  co_return true;
 }
 
 bool ClusterClient::note_error(ErrorCode code) {
@@ -362,6 +402,7 @@ Task<void> ClusterConsumer::run() {
       return ledger().topic(at.first.topic_id)->state != TopicModel::State::live;
     });
     if (!positions_.empty()) co_await poll();
+    co_await reset();
     co_await pause(random_.one_in(10) ? 3'000 : 300);
     if (!positions_.empty() && random_.one_in(40)) {  // seek
       std::next(positions_.begin(), static_cast<std::ptrdiff_t>(random_.below(positions_.size())))->second =
@@ -378,7 +419,7 @@ Task<void> ClusterConsumer::poll() {
   if (leader.node == kNoNode) co_return;
   const bool from_follower = from_followers_ && random_.one_in(3);
   const NodeId node = from_follower ? leader.replicas[random_.below(leader.replicas.size())] : leader.node;
-  std::map<TopicIdPartition, Offset> asked;
+  Questions asked;
   wire::FetchRequest request;
   request.max_wait_ms = static_cast<std::int32_t>(random_.one_in(4) ? random_.between(0, 3'000) : 500);
   request.min_bytes = 1;
@@ -395,23 +436,22 @@ Task<void> ClusterConsumer::poll() {
     partition.fetch_offset = position;
     partition.partition_max_bytes = 1 << 20;
     if (random_.one_in(2)) partition.current_leader_epoch = other.epoch;
-    asked[key] = position;
+    asked[key] = {position, node == other.node ? partition.current_leader_epoch : kNoEpoch};
   }
   auto to = co_await connect(node);
   if (!to) {
-    for (const auto& [key, position] : asked) forget_leader(key);
+    for (const auto& [key, question] : asked) forget_leader(key);
     co_return;
   }
   const auto answer = co_await to->call<wire::FetchResponse>(std::move(request), kFetch, kCallTimeout);
   if (!answer || answer->error_code != ErrorCode::none) {
-    for (const auto& [key, position] : asked) forget_leader(key);
+    for (const auto& [key, question] : asked) forget_leader(key);
     co_return;
   }
   take(*answer, asked);
 }
 
-void ClusterConsumer::take(const wire::FetchResponse& response,
-                           const std::map<TopicIdPartition, Offset>& asked) {
+void ClusterConsumer::take(const wire::FetchResponse& response, const Questions& asked) {
   for (const auto& topic : response.responses) {
     for (const auto& answer : topic.partitions) {
       const auto known = asked.find({topic.topic_id, answer.partition_index});
@@ -424,22 +464,37 @@ void ClusterConsumer::take(const wire::FetchResponse& response,
   }
 }
 
-void ClusterConsumer::take_partition(const TopicIdPartition& key, Offset position,
+void ClusterConsumer::take_partition(const TopicIdPartition& key, const Asked& asked,
                                      const wire::FetchResponse::TopicResponse::PartitionResponse& answer) {
   const auto at = positions_.find(key);
   if (at == positions_.end()) return;
-  if (answer.error_code == ErrorCode::offset_out_of_range) {
-    ledger().on_out_of_range(key, position);
-    // As auto.offset.reset=earliest.
-    at->second = std::max<Offset>(answer.log_start_offset, 0);
-    forget_leader(key);
-    return;
-  }
+  if (answer.error_code == ErrorCode::offset_out_of_range) return out_of_range(key, asked);
   if (note_error(answer.error_code)) forget_leader(key);
   if (answer.error_code != ErrorCode::none) return;
   const Slice batches = answer.records && !answer.records->empty() ? joined(*answer.records) : Slice();
-  at->second =
-      ledger().on_fetched(key, position, answer.high_watermark, answer.log_start_offset, ByteView(batches));
+  at->second = ledger().on_fetched(key, asked.position, answer.high_watermark, answer.log_start_offset,
+                                   ByteView(batches));
+}
+
+// A follower may lag behind (KIP-392), and who was asked without an epoch may have been the leader of long
+// ago (KIP-320): neither can tell that a record is not there. The newest leader can.
+void ClusterConsumer::out_of_range(const TopicIdPartition& key, const Asked& asked) {
+  forget_leader(key);
+  const metadata::Partition* state = work_.metadata.image().partition(key);
+  if (state == nullptr || asked.leader_epoch != state->leader_epoch) return;
+  ledger().on_out_of_range(key, asked.position);
+  lost_.insert(key);
+}
+
+Task<void> ClusterConsumer::reset() {
+  for (const TopicIdPartition& key : std::exchange(lost_, {})) {
+    Offset start = 0;
+    if (!co_await list_offset(key, kEarliest, &start)) {
+      lost_.insert(key);
+    } else if (const auto at = positions_.find(key); at != positions_.end()) {
+      at->second = start;
+    }
+  }
 }
 
 }  // namespace moldau::simulation

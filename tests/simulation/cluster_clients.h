@@ -21,6 +21,10 @@
 
 namespace moldau::simulation {
 
+// Sentinels of ListOffsets.
+inline constexpr TimestampMs kLatest = -1;
+inline constexpr TimestampMs kEarliest = -2;
+
 // What the clients of one scenario share.
 struct ClusterWork {
   World& world;
@@ -29,8 +33,12 @@ struct ClusterWork {
   unsigned nodes;  // ids 1 to this
   bool stopping = false;
   bool calm = false;            // faults have stopped: no client pauses for long any more
+  std::set<NodeId> gone = {};   // for good
   bool retries_as_new = false;  // mutant of the client: a retry is sent as if it were new
 };
+
+// All its replicas are on nodes that are gone.
+bool is_out_of_reach(const metadata::Partition& state, const std::set<NodeId>& gone);
 
 class ClusterClient {
  public:
@@ -55,7 +63,8 @@ class ClusterClient {
   NodeId any_node();
   // Asks when it is not known; node kNoNode: nobody knows now, and some time has passed.
   runtime::Task<Leader> leader_of(TopicIdPartition key);
-  void forget_leader(const TopicIdPartition& key) { leaders_.erase(key); }
+  // Its epoch stays: what an older one says is not believed any more (KIP-320).
+  void forget_leader(const TopicIdPartition& key) { leaders_[key].node = kNoNode; }
   runtime::Task<bool> refresh();
   runtime::Task<void> pause(std::int64_t most_ms);
   bool stopping() const { return work_.stopping; }
@@ -63,6 +72,8 @@ class ClusterClient {
   Marks& marks() { return work_.world.marks(); }
   void problem(std::string what) { work_.ledger.report(std::move(what)); }
   std::optional<TopicIdPartition> draw_partition();
+  // ListOffsets, of the leader: false when nobody can say now.
+  runtime::Task<bool> list_offset(TopicIdPartition key, TimestampMs timestamp, Offset* found = nullptr);
   // Counts what is rare among the errors of Produce and Fetch. True: the leader has changed.
   bool note_error(wire::ErrorCode code);
 
@@ -132,13 +143,24 @@ class ClusterConsumer : public ClusterClient {
   runtime::Task<void> run();
 
  private:
+  // What one Fetch asked for.
+  struct Asked {
+    Offset position = 0;
+    LeaderEpoch leader_epoch =
+        kNoEpoch;  // that the leader was to know; kNoEpoch: a follower, or nothing said
+  };
+  using Questions = std::map<TopicIdPartition, Asked>;
+
   runtime::Task<void> poll();
-  void take(const wire::FetchResponse& response, const std::map<TopicIdPartition, Offset>& asked);
-  void take_partition(const TopicIdPartition& key, Offset position,
+  runtime::Task<void> reset();
+  void take(const wire::FetchResponse& response, const Questions& asked);
+  void take_partition(const TopicIdPartition& key, const Asked& asked,
                       const wire::FetchResponse::TopicResponse::PartitionResponse& answer);
+  void out_of_range(const TopicIdPartition& key, const Asked& asked);
 
   bool from_followers_;
   std::map<TopicIdPartition, Offset> positions_;
+  std::set<TopicIdPartition> lost_;  // their positions are gone: as auto.offset.reset=earliest
 };
 
 // Everything that an operator does to a cluster that goes on working.
@@ -151,22 +173,24 @@ class ClusterAdmin : public ClusterClient {
   runtime::Task<bool> read_back();
 
  private:
-  runtime::Task<void> create_topic(bool stable);
+  runtime::Task<void> create_topic();
   runtime::Task<void> delete_topic();
   runtime::Task<void> alter_config();
   runtime::Task<void> add_partitions();
   runtime::Task<void> delete_records();
   runtime::Task<void> reassign(bool cancel);
   runtime::Task<void> elect_leaders();
-  runtime::Task<bool> list_offset(TopicIdPartition key, TimestampMs timestamp, Offset* found = nullptr);
   runtime::Task<bool> read_partition(TopicIdPartition key);
   // Takes over what has happened to topics, known from what is committed.
   void look_at_topics();
-  TopicModel design(const std::string& name, bool stable, std::int16_t& replication_factor);
+  TopicModel design(const std::string& name, std::int16_t& replication_factor);
+  std::string draw_name();
 
   int next_name_ = 0;
-  std::map<std::string, TopicModel> creations_;  // sent and not yet known to have happened, by name
-  std::vector<std::string> free_names_;          // of deleted topics
+  // Every topic that was ever asked for, by name, with all that was ever asked of it: a request may be
+  // carried out late, more than once, and on the next topic of the name.
+  std::map<std::string, TopicModel> designs_;
+  std::vector<std::string> free_names_;  // of deleted topics
 };
 
 }  // namespace moldau::simulation

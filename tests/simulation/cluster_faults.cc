@@ -172,11 +172,13 @@ void ClusterFaults::wipe(ClusterNode& node) {
   if (node.alive()) kill(node);
   world_.note("wiped disk of node " + std::to_string(node.id()));
   node.machine().drive().wipe();
+  node.set_missed(true);
 }
 
 // A voter's disk is its vote: it is left alone.
 bool ClusterFaults::may_wipe(const ClusterNode& node) const {
-  return !node.is_voter() && others_can_lead({node.id()});
+  return !node.is_voter() && is_dispensable(node.id()) &&
+         std::ranges::none_of(nodes_, [](const auto& other) { return other->is_missed(); });
 }
 
 bool ClusterFaults::others_can_lead(const std::set<NodeId>& lost) const {
@@ -187,6 +189,20 @@ bool ClusterFaults::others_can_lead(const std::set<NodeId>& lost) const {
         someone |= std::ranges::any_of(*list, [&](NodeId id) { return !lost.contains(id); });
       }
       if (!someone) return false;
+    }
+  }
+  return true;
+}
+
+bool ClusterFaults::is_dispensable(NodeId lost) const {
+  const metadata::Image& image = metadata_.image();
+  for (const auto& [name, topic] : image.topics()) {
+    for (const auto& partition : topic->partitions) {
+      std::set<NodeId> complete(partition->isr.begin(), partition->isr.end());
+      complete.insert(partition->eligible_leader_replicas.begin(), partition->eligible_leader_replicas.end());
+      if (!complete.contains(lost)) continue;
+      // The others stay eligible when they leave the ISR only as long as it is smaller than it has to be.
+      if (complete.size() < 2 || metadata_.lowest_min_isr(topic->id) < 2) return false;
     }
   }
   return true;
@@ -211,7 +227,7 @@ void ClusterFaults::tick() {
       // It failed to start by itself: not again at once.
       plan.restart_at = world_.now() + runtime::milliseconds(random_.between(500, 5'000));
       node->machine().drive().no_crash();
-      if (random_.one_in(8)) node->machine().drive().crash_after(1 + random_.below(150));
+      if (!healed_ && random_.one_in(8)) node->machine().drive().crash_after(1 + random_.below(150));
       const auto index = static_cast<std::size_t>(node->id() - 1);
       node->machine().drive().faults() = random_.one_in(3) ? rates_[index] : no_errors(rates_[index]);
       node->start();
@@ -260,7 +276,7 @@ void ClusterFaults::rest() {
   for (Plan& plan : plans_) plan = {.restart_at = runtime::kForever};
 }
 
-std::set<NodeId> ClusterFaults::draw_core() {
+std::set<NodeId> ClusterFaults::leave_core() {
   std::set<NodeId> core;
   std::size_t voters = 0;
   for (const auto& node : nodes_) {
@@ -268,13 +284,28 @@ std::set<NodeId> ClusterFaults::draw_core() {
     voters += node->is_voter();
   }
   if (!random_.one_in(3)) return core;
-  const ClusterNode& left_out = draw_node();
-  if (left_out.is_voter() && (voters - 1) < voters / 2 + 1) return core;
-  if (others_can_lead({left_out.id()})) core.erase(left_out.id());
+  ClusterNode& gone = draw_node();
+  if (gone.is_voter() && (voters - 1) < voters / 2 + 1) return core;
+  if (!gone.alive() || !others_can_lead({gone.id()}) || !leaves_enough(gone.id())) return core;
+  world_.marks().hit(Mark::node_gone_for_good);
+  random_.one_in(2) ? gone.kill() : gone.power_loss();
+  plan_of(gone) = {.restart_at = runtime::kForever};
+  core.erase(gone.id());
   return core;
 }
 
-void ClusterFaults::heal(const std::set<NodeId>& core) {
+// In-sync replicas, in each partition that it has one of.
+bool ClusterFaults::leaves_enough(NodeId gone) const {
+  for (const auto& [name, topic] : metadata_.image().topics()) {
+    for (const auto& partition : topic->partitions) {
+      const bool concerned = std::ranges::count(partition->replicas, gone) > 0;
+      if (concerned && partition->replicas.size() - 1 < metadata_.min_isr(*topic)) return false;
+    }
+  }
+  return true;
+}
+
+void ClusterFaults::heal() {
   healed_ = true;
   // A log that failed stays so until its node starts again.
   const FaultCounters& fired = world_.faults();
@@ -302,8 +333,7 @@ void ClusterFaults::heal(const std::set<NodeId>& core) {
     if (machine.running()) machine.pool().set_slowness(1);
     if (plan.paused && node->alive()) machine.resume();
     plan = {};
-    if (node->alive() && (disks_failed || !core.contains(node->id()))) node->kill();
-    if (!core.contains(node->id())) plan.restart_at = runtime::kForever;
+    if (node->alive() && disks_failed) node->kill();
   }
 }
 

@@ -21,12 +21,13 @@ class ClusterFaults {
   void disturb();
   // Call often: what was paused or is down comes back in time.
   void tick();
-  // No fault is left, and none comes any more but by disturb(). Nodes outside of `core` stay down.
-  void heal(const std::set<NodeId>& core);
+  // No fault is left, and none comes any more but by disturb().
+  void heal();
+  // Of a cluster that is whole, one node goes for good, if the others can do without it: voters in majority
+  // and for each partition someone who may lead. The others; all when none has gone.
+  std::set<NodeId> leave_core();
   // Nothing is started any more.
   void rest();
-  // Voters in majority and for each partition someone who may lead; all nodes, or nearly.
-  std::set<NodeId> draw_core();
 
  private:
   struct Plan {
@@ -46,6 +47,9 @@ class ClusterFaults {
   void wipe(ClusterNode& node);
   bool may_wipe(const ClusterNode& node) const;
   bool others_can_lead(const std::set<NodeId>& lost) const;
+  // Whatever the ISR does until the controller has heard of the loss, somebody else has everything.
+  bool is_dispensable(NodeId lost) const;
+  bool leaves_enough(NodeId gone) const;
   void note_what_is_down();
   ClusterNode& draw_node() { return *nodes_[random_.below(nodes_.size())]; }
   Plan& plan_of(const ClusterNode& node) { return plans_[static_cast<std::size_t>(node.id() - 1)]; }

@@ -45,6 +45,10 @@ class ClusterNode {
   bool is_voter() const { return settings_.controller_role; }
   Machine& machine() { return machine_; }
   config::Settings& settings() { return settings_; }
+  // Its disk has been wiped, and the controller has not heard of it yet: what the process before had is
+  // counted on in vain.
+  bool is_missed() const { return missed_; }
+  void set_missed(bool missed) { missed_ = missed; }
   // Of this many processes; a new one has other objects.
   std::uint64_t life() const { return life_; }
   MonotonicTime since() const { return since_; }  // when this state began
@@ -87,6 +91,7 @@ class ClusterNode {
   std::deque<Corpse> corpses_;
   std::string error_;
   bool stopped_in_order_ = false;
+  bool missed_ = false;
 };
 
 }  // namespace moldau::simulation

@@ -31,6 +31,16 @@ void Ledger::report(std::string problem) {
 
 TopicModel& Ledger::on_topic_created(TopicModel topic) {
   if (topics_.contains(topic.id)) report("topic id " + topic.id.to_string() + " was given twice");
+  // What was asked of an earlier topic by name may be done to this one.
+  for (const auto& [id, earlier] : topics_) {
+    if (earlier.name != topic.name) continue;
+    for (PartitionIndex i = 0; i < earlier.max_partitions; ++i) {
+      const auto known = partitions_.find({id, i});
+      if (known == partitions_.end()) continue;
+      Partition& at = partitions_[{topic.id, i}];
+      at.deletable = std::max(at.deletable, known->second.deletable);
+    }
+  }
   return topics_[topic.id] = std::move(topic);
 }
 
@@ -51,6 +61,13 @@ std::string Ledger::name(const TopicIdPartition& key) const {
   const auto found = topics_.find(key.topic_id);
   return (found == topics_.end() ? key.topic_id.to_string() : found->second.name) + "-" +
          std::to_string(key.partition);
+}
+
+bool Ledger::is_only_of_its_name(const TopicId& id) const {
+  const auto found = topics_.find(id);
+  return found != topics_.end() && std::ranges::count_if(topics_, [&](const auto& other) {
+                                     return other.second.name == found->second.name;
+                                   }) == 1;
 }
 
 void Ledger::on_unclean_election(const TopicIdPartition& key) { partitions_[key].unclean = true; }
@@ -153,14 +170,28 @@ void Ledger::on_log_start(const TopicIdPartition& key, Offset log_start, const s
     report(name(key) + " on " + who + " starts at " + text(log_start) + ", but nobody deleted that far");
 }
 
-void Ledger::on_high_watermark(const TopicIdPartition& key, Offset high_watermark) {
+void Ledger::on_high_watermark(const TopicIdPartition& key, Offset high_watermark, LeaderEpoch epoch,
+                               bool leads) {
   Partition& at = partitions_[key];
   at.committed_end = std::max(at.committed_end, high_watermark);
+  if (!leads) return;
+  Offset& by_leader = at.committed_by[epoch];
+  by_leader = std::max(by_leader, high_watermark);
 }
 
 Offset Ledger::known_end(const TopicIdPartition& key) const {
   const auto found = partitions_.find(key);
   return found == partitions_.end() ? 0 : found->second.end();
+}
+
+Offset Ledger::committed_before(const TopicIdPartition& key, LeaderEpoch epoch) const {
+  const auto found = partitions_.find(key);
+  Offset highest = 0;
+  if (found == partitions_.end()) return highest;
+  for (const auto& [by, offset] : found->second.committed_by) {
+    if (by < epoch) highest = std::max(highest, offset);
+  }
+  return highest;
 }
 
 Offset Ledger::committed_end(const TopicIdPartition& key) const {
@@ -208,7 +239,9 @@ void Ledger::on_acked(const TopicIdPartition& key, Offset base_offset, RecordId 
   if (base_offset < 0) return report(name(key) + ": acknowledged without an offset");
   if (first_try && base_offset < before)
     report(what + ": new records are acknowledged below the high watermark " + text(before));
-  if (base_offset + count > at.committed_end)
+  // With the topic's partitions go its watermarks, in the same breath as the last of them rise.
+  const TopicModel* model = topic(key.topic_id);
+  if (base_offset + count > at.committed_end && model != nullptr && model->state == TopicModel::State::live)
     report(what + ": " + std::to_string(count) +
            " records are acknowledged, but no replica's high watermark is above " + text(at.committed_end));
   for (std::int32_t i = 0; i < count; ++i)

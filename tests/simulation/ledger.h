@@ -40,6 +40,8 @@ class Ledger {
   std::map<TopicId, TopicModel>& topics() { return topics_; }
   std::vector<TopicModel*> live_topics();
   std::string name(const TopicIdPartition& key) const;
+  // What is answered by name is about this topic.
+  bool is_only_of_its_name(const TopicId& id) const;
   // A replica out of sync leads, as its topic allows: what was committed may be lost, and nothing is judged
   // any more until start_over().
   void on_unclean_election(const TopicIdPartition& key);
@@ -53,11 +55,14 @@ class Ledger {
   // The replica's records below are gone on request or by retention: nobody may have seen them before.
   void on_log_start(const TopicIdPartition& key, Offset log_start, const std::string& who);
   // Some replica claims that everything below is committed; the batches are reported as they are read.
-  void on_high_watermark(const TopicIdPartition& key, Offset high_watermark);
+  // `leads`: as the leader of this epoch.
+  void on_high_watermark(const TopicIdPartition& key, Offset high_watermark, LeaderEpoch epoch, bool leads);
   // After the last batch reported.
   Offset known_end(const TopicIdPartition& key) const;
   // The highest watermark that any replica ever had.
   Offset committed_end(const TopicIdPartition& key) const;
+  // The highest that a leader of an earlier epoch ever had.
+  Offset committed_before(const TopicIdPartition& key, LeaderEpoch epoch) const;
   // Below it records may be gone.
   Offset deletable(const TopicIdPartition& key) const;
   const std::map<Offset, BatchKey>& batches(const TopicIdPartition& key);
@@ -102,7 +107,8 @@ class Ledger {
     std::map<Offset, BatchKey> batches;
     std::vector<RecordId> records;  // by offset; 0: not known
     Offset committed_end = 0;
-    Offset told_end = 0;  // highest answer to ListOffsets(latest)
+    std::map<LeaderEpoch, Offset> committed_by;  // the leader of each epoch
+    Offset told_end = 0;                         // highest answer to ListOffsets(latest)
     Offset deletable = 0;
     std::vector<Promise> promises;  // acknowledged, and not read yet
     std::map<std::pair<ProducerId, ProducerEpoch>, Sequence> next_sequence;

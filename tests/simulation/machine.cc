@@ -69,8 +69,14 @@ ShardExecutor::ShardExecutor(Owner& owner, unsigned shard, const MachineClock& c
 // In a real process this would be a race between two threads.
 void ShardExecutor::check_shard() const {
   const Place* current = scheduler_.current();
-  MOLDAU_ASSERT(current == nullptr || current == &place_ || current->shard == Place::kNoShard,
-                "an executor was used from another shard or from pool work: use post_remote or on_shard");
+  if (current == nullptr || current == &place_ || current->shard == Place::kNoShard) return;
+  const auto name = [](const Place& place) {
+    return "shard " + std::to_string(place.shard) + " of machine " + std::to_string(place.owner->machine);
+  };
+  assertion_failed("current == &place_", "the executor of " + name(place_) + " was used from " +
+                                             name(*current) +
+                                             (place_.owner == current->owner ? "" : ", another process") +
+                                             ": use post_remote or on_shard");
 }
 
 void ShardExecutor::post(runtime::Job job) {

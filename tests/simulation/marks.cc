@@ -33,6 +33,7 @@ constexpr std::string_view kNames[] = {
     "killed_in_stop",
     "start_waited_for_quorum",
     "start_failed",
+    "node_gone_for_good",
     "acknowledged_by_another_leader",
     "duplicate_acknowledged",
     "not_enough_replicas",

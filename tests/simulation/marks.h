@@ -43,6 +43,7 @@ enum class Mark : std::uint8_t {
   killed_in_stop,
   start_waited_for_quorum,  // longer than a second
   start_failed,
+  node_gone_for_good,  // after everything was well again
   // clients
   acknowledged_by_another_leader,  // a batch that was first sent to another node
   duplicate_acknowledged,          // a retry of what was in the log already

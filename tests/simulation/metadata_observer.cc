@@ -18,11 +18,19 @@ std::string to_string(const std::vector<NodeId>& nodes) {
   return "[" + list + "]";
 }
 
+bool allows_unclean(const metadata::Image& image, const TopicId& topic) {
+  const auto& configs = image.configs({metadata::ResourceType::topic, image.topic(topic)->name});
+  const auto found = configs.find("unclean.leader.election.enable");
+  return found != configs.end() && found->second == "true";
+}
+
 std::string to_string(const metadata::Partition& state) {
   return "leader " + text(state.leader) + ", epoch " + text(state.leader_epoch) + ", replicas " +
          to_string(state.replicas) + ", ISR " + to_string(state.isr) + ", ELR " +
          to_string(state.eligible_leader_replicas);
 }
+
+const std::string kMinIsr = "min.insync.replicas";
 
 // A durable end of every voter costs a walk over its files.
 constexpr std::uint64_t kDurableCheckEvery = 4;
@@ -59,6 +67,9 @@ void MetadataObserver::look_at_role(ClusterNode& node, Seen& seen, const quorum:
   const raft::Role role = quorum.role();
   const LeaderEpoch epoch = quorum.leader_epoch();
   if (role == seen.role && epoch == seen.epoch) return;
+  if (world_.options().verbose)
+    world_.print("  quorum: " + name_of(node) + " is " + std::string(raft::name_of(role)) + " in epoch " +
+                 text(epoch));
   if (epoch < seen.epoch)
     report(name_of(node) + ": epoch " + text(epoch) + " of the quorum after " + text(seen.epoch) + " (I-R2)");
   if (seen.role == raft::Role::leader && role != raft::Role::leader && node.machine().running() &&
@@ -160,6 +171,10 @@ void MetadataObserver::apply(const metadata::Image&, metadata::Image& image, con
   for (const NodeId id : applied->delta.changed_brokers) {
     const metadata::Broker* before = image.broker(id);
     const metadata::Broker* after = applied->image.broker(id);
+    if (world_.options().verbose && after != nullptr)
+      world_.print("  committed: broker " + text(id) + (after->fenced ? " fenced" : " in service") +
+                   ", epoch " + text(after->broker_epoch));
+    if (after != nullptr) on_registered(*after);
     if (before == nullptr || after == nullptr) continue;
     if (!before->fenced && after->fenced) world_.marks().hit(Mark::broker_fenced);
     if (before->fenced && !after->fenced) world_.marks().hit(Mark::broker_unfenced);
@@ -169,11 +184,19 @@ void MetadataObserver::apply(const metadata::Image&, metadata::Image& image, con
   image = std::move(applied->image);
 }
 
+void MetadataObserver::on_registered(const metadata::Broker& broker) {
+  ClusterNode& registered = node(broker.broker_id);
+  if (registered.watched() != nullptr &&
+      registered.watched()->registration().incarnation_id() == broker.incarnation_id)
+    registered.set_missed(false);
+}
+
 void MetadataObserver::check_partition(const metadata::Image& before, const metadata::Image& after,
                                        const TopicIdPartition& key) {
   const metadata::Partition* now = after.partition(key);
   if (now == nullptr) return;
   const std::string where = ledger_.name(key) + ": " + to_string(*now);
+  if (world_.options().verbose) world_.print("  committed: " + where);
   if (now->leader != kNoNode && !contains(now->isr, now->leader))
     report(where + ": it leads out of sync (I-P3)");
   for (const NodeId node : now->isr) {
@@ -193,13 +216,17 @@ void MetadataObserver::check_partition(const metadata::Image& before, const meta
   if (now->leader != was->leader && now->leader_epoch == was->leader_epoch)
     report(change + ": the leader changed within an epoch (I-P3)");
   const bool elected = now->leader != was->leader && now->leader != kNoNode;
-  // One change may both let the last of the new replicas join and end their reassignment by an election.
+  // One change may both let the last of the replicas that stay join and end the reassignment by an election.
+  const bool ends_reassignment = was->leader != kNoNode && !contains(now->replicas, was->leader) &&
+                                 contains(was->removing_replicas, was->leader);
   const bool was_sound = contains(was->isr, now->leader) ||
                          contains(was->eligible_leader_replicas, now->leader) ||
-                         contains(was->adding_replicas, now->leader);
+                         (ends_reassignment && contains(was->replicas, now->leader) &&
+                          now->recovery_state == metadata::LeaderRecoveryState::recovered);
   if (elected && !was_sound) {
-    const TopicModel* topic = ledger_.topic(key.topic_id);
-    if (topic == nullptr || !topic->unclean) report(change + ": an unclean election (I-P10)");
+    if (!allows_unclean(after, key.topic_id)) report(change + ": an unclean election (I-P10)");
+    if (now->recovery_state != metadata::LeaderRecoveryState::recovering)
+      report(change + ": an unclean election that is not marked as one (I-P10)");
     world_.marks().hit(Mark::unclean_election);
     ledger_.on_unclean_election(key);
   }
@@ -261,6 +288,23 @@ void MetadataObserver::look_at_image(ClusterNode& node, Seen& seen,
     report(name_of(node) + ": its image went back (I-R5)");
   seen.image = image.get();
   seen.held = std::move(image);
+}
+
+std::size_t MetadataObserver::min_isr(const metadata::Topic& topic) const {
+  const auto& configs = image().configs({metadata::ResourceType::topic, topic.name});
+  const auto found = configs.find(kMinIsr);
+  return found == configs.end() ? 1 : std::stoul(found->second);
+}
+
+// A change of it takes its time to whoever goes by it, and one that was not answered may still come.
+std::size_t MetadataObserver::lowest_min_isr(const TopicId& topic) const {
+  const TopicModel* model = ledger_.topic(topic);
+  if (model == nullptr) return 1;
+  const auto values = model->configs.find(kMinIsr);
+  if (values == model->configs.end()) return 1;
+  std::size_t lowest = SIZE_MAX;
+  for (const std::string& value : values->second) lowest = std::min<std::size_t>(lowest, std::stoul(value));
+  return lowest;
 }
 
 bool MetadataObserver::was_leader(const TopicIdPartition& key, LeaderEpoch epoch, NodeId leader) const {

@@ -34,6 +34,10 @@ class MetadataObserver {
   Offset committed_end() const { return images_.rbegin()->first; }
   // Whether the partition ever had this leader in this epoch.
   bool was_leader(const TopicIdPartition& key, LeaderEpoch epoch, NodeId leader) const;
+  // min.insync.replicas now, and the lowest that the topic has or may have had.
+  std::size_t min_isr(const metadata::Topic& topic) const;
+  std::size_t lowest_min_isr(const TopicId& topic) const;
+  ClusterNode& node(NodeId id) const { return *nodes_.at(static_cast<std::size_t>(id - 1)); }
   // Compares the whole log of a node, and its snapshot, with what is committed.
   void compare_log(ClusterNode& node);
 
@@ -57,6 +61,7 @@ class MetadataObserver {
   void apply(const metadata::Image& before, metadata::Image& image, const metadata::Record& record);
   void check_partition(const metadata::Image& before, const metadata::Image& after,
                        const TopicIdPartition& key);
+  void on_registered(const metadata::Broker& broker);
   void mark_removal(const metadata::Image& before, const TopicId& topic);
   void mark_partition(const metadata::Partition& before, const metadata::Partition& after);
   void check_leaders(const metadata::Image& image);

@@ -13,6 +13,13 @@ constexpr std::uint64_t kRefreshSteps = 64;
 
 std::string text(std::int64_t number) { return std::to_string(number); }
 
+std::string to_string(const storage::LeaderEpochCache& epochs) {
+  std::string list;
+  for (const auto& entry : epochs.entries())
+    list += (list.empty() ? "" : " ") + text(entry.epoch) + "@" + text(entry.start_offset);
+  return list;
+}
+
 template <class Visit>
 void for_each_partition(ClusterNode& node, Visit visit) {
   if (node.watched() == nullptr || node.watched()->partitions() == nullptr) return;
@@ -84,13 +91,18 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
       leader_epoch == replica->leader_epoch && leads == replica->leads)
     return;
   const auto what = [&] { return ledger_.name(replica->key) + " on node " + text(node.id()); };
+  if (world_.options().verbose)
+    world_.print("  " + what() + (leads ? " leads" : " follows") + " in epoch " + text(leader_epoch) +
+                 ", ends at " + text(end) + ", high watermark " + text(high_watermark) + ", epochs " +
+                 to_string(partition.log()->epochs()));
   if (end < replica->end) {
     world_.marks().hit(Mark::follower_truncated);
-    if (end < replica->read && end >= ledger_.deletable(replica->key))
+    if (end < replica->read && end >= ledger_.deletable(replica->key) && is_counted_on(node, *replica))
       report(what() + ": cut to " + text(end) + " although everything below " + text(replica->read) +
              " was committed there (I-P6)");
   }
-  if (high_watermark < replica->high_watermark && !ledger_.is_unclean(replica->key))
+  if (high_watermark < replica->high_watermark && !ledger_.is_unclean(replica->key) &&
+      (leads || is_counted_on(node, *replica)))
     report(what() + ": high watermark " + text(high_watermark) + " after " + text(replica->high_watermark) +
            " (I-P4)");
   if (high_watermark > end)
@@ -104,31 +116,37 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
   replica->leader_epoch = leader_epoch;
   replica->high_watermark = high_watermark;
   if (!rises) return;
-  ledger_.on_high_watermark(replica->key, high_watermark);
+  ledger_.on_high_watermark(replica->key, high_watermark, leader_epoch, leads);
   // Where a new leader's begins was decided before.
   if (led && leads) check_min_insync(node, *replica);
   rose(node, *replica);
   if (!replica->reading && !replica->failed) read(node.id(), replica).detach();
 }
 
-void PartitionObserver::began_to_lead(ClusterNode& node, const Replica& replica, Offset end) {
-  const Offset committed = ledger_.committed_end(replica.key);
-  if (end < committed && ledger_.deletable(replica.key) < committed)
-    report(ledger_.name(replica.key) + ": node " + text(node.id()) + " leads epoch " +
-           text(replica.address->leader_epoch()) + " with a log up to " + text(end) + ", but " +
-           text(committed) + " is committed (I-P1)");
+bool PartitionObserver::is_counted_on(const ClusterNode& node, const Replica& replica) const {
+  const metadata::Partition* state = metadata_.image().partition(replica.key);
+  if (state == nullptr || ledger_.is_unclean(replica.key)) return false;
+  return std::ranges::count(state->isr, node.id()) > 0 ||
+         std::ranges::count(state->eligible_leader_replicas, node.id()) > 0;
 }
 
-// By the smallest min.insync.replicas that the topic ever had: a change of it takes its time to the leader.
+void PartitionObserver::began_to_lead(ClusterNode& node, const Replica& replica, Offset end) {
+  // An old leader that does not know it has what the epochs before its own have committed.
+  const LeaderEpoch epoch = replica.address->leader_epoch();
+  const metadata::Partition* newest = metadata_.image().partition(replica.key);
+  const bool is_newest = newest != nullptr && newest->leader_epoch == epoch;
+  const Offset committed =
+      is_newest ? ledger_.committed_end(replica.key) : ledger_.committed_before(replica.key, epoch);
+  if (end < committed && ledger_.deletable(replica.key) < committed)
+    report(ledger_.name(replica.key) + ": node " + text(node.id()) + " leads epoch " + text(epoch) +
+           " with a log up to " + text(end) + ", but " + text(committed) + " is committed (I-P1)");
+}
+
 void PartitionObserver::check_min_insync(ClusterNode& node, const Replica& replica) {
-  const TopicModel* topic = ledger_.topic(replica.key.topic_id);
-  if (topic == nullptr) return;
-  const auto values = topic->configs.find("min.insync.replicas");
-  if (values == topic->configs.end()) return;
+  if (ledger_.topic(replica.key.topic_id) == nullptr) return;
   const replication::IsrTracker& tracker = replica.address->leading()->tracker();
-  std::size_t required = tracker.replicas().size();
-  for (const std::string& value : values->second)
-    required = std::min<std::size_t>(required, std::stoul(value));
+  const std::size_t required =
+      std::min(tracker.replicas().size(), metadata_.lowest_min_isr(replica.key.topic_id));
   if (tracker.isr().size() < required)
     report(ledger_.name(replica.key) + ": node " + text(node.id()) + " counts everything below " +
            text(replica.high_watermark) + " as committed by " +
@@ -140,7 +158,7 @@ void PartitionObserver::rose(ClusterNode& node, const Replica& replica) {
   if (state == nullptr || ledger_.deletable(replica.key) >= replica.high_watermark) return;
   for (const NodeId member : state->isr) {
     const auto seen = seen_.find(member);
-    if (member == node.id() || seen == seen_.end()) continue;
+    if (member == node.id() || seen == seen_.end() || metadata_.node(member).is_missed()) continue;
     for (const auto& other : seen->second.replicas) {
       if (other->key != replica.key || other->get() == nullptr) continue;
       const Offset end = other->get()->log()->end_offset().value();

@@ -62,6 +62,9 @@ class PartitionObserver {
   static std::size_t count(ClusterNode& node);
   void refresh(ClusterNode& node, Seen& seen);
   void look_at(ClusterNode& node, const std::shared_ptr<Replica>& replica);
+  // In sync or eligible by the newest metadata: only then what it has may not be given up, to be fetched
+  // anew.
+  bool is_counted_on(const ClusterNode& node, const Replica& replica) const;
   void began_to_lead(ClusterNode& node, const Replica& replica, Offset end);
   void rose(ClusterNode& node, const Replica& replica);
   void check_min_insync(ClusterNode& node, const Replica& replica);

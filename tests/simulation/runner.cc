@@ -30,10 +30,10 @@ RunResult run_and_maybe_repeat(const Scenario& scenario, std::uint64_t seed, std
   result.repeated = true;
   const RunResult again = run_seed(scenario, seed);
   if (again.hash != result.hash) {
-    std::fprintf(stderr, "seed %llu is not deterministic: trace %016llx, then %016llx\n",
-                 static_cast<unsigned long long>(seed), static_cast<unsigned long long>(result.hash),
-                 static_cast<unsigned long long>(again.hash));
-    result.passed = false;
+    char why[100];
+    std::snprintf(why, sizeof why, "not deterministic: trace %016llx, then %016llx",
+                  static_cast<unsigned long long>(result.hash), static_cast<unsigned long long>(again.hash));
+    result.fail(why);
   }
   return result;
 }
@@ -129,7 +129,6 @@ class Parent {
 
   void look_whether_it_hangs(Child& child) {
     if (child.killed || Clock::now() - child.heard < std::chrono::seconds(options_.seconds_per_seed)) return;
-    std::fprintf(stderr, "no end after %u s of real time\n", options_.seconds_per_seed);
     kill(child.pid, SIGKILL);
     child.killed = true;
   }
@@ -140,7 +139,10 @@ class Parent {
     child.pipe = -1;
     waitpid(child.pid, nullptr, 0);
     if (!child.in_run) return;
-    count({.seed = child.next});
+    RunResult broken{.seed = child.next};
+    broken.fail(child.killed ? "no end after " + std::to_string(options_.seconds_per_seed) + " s of real time"
+                             : "the run has aborted");
+    count(broken);
     child.next += stride();
     start(child);
   }
@@ -161,8 +163,8 @@ class Parent {
     summary_.marks.add(result.marks);
     if (result.passed) return;
     ++summary_.failures;
-    std::printf("FAILED seed %llu; replay: %s\n", static_cast<unsigned long long>(result.seed),
-                replay_command(scenario_, result.seed).c_str());
+    std::printf("FAILED seed %llu; replay: %s\n  %s\n", static_cast<unsigned long long>(result.seed),
+                replay_command(scenario_, result.seed).c_str(), result.problem.data());
     std::fflush(stdout);
   }
 
@@ -174,6 +176,12 @@ class Parent {
 };
 
 }  // namespace
+
+void RunResult::fail(std::string_view why) {
+  passed = false;
+  problem = {};
+  why.copy(problem.data(), problem.size() - 1);
+}
 
 std::string replay_command(const Scenario& scenario, std::uint64_t seed) {
   std::string command = "./dev sim --scenario " + std::string(scenario.name);
@@ -191,14 +199,15 @@ RunResult run_seed(const Scenario& scenario, std::uint64_t seed, Watching watchi
   World world(seed, options);
   const Outcome outcome = scenario.mutant == Mutant::none ? scenario.run(seed, world)
                                                           : scenario.run_mutant(scenario.mutant, world);
-  if (!outcome.passed) std::fprintf(stderr, "%s\n", outcome.problem.c_str());
-  return {.seed = seed,
-          .hash = world.trace_hash(),
-          .simulated_ns = world.elapsed().count(),
-          .steps = world.scheduler().steps(),
-          .faults = world.faults(),
-          .marks = world.marks(),
-          .passed = outcome.passed};
+  RunResult result{.seed = seed,
+                   .hash = world.trace_hash(),
+                   .simulated_ns = world.elapsed().count(),
+                   .steps = world.scheduler().steps(),
+                   .faults = world.faults(),
+                   .marks = world.marks(),
+                   .passed = true};
+  if (!outcome.passed) result.fail(outcome.problem);
+  return result;
 }
 
 Summary run_seeds(const Scenario& scenario, const RunnerOptions& options) {

@@ -2,8 +2,10 @@
 // seed and the others go on.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "simulation/faults.h"
 #include "simulation/marks.h"
@@ -29,6 +31,8 @@ struct RunResult {
   Marks marks;
   bool passed = false;
   bool repeated = false;
+  std::array<char, 256> problem{};  // in words, cut off where it is longer
+  void fail(std::string_view why);
 };
 
 struct Summary {
@@ -41,13 +45,13 @@ struct Summary {
   Marks marks;
 };
 
-// One run in this process; the problem goes to stderr.
+// One run in this process.
 struct Watching {
   bool verbose = false;
   std::string_view files = {};  // Options::trace_files
 };
 RunResult run_seed(const Scenario& scenario, std::uint64_t seed, Watching watching = {});
-// Prints each failure with the command that replays it.
+// Prints each failure with the command that replays it, and what was found.
 Summary run_seeds(const Scenario& scenario, const RunnerOptions& options);
 std::string replay_command(const Scenario& scenario, std::uint64_t seed);
 

@@ -91,6 +91,7 @@ int replay(const Scenario& scenario, std::uint64_t seed, std::string_view files)
       result.passed ? "passed" : "FAILED", static_cast<unsigned long long>(result.hash),
       static_cast<unsigned long long>(result.steps), static_cast<double>(result.simulated_ns) / 1e9,
       (result.faults.to_string() + (result.marks.total() > 0 ? result.marks.to_string() : "")).c_str());
+  if (!result.passed) std::printf("  %s\n", result.problem.data());
   return result.passed ? 0 : 1;
 }
 
