@@ -53,7 +53,7 @@ class LedgerTest : public testing::Test {
   }
   void commit(const Slice& bytes, const std::string& who = "node 1") {
     const auto view = record::BatchView::at(bytes).value();
-    ledger.on_high_watermark(key, view.next_offset());
+    ledger.on_high_watermark(key, view.next_offset(), 0, true);
     ledger.on_committed(key, view, who);
   }
   bool found(std::string_view what) const { return ledger.problem().find(what) != std::string::npos; }
@@ -87,7 +87,7 @@ TEST_F(LedgerTest, TwoReplicasThatDiffer) {
 
 TEST_F(LedgerTest, AnAcknowledgedRecordThatIsOverwritten) {
   const RecordId lost = send(1), other = send(1);
-  ledger.on_high_watermark(key, 1);
+  ledger.on_high_watermark(key, 1, 0, true);
   ledger.on_acked(key, 0, lost, 1, true, 0);
   EXPECT_TRUE(ledger.passed());
   commit(batch(0, other, 1));
@@ -96,7 +96,7 @@ TEST_F(LedgerTest, AnAcknowledgedRecordThatIsOverwritten) {
 
 TEST_F(LedgerTest, AnAcknowledgedRecordThatNobodyHas) {
   const RecordId lost = send(1);
-  ledger.on_high_watermark(key, 1);
+  ledger.on_high_watermark(key, 1, 0, true);
   ledger.on_acked(key, 0, lost, 1, true, 0);
   ledger.check_promises();
   EXPECT_TRUE(found("nobody has it")) << ledger.problem();
