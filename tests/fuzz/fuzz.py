@@ -93,7 +93,7 @@ class Target:
     def run(self, runs):
         """(executions, edges, features, executions per second, ended well)"""
         began = datetime.datetime.now()
-        done = self.call([f"-runs={runs}", "-print_final_stats=1", "-timeout=10", "-rss_limit_mb=2048",
+        done = self.call([f"-runs={runs}", "-print_final_stats=1", "-timeout=120", "-rss_limit_mb=2048",
                           "-malloc_limit_mb=256", "-artifact_prefix=./", *self.folders()])
         seconds = max((datetime.datetime.now() - began).total_seconds(), 0.01)
         (self.work / "log").write_text(done.stdout)
