@@ -47,20 +47,6 @@ bool names(const std::vector<NodeId>& nodes, NodeId id) {
   return std::ranges::find(nodes, id) != nodes.end();
 }
 
-// Each of the node's commit logs has a cleaner: they share memory and bytes.
-storage::CleanerOptions cleaner_options(const config::BrokerConfig& broker, unsigned cleaners) {
-  const auto size = [&](std::string_view name, std::int64_t otherwise) {
-    return static_cast<std::size_t>(std::max<std::int64_t>(0, broker.int_of(name, otherwise)));
-  };
-  return {.enabled = broker.bool_of("log.cleaner.enable"),
-          .backoff = runtime::milliseconds(
-              std::max<std::int64_t>(1, broker.int_of("log.cleaner.backoff.ms", 15000))),
-          .dedupe_buffer_bytes = size("log.cleaner.dedupe.buffer.size", 128 << 20) / cleaners,
-          .load_factor = std::clamp(broker.real_of("log.cleaner.io.buffer.load.factor"), 0.01, 1.0),
-          .io_buffer_bytes = std::max<std::size_t>(4096, size("log.cleaner.io.buffer.size", 512 << 10)),
-          .bytes_per_second = broker.real_of("log.cleaner.io.max.bytes.per.second") / cleaners};
-}
-
 Task<Status> forget_nothing() { co_return Status(); }
 
 // Whose only replica is here, its high watermark is the end of its log, and need not be remembered.
@@ -107,9 +93,6 @@ Task<Status> PartitionHost::open() {
                                             home, world_.pool(), disk, path + std::string(kRecoveryPoints)));
   CO_ASSIGN_OR_RETURN(log_starts_, co_await storage::SharedCheckpoint::load(home, world_.pool(), disk,
                                                                             path + std::string(kLogStarts)));
-  CO_ASSIGN_OR_RETURN(cleaner_offsets_,
-                      co_await storage::SharedCheckpoint::load(
-                          home, world_.pool(), disk, path + "/" + std::string(storage::kCleanerCheckpoint)));
   CO_ASSIGN_OR_RETURN(high_watermarks_, co_await storage::SharedCheckpoint::load(
                                             home, world_.pool(), disk, path + std::string(kHighWatermarks)));
   CO_ASSIGN_OR_RETURN(const unsigned found, co_await world_.pool().run(runtime::Lane::background, home, [&] {
@@ -149,10 +132,9 @@ Task<Status> PartitionHost::open_manager(unsigned index, unsigned count) {
       runtime::milliseconds(broker.int_of("log.retention.check.interval.ms", 300000));
   options.recovery_threads =
       static_cast<unsigned>(std::max<std::int64_t>(1, broker.int_of("num.recovery.threads.per.data.dir", 2)));
-  options.cleaner = cleaner_options(broker, count);
-  storage::LogManagerContext context{
-      hosted.executor, world_.pool(), world_.disk(),     world_.wall_clock(), hosted.codecs,
-      hosted.random,   directory_,    *recovery_points_, *log_starts_,        cleaner_offsets_.get()};
+  storage::LogManagerContext context{hosted.executor,     world_.pool(),     world_.disk(),
+                                     world_.wall_clock(), hosted.codecs,     hosted.random,
+                                     directory_,          *recovery_points_, *log_starts_};
   CO_ASSIGN_OR_RETURN(hosted.logs, co_await storage::LogManager::open(context, std::move(options)));
   // It may be told when this is gone: only `home` is touched before that is known.
   hosted.logs->on_offline([this, alive = std::weak_ptr(alive_), &home = world_.shard(0)](const Error& error) {
@@ -470,7 +452,6 @@ Task<Status> PartitionHost::reconciled() {
     }));
   }
   high_watermarks_->forget_unclaimed();
-  cleaner_offsets_->forget_unclaimed();
   co_return Status();
 }
 

@@ -115,7 +115,6 @@ class PartitionHost {
   NodeId node_id_;
   std::unique_ptr<storage::SharedCheckpoint> recovery_points_;
   std::unique_ptr<storage::SharedCheckpoint> log_starts_;
-  std::unique_ptr<storage::SharedCheckpoint> cleaner_offsets_;
   std::unique_ptr<storage::SharedCheckpoint> high_watermarks_;
   std::vector<std::unique_ptr<HostedLogs>> hosted_;  // by commit log
   std::vector<storage::OffsetCheckpoint> saved_;     // high watermarks, by commit log
