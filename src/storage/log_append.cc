@@ -160,10 +160,7 @@ void Log::make_place(const Batch& batch, TimestampMs now_ms) {
   if (segments_.empty()) {
     add_segment(view.base_offset(), now_ms);
   } else if (should_roll(view, now_ms)) {
-    // Where the one before it ends: compaction has left gaps in what a follower gets, not between segments.
-    constexpr Offset kMaxRelative = std::numeric_limits<std::int32_t>::max();
-    const bool reaches = view.last_offset() - end_offset_.value() <= kMaxRelative;
-    roll_to(reaches ? end_offset_.value() : view.base_offset(), now_ms);
+    roll_to(view.base_offset(), now_ms);
   }
 }
 
@@ -191,8 +188,7 @@ bool Log::should_roll(const record::HeaderView& batch, TimestampMs now_ms) {
   const std::int64_t age = indexes.first_timestamp >= 0 && batch.max_timestamp() >= 0
                                ? batch.max_timestamp() - indexes.first_timestamp
                                : now_ms - segment.created_ms;
-  return age > config_.longest_segment_ms() -
-                   jitter_of(identity_.id(), segment.base_offset, config_.segment_jitter_ms);
+  return age > config_.segment_ms - jitter_of(identity_.id(), segment.base_offset, config_.segment_jitter_ms);
 }
 
 Status Log::roll(TimestampMs now_ms) {
@@ -233,8 +229,7 @@ Status Log::buffer(const Batch& batch) {
   if (!appended) return fail(commit_log_error(std::move(appended).error()));
   stamp_copy(appended->batches, batch.header);
   commit_end_ = appended->end;
-  tail_.push({std::move(appended->batches), view.base_offset(), view.next_offset(), appended->end},
-             end_offset_.value());
+  tail_.push({std::move(appended->batches), view.base_offset(), view.next_offset(), appended->end});
   return {};
 }
 

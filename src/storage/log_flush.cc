@@ -76,7 +76,7 @@ Log::FlushPlan Log::plan_flush(bool closing) {
   FlushPlan plan;
   plan.job.directory = identity_.directory;
   const std::size_t durable = tail_.durable_count();
-  plan.end_offset = durable < tail_.size() ? tail_.end_after(durable) : end_offset_.value();
+  plan.end_offset = durable < tail_.size() ? tail_[durable].base_offset : end_offset_.value();
   plan.clean_up_to = durable == tail_.size() ? commit_end_ : durable == 0 ? 0 : tail_[durable - 1].commit_end;
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = *segments_[i];

@@ -6,7 +6,6 @@
 
 #include "storage/log_files.h"
 #include "storage/segment_scan.h"
-#include "storage/segment_swap.h"
 #include "storage/unreadable.h"
 
 namespace moldau::storage {
@@ -29,9 +28,6 @@ class Loader {
     if (!entries) return fail(unreadable(std::move(entries).error()));
     log_.directory_exists = true;
     TRY(check_partition_metadata());
-    ASSIGN_OR_RETURN(const bool swapped, settle_swaps(disk_, options_.directory, files_of(*entries)));
-    if (swapped) entries = or_unreadable(disk_.list(options_.directory));
-    if (!entries) return fail(std::move(entries).error());
     TRY(sort_files(*entries));
     if (options_.foreign && options_.clean_shutdown) TRY(sync_files(*entries));
     if (log_.segments.empty()) return nothing();
@@ -68,14 +64,6 @@ class Loader {
     }
     log_.partition_metadata_written = true;
     return {};
-  }
-
-  static std::vector<std::string> files_of(const std::vector<runtime::DirectoryEntry>& entries) {
-    std::vector<std::string> names;
-    for (const runtime::DirectoryEntry& entry : entries) {
-      if (!entry.is_directory) names.push_back(entry.name);
-    }
-    return names;
   }
 
   Status sort_files(const std::vector<runtime::DirectoryEntry>& entries) {

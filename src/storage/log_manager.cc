@@ -37,11 +37,6 @@ LogManager::LogManager(LogManagerContext context, LogManagerOptions options)
                    .random = context.random,
                    .producer_budget = &producer_budget_,
                    .tail_flush_bytes = options_.tail_flush_bytes},
-      cleaner_{.codecs = cleaner_codecs_,
-               .throttle = IoThrottle(options_.cleaner.bytes_per_second),
-               .dedupe_buffer_bytes = options_.cleaner.dedupe_buffer_bytes,
-               .load_factor = options_.cleaner.load_factor,
-               .io_buffer_bytes = options_.cleaner.io_buffer_bytes},
       watch_(context.executor),
       gate_(context.executor),
       stop_(context.executor),
@@ -97,7 +92,6 @@ Task<Result<Log*>> LogManager::create(TopicPartition partition, TopicId topic_id
   if (Log* const log = find(id)) {
     if (log->missing() != nullptr && !config.cleanup_compact) co_return co_await refuse(id, *log->missing());
     log->configure(std::move(config));
-    co_await remember_compacted(*log);
     co_return log;
   }
   if (offline_) co_return fail(*offline_);
@@ -108,8 +102,7 @@ Task<Result<Log*>> LogManager::create(TopicPartition partition, TopicId topic_id
   // gone.
   const bool remembered = replays_.contains(id);
   const auto mentioned = [&] {
-    return context_.recovery_points.mentions(partition) || context_.log_starts.mentions(partition) ||
-           (context_.cleaner_offsets != nullptr && context_.cleaner_offsets->mentions(partition));
+    return context_.recovery_points.mentions(partition) || context_.log_starts.mentions(partition);
   };
   if (!remembered &&
       (stale_names_.contains(partition) ||
@@ -122,7 +115,6 @@ Task<Result<Log*>> LogManager::create(TopicPartition partition, TopicId topic_id
       co_await open_log(identity, std::move(config), remembered ? known_of(identity) : LogOpenOptions{});
   if (log) {
     host(std::move(*log));
-    co_await remember_compacted(*find(id));
     CO_TRY(co_await settle_parked(id));
     co_return find(id);
   }
@@ -168,8 +160,6 @@ Task<std::shared_ptr<LogManager::Hosted>> LogManager::take(TopicIdPartition id) 
   MOLDAU_ASSERT(at != logs_.end());
   const std::shared_ptr<Hosted> hosted = at->second;
   logs_.erase(at);
-  known_compacted_.erase(id);
-  uncleanable_.erase(id);
   names_.erase(hosted->log->identity().topic_partition);
   co_await hosted->users.close();
   co_return hosted;

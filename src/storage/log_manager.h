@@ -25,7 +25,6 @@
 #include "runtime/file_system.h"
 #include "runtime/wait.h"
 #include "storage/commit_log.h"
-#include "storage/compaction.h"
 #include "storage/data_directory.h"
 #include "storage/log.h"
 #include "storage/parked_entries.h"
@@ -43,28 +42,8 @@ struct LogManagerContext {
   record::Codecs& codecs;
   Random& random;
   DataDirectory& directory;
-  SharedCheckpoint& recovery_points;            // recovery-point-offset-checkpoint of the folder
-  SharedCheckpoint& log_starts;                 // log-start-offset-checkpoint of the folder
-  SharedCheckpoint* cleaner_offsets = nullptr;  // cleaner-offset-checkpoint; null: nothing is compacted
-};
-
-// The log cleaner of one manager: one log at a time, the dirtiest first (kafka-protocol.md 5.2).
-struct CleanerOptions {
-  bool enabled = true;                                   // log.cleaner.enable
-  runtime::Duration backoff = std::chrono::seconds(15);  // log.cleaner.backoff.ms
-  std::size_t dedupe_buffer_bytes = 128 << 20;           // this manager's part of it
-  double load_factor = 0.9;                              // log.cleaner.io.buffer.load.factor
-  std::size_t io_buffer_bytes = 512 << 10;               // log.cleaner.io.buffer.size
-  double bytes_per_second = IoThrottle::kUnlimited;      // this manager's part
-};
-
-// What the cleaner has done since the start.
-struct CleanerStats {
-  std::uint64_t passes = 0;
-  CleaningStats sum;
-  double max_dirty_ratio = 0;   // when it last looked
-  double max_map_fill = 0;      // of the last pass
-  std::size_t uncleanable = 0;  // partitions
+  SharedCheckpoint& recovery_points;  // recovery-point-offset-checkpoint of the folder
+  SharedCheckpoint& log_starts;       // log-start-offset-checkpoint of the folder
 };
 
 struct LogManagerOptions {
@@ -89,7 +68,6 @@ struct LogManagerOptions {
   // From so many logs on close() syncs the file system as a whole, where that can be done.
   std::size_t logs_closed_together = 64;
   std::size_t producers = ProducerBudget::kDefaultLimit;  // that all logs together know at most
-  CleanerOptions cleaner;
 };
 
 // How many commit logs the folder has; 0: none yet. Blocks.
@@ -138,7 +116,7 @@ class LogManager {
   // background. Success when there is none. REQUIRES: nobody else uses its Log any more.
   runtime::Task<Status> remove(TopicIdPartition id);
 
-  // Where retention and compaction must stop; without it, at the durable end of the log.
+  // Where retention must stop; without it, at the durable end of the log.
   void set_high_watermark(std::function<Offset(const TopicIdPartition&)> high_watermark) {
     high_watermark_ = std::move(high_watermark);
   }
@@ -146,13 +124,7 @@ class LogManager {
   // Flushes every log that has something in memory.
   runtime::Task<Status> flush_all();
   runtime::Task<Status> run_retention();
-  // Compacts until nothing is due any more. What fails is left for later, or out until the next start
-  // (uncleanable()).
-  runtime::Task<Status> compact_logs();
-  const CleanerStats& cleaner_stats() const { return cleaner_stats_; }
-  // Partitions whose files compaction could not read, and why.
-  const std::map<TopicIdPartition, Error>& uncleanable() const { return uncleanable_; }
-  // The checkpoint files.
+  // Both checkpoint files.
   runtime::Task<Status> save_checkpoints();
 
   // The first failed write or sync of the device, or null. From then on nothing is opened or checkpointed
@@ -257,15 +229,6 @@ class LogManager {
   runtime::Task<Status> delete_files(TopicPartition partition);
   runtime::Task<void> close_log(Hosted& hosted, Status& failure);
 
-  // log_manager_compact.cc
-  runtime::Task<std::vector<TopicIdPartition>> find_due(const std::set<TopicIdPartition>& left_out);
-  runtime::Task<Result<CleanableRange>> cleanable(TopicIdPartition id);
-  runtime::Task<Status> compact_log(TopicIdPartition id);
-  Offset stable_end(const TopicIdPartition& id, Log& log) const;
-  OffsetCheckpoint cleaner_offsets() const;
-  runtime::Task<Status> save_cleaner_offsets();
-  runtime::Task<void> remember_compacted(Log& log);
-
   // log_manager_close.cc
   runtime::Task<void> open_file_system();
   runtime::Task<Status> close_logs();
@@ -308,12 +271,7 @@ class LogManager {
   std::set<TopicIdPartition> removals_due_;
   // The checkpoint files may still have entries under these names of logs that are gone.
   std::set<TopicPartition> stale_names_;
-  std::set<TopicPartition> gone_names_;         // those that this manager takes out at the next save
-  std::set<TopicIdPartition> known_compacted_;  // the checkpoint file says that they are
-  std::map<TopicIdPartition, Error> uncleanable_;
-  record::Codecs cleaner_codecs_;
-  CompactionTools cleaner_;
-  CleanerStats cleaner_stats_;
+  std::set<TopicPartition> gone_names_;  // those that this manager takes out at the next save
   Nobody nobody_;
   std::function<Offset(const TopicIdPartition&)> high_watermark_;
   LoadReport report_;

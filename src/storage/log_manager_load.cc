@@ -27,9 +27,7 @@ Task<Status> LogManager::load() {
     for (std::string& name : scan.deleted) unlink_in_background(std::move(name));
     report_.deletions_resumed = scan.deleted.size();
   }
-  for (const SharedCheckpoint* checkpoint :
-       {&context_.recovery_points, &context_.log_starts, context_.cleaner_offsets}) {
-    if (checkpoint == nullptr) continue;
+  for (const SharedCheckpoint* checkpoint : {&context_.recovery_points, &context_.log_starts}) {
     if (checkpoint->damage()) report_.notices.push_back(checkpoint->damage()->message + "; it is rebuilt");
     for (const auto& [partition, offset] : checkpoint->loaded()) stale_names_.insert(partition);
   }
@@ -38,13 +36,6 @@ Task<Status> LogManager::load() {
   CO_TRY(co_await give_up_removed());
   co_await claim(context_.recovery_points, recovery_points());
   co_await claim(context_.log_starts, log_starts());
-  if (context_.cleaner_offsets != nullptr) {
-    for (const auto& [id, hosted] : logs_) {
-      const bool known = context_.cleaner_offsets->loaded().contains(hosted->log->identity().topic_partition);
-      if (known) known_compacted_.insert(id);
-    }
-    co_await claim(*context_.cleaner_offsets, cleaner_offsets());
-  }
   report_.logs = logs_.size();
   loaded_ = true;
   // Said before a crash can take the gaps of a copied folder for a torn tail. On a full disk it is said
@@ -146,21 +137,11 @@ LogOpenOptions LogManager::known_of(const LogIdentity& identity) const {
   };
   const Offset recovery_point = offset_in(context_.recovery_points);
   const bool remembered = replays_.contains(identity.id());
-  std::optional<Offset> first_dirty;
-  if (context_.cleaner_offsets != nullptr) {
-    const auto at = context_.cleaner_offsets->loaded().find(identity.topic_partition);
-    if (at != context_.cleaner_offsets->loaded().end()) first_dirty = at->second;
-    // Nobody knows which logs were compacted: what they miss is no damage.
-    if (context_.cleaner_offsets->damage()) first_dirty = 0;
-  }
   const bool known = remembered || context_.recovery_points.loaded().contains(identity.topic_partition);
-  // Between what is flushed and what is not there may be a gap of a compacted log.
-  const Offset flushed = first_dirty ? 0 : flushed_below(identity.id());
-  return {.recovery_point = std::max(recovery_point, flushed),
+  return {.recovery_point = std::max(recovery_point, flushed_below(identity.id())),
           .log_start_offset = offset_in(context_.log_starts),
           .clean_shutdown = context_.directory.clean_shutdown().has_value(),
           .refilled = remembered,
-          .first_dirty = first_dirty,
           .foreign = !known,
           .config_follows = true};
 }

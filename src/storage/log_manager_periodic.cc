@@ -19,8 +19,6 @@ void LogManager::start_periodic_work() {
   every(options_.recovery_point_interval, &LogManager::save_recovery_points);
   every(options_.log_start_interval, &LogManager::save_log_starts);
   every(options_.retention_check_interval, &LogManager::run_retention);
-  if (options_.cleaner.enabled && context_.cleaner_offsets != nullptr)
-    every(options_.cleaner.backoff, &LogManager::compact_logs);
   // What was replayed is in memory: into the segments with it.
   relieve(std::exchange(replayed_, {})).detach();
 }
@@ -117,7 +115,8 @@ Task<Status> LogManager::run_retention() {
     const std::shared_ptr<Hosted> hosted = at->second;
     const Gate::Pass pass(hosted->users);
     Log& log = *hosted->log;
-    const auto dropped = co_await log.run_retention(context_.wall_clock.now_ms(), stable_end(id, log));
+    const Offset limit = high_watermark_ ? high_watermark_(id) : log.durable_end_offset().value();
+    const auto dropped = co_await log.run_retention(context_.wall_clock.now_ms(), limit);
     if (!dropped && failure) failure = noticed(fail(dropped.error()));
     if (closing_) break;
   }
@@ -164,7 +163,6 @@ Task<Status> LogManager::save_checkpoints() {
   const std::set<TopicPartition> gone = gone_names_;
   CO_TRY(co_await save_recovery_points());
   CO_TRY(co_await save_log_starts());
-  CO_TRY(co_await save_cleaner_offsets());
   for (const TopicPartition& partition : gone) {
     stale_names_.erase(partition);
     gone_names_.erase(partition);

@@ -184,13 +184,7 @@ void Log::read_tail(ReadResult& result, std::size_t max_bytes, Offset end, bool 
 Task<LogResult<bool>> Log::read_file(ReadResult& result, Cursor& cursor, std::size_t max_bytes, Offset end,
                                      bool at_least_one_batch) {
   const Wanted wanted{result.next_offset, end, max_bytes, at_least_one_batch};
-  const std::uint64_t seen = truncations_;
   if (!cursor.segment) CO_TRY(co_await find(cursor, wanted.from));
-  if (seen != truncations_) {
-    cursor = {};
-    co_return true;
-  }
-  if (!cursor.segment) co_return false;  // an empty log
   const std::shared_ptr<Segment> segment = cursor.segment;
   const std::int64_t left = segment->file_bytes - cursor.position;
   if (left <= 0) {
@@ -201,6 +195,7 @@ Task<LogResult<bool>> Log::read_file(ReadResult& result, Cursor& cursor, std::si
   auto file = co_await file_of(segment);
   if (!file) co_return refuse(std::move(file).error());
 
+  const std::uint64_t seen = truncations_;
   const auto position = static_cast<std::uint64_t>(cursor.position);
   const std::size_t wish =
       std::max(std::min(max_bytes, kPieceBytes) + skip_allowance(*segment), cursor.whole_size);
@@ -270,10 +265,8 @@ Task<Result<std::shared_ptr<runtime::File>>> Log::file_of(SegmentPtr segment) {
   auto file = co_await context_.pool.run(Lane::read, context_.executor, [&] {
     return context_.disk.open(segment_name(*segment), runtime::OpenMode::read_write);
   });
-  // Meanwhile somebody else may have opened it, or a compaction have put another under its name.
-  if (segment->file) co_return segment->file;
   if (!file) co_return fail(std::move(file).error());
-  segment->file = std::move(*file);
+  if (!segment->file) segment->file = std::move(*file);
   co_return segment->file;
 }
 
@@ -288,8 +281,8 @@ Task<Status> Log::load(SegmentPtr segment) {
       [&, size = segment->size_bytes, interval = config_.index_interval_bytes] {
         return load_indexes(context_.disk, **file, identity_.directory, segment->base_offset, size, interval);
       });
-  if (segment->indexes_loaded) co_return Status();
   if (!loaded) co_return fail(std::move(loaded).error());
+  if (segment->indexes_loaded) co_return Status();
   segment->indexes = std::move(loaded->indexes);
   segment->indexes_loaded = true;
   if (loaded->rebuilt) {

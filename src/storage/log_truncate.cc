@@ -169,7 +169,6 @@ void Log::ended_at(Offset offset) {
   for (const SegmentPtr& segment : segments_) unsynced_bytes_ += segment->unsynced_bytes();
   if (epochs_.truncate_from_end(offset)) epochs_dirty_ = true;
   recovery_point_ = std::min(recovery_point_, offset);
-  if (first_dirty_) first_dirty_ = std::min(*first_dirty_, offset);
   log_start_offset_ = std::min(log_start_offset_, offset);
   durable_end_offset_.reset(std::min(durable_end_offset_.value(), offset));
   end_offset_.reset(offset);
