@@ -133,7 +133,7 @@ class Together(ClusterTest):
         controller = self.fails(f"moldau doctor localhost:{self.port + 100}", 1)
         self.assertIn("controller's port", controller.out)
         admin = self.fails(f"moldau doctor localhost:{self.port + 552}", 1)
-        self.assertIn("ends the connection without an answer", admin.out)
+        self.assertIn("answers in HTTP", admin.out)
 
 
 class Losing(ClusterTest):
