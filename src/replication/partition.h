@@ -148,6 +148,8 @@ class Partition {
   // --- who it is
   LeaderEpoch leader_epoch() const { return fence_.leader_epoch(); }
   NodeId leader() const { return leader_id_; }
+  // Of now; one that has passed does not come again.
+  Leadership leadership() const { return leadership_; }
   // Null when this broker does not lead.
   PartitionLeader* leading() { return leading_.get(); }
   // Null when it does.
