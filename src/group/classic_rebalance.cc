@@ -8,6 +8,13 @@ namespace moldau::group {
 
 using wire::ErrorCode;
 
+namespace {
+
+// Between two looks for somebody who could lead, whatever members say of their patience.
+constexpr Duration kLeastWait = std::chrono::seconds(1);
+
+}  // namespace
+
 void ClassicGroup::rebalance_or_complete(Now now, Effects& effects) {
   if (phase_ == Phase::preparing_rebalance) {
     complete_join_if_all_joined(now, effects);
@@ -58,7 +65,7 @@ void ClassicGroup::complete_join(Now now, Effects& effects) {
   for (std::string& id : missing) remove(std::move(id), effects);
   if (!members_.empty() && !elect_joined_leader()) {
     // There is nobody to begin a generation with: until one comes, or the sessions of all have ended.
-    deadline_.set(now.monotonic + milliseconds(rebalance_timeout_ms()));
+    deadline_.set(now.monotonic + std::max(milliseconds(rebalance_timeout_ms()), kLeastWait));
     return;
   }
   next_generation(now);

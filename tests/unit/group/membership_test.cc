@@ -600,6 +600,30 @@ TEST(GC09, AStaticMemberIsMissedOnlyAfterItsSession) {
   EXPECT_EQ((here.leads_ ? here : late).members_.size(), 3U) << "it keeps its place";
 }
 
+TEST(GC09, ImpatientStaticMembersThatAreAllAwayDoNotKeepTheCoordinatorBusy) {
+  Coordinator coordinator;
+  Consumer away(coordinator, {.instance = "one"}), gone(coordinator, {.instance = "two"});
+  stabilize(coordinator, {&away, &gone});
+  for (Consumer* restarted : {&away, &gone}) {
+    restarted->id_.clear();
+    restarted->options_.rebalance_ms = 0;
+    restarted->join();
+    ASSERT_TRUE(restarted->take_join());
+  }
+  gone.leave();
+  EXPECT_EQ(coordinator.state("g"), "PreparingRebalance");
+  int looks = 0;
+  const Time until = coordinator.now_.monotonic + 5s;
+  while (coordinator.groups().next_deadline() <= until && looks < 100) {
+    coordinator.now_.monotonic = coordinator.groups().next_deadline();
+    coordinator.apply(coordinator.groups().expire(coordinator.now_));
+    ++looks;
+  }
+  EXPECT_LE(looks, 7);
+  coordinator.advance(10s);
+  EXPECT_EQ(coordinator.state("g"), "Empty");
+}
+
 TEST(GC10, ALeaderThatDiesBeforeItSyncsHoldsNobodyUpForEver) {
   Coordinator coordinator;
   Consumer a(coordinator, {.rebalance_ms = 20'000}), b(coordinator, {.rebalance_ms = 20'000});
