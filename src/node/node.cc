@@ -39,6 +39,7 @@ Node::Node(runtime::World& world, config::Settings settings, NodeOptions options
       options_(std::move(options)),
       random_(world.entropy()),
       cluster_(config::ClusterSettings::of(settings_.broker)),
+      group_settings_(coordinator::Settings::of(settings_.broker)),
       gate_(executor_),
       stopping_(executor_) {}
 
@@ -64,6 +65,7 @@ Task<Status> Node::open() {
   CO_TRY(co_await open_quorum());
   if (options_.opened) options_.opened(*this);
   make_controller();
+  co_await make_group_coordinators();
   make_shards();
   co_await measure_logs();
   // The quorum's other voters must reach this one before it can have a leader.
@@ -182,6 +184,26 @@ void Node::make_controller() {
   for (const auto& link : links_) link->set_route(executor_, *route_);
 }
 
+Task<void> Node::make_group_coordinators() {
+  if (!partitions_) co_return;
+  for (const auto& hosted : partitions_->hosted()) {
+    const coordinator::GroupCoordinator::Parts parts{hosted->executor, world_.wall_clock(),
+                                                     hosted->partitions, group_settings_, world_.entropy()};
+    group_coordinators_.push_back(co_await runtime::on_shard(executor_, hosted->executor, [parts] {
+      return std::make_unique<coordinator::GroupCoordinator>(parts);
+    }));
+    group_homes_.push_back({hosted->executor, *group_coordinators_.back()});
+  }
+}
+
+// Where several nodes form the quorum, they are brokers as well, or there is no telling how many will come.
+std::size_t Node::expected_brokers() const {
+  constexpr std::size_t kSeveral = 3;
+  const std::size_t controllers = std::max(settings_.voters.size(), settings_.seeds.size());
+  if (controllers <= 1) return 0;
+  return settings_.controller_role ? controllers : kSeveral;
+}
+
 void Node::make_shards() {
   if (partitions_) shard_data_ = partitions_->shard_data();
   const std::uint64_t memory = settings_.memory_bytes == 0 ? kDefaultMemory : settings_.memory_bytes;
@@ -193,10 +215,15 @@ void Node::make_shards() {
       own_channels_.push_back(std::make_unique<OwnChannel>(here, *controller_, *producer_ids_));
       quorum_channels_.push_back(std::make_unique<LocalQuorumChannel>(here, *local_quorum_));
     }
+    if (partitions_) {
+      group_routes_.push_back(std::make_unique<GroupRoute>(GroupRoute::Parts{
+          here, group_homes_, group_settings_, *channels_.back(), tickets_, expected_brokers()}));
+    }
     shards_.push_back(std::make_unique<Shard>(Shard::Parts{
         world_, index, settings_, node_id(), cluster_id(), shard_data_, *channels_.back(),
         own ? own_channels_.back().get() : nullptr, own ? quorum_channels_.back().get() : nullptr,
-        memory / kRequestShare / world_.shard_count()}));
+        partitions_ ? group_routes_.back().get() : nullptr, memory / kRequestShare / world_.shard_count()}));
+    if (partitions_) group_routes_.back()->set_images(shards_.back()->images());
   }
   route_->set_applied(shards_.front()->images());
   if (!own) return;
@@ -281,10 +308,17 @@ Task<void> Node::apply_publications() {
       co_await runtime::on_shard(executor_, link->executor(), [&] { link->learn(next.image); });
     // Partitions are there before anybody can ask for them, and go after nobody can.
     if (partitions_) co_await partitions_->apply(next.image, next.delta);
+    co_await apply_to_groups(next);
     co_await publish(next.image);
     if (partitions_) co_await partitions_->remove(std::move(next.delta));
   }
   applying_ = false;
+}
+
+Task<void> Node::apply_to_groups(const Publication& next) {
+  for (const GroupHome& home : group_homes_)
+    co_await runtime::on_shard(executor_, home.executor,
+                               [&] { home.coordinator.apply(next.image, next.delta); });
 }
 
 Task<void> Node::publish(std::shared_ptr<const metadata::Image> image) {
@@ -463,6 +497,9 @@ Task<Status> Node::stop() {
   ready_ = false;
   admin_.reset();
   stopping_.fire();
+  // Members that wait for each other are told to look for another coordinator.
+  for (const GroupHome& home : group_homes_)
+    co_await runtime::on_shard(executor_, home.executor, [&] { return home.coordinator.stop(); });
   for (const auto& shard : shards_) {
     co_await runtime::on_shard(executor_, shard->executor(), [&] { return shard->server().stop(); });
   }

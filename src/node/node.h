@@ -12,6 +12,7 @@
 #include "config/cluster_settings.h"
 #include "node/broker_lifecycle.h"
 #include "node/controller_channels.h"
+#include "node/group_route.h"
 #include "node/local_quorum.h"
 #include "node/partition_host.h"
 #include "node/peer_link.h"
@@ -65,6 +66,10 @@ class Node {
   const replication::BrokerRegistration& registration() const { return *registration_; }
   // Null without the broker's role.
   const PartitionHost* partitions() const { return partitions_.get(); }
+  // Of consumer groups, by commit log; each belongs to its shard. Empty without the broker's role.
+  const std::vector<std::unique_ptr<coordinator::GroupCoordinator>>& group_coordinators() const {
+    return group_coordinators_;
+  }
 
  private:
   struct Publication {
@@ -91,6 +96,8 @@ class Node {
   std::vector<raft::Endpoint> controller_listeners() const;
   std::optional<runtime::Endpoint> controller_address(NodeId id) const;
   void make_controller();
+  runtime::Task<void> make_group_coordinators();
+  std::size_t expected_brokers() const;
   void make_shards();
   runtime::Task<void> measure_logs();
   runtime::Task<Status> join_cluster();
@@ -103,6 +110,7 @@ class Node {
   // The images of the quorum, applied one after another.
   void enqueue(std::shared_ptr<const metadata::Image> image, metadata::Delta delta);
   runtime::Task<void> apply_publications();
+  runtime::Task<void> apply_to_groups(const Publication& next);
   runtime::Task<void> publish(std::shared_ptr<const metadata::Image> image);
   runtime::Task<Status> create_bootstrap_topics();
   runtime::Task<void> create_bootstrap_topics_later();
@@ -131,6 +139,11 @@ class Node {
   std::vector<std::unique_ptr<RoutedChannel>> channels_;   // by shard
   std::vector<std::unique_ptr<OwnChannel>> own_channels_;  // the same; empty without the controller's role
   std::vector<std::unique_ptr<LocalQuorumChannel>> quorum_channels_;  // the same
+  const coordinator::Settings group_settings_;
+  std::vector<std::unique_ptr<coordinator::GroupCoordinator>> group_coordinators_;  // by commit log
+  std::vector<GroupHome> group_homes_;                                              // the same
+  std::atomic<group::Ticket> tickets_ = 0;
+  std::vector<std::unique_ptr<GroupRoute>> group_routes_;  // by shard
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<BrokerLifecycle> lifecycle_;
   std::vector<Bound> bound_;

@@ -37,7 +37,8 @@ Shard::Shard(Parts parts)
               metrics_,
               peer_lines_,
               parts.own_controller,
-              parts.quorum},
+              parts.quorum,
+              parts.groups},
       server_(broker_) {}
 
 }  // namespace moldau::node

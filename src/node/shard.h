@@ -22,6 +22,7 @@ class Shard {
     server::ControllerChannel& controller;
     server::ControllerChannel* own_controller;  // null without the controller's role, as `quorum`
     server::QuorumChannel* quorum;
+    server::GroupChannel* groups;  // null without the broker's role
     std::uint64_t request_memory_bytes;
   };
   explicit Shard(Parts parts);

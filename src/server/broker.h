@@ -14,6 +14,7 @@
 #include "server/controller_channel.h"
 #include "server/fetch_session.h"
 #include "server/frame_reader.h"
+#include "server/group_channel.h"
 #include "server/metrics.h"
 #include "server/quorum_channel.h"
 
@@ -43,6 +44,8 @@ struct Broker {
   ControllerChannel* own_controller =
       nullptr;  // this node's, which says NOT_CONTROLLER when it is not active
   QuorumChannel* quorum = nullptr;
+  // Of a node with the broker's role, else null.
+  GroupChannel* groups = nullptr;
 
   std::shared_ptr<const metadata::Image> image() const { return images.current(); }
   const ShardData& shard_of(const TopicIdPartition& key) const {

@@ -39,6 +39,11 @@ bool says_not_controller(const Response& response) {
   return false;
 }
 
+// Of requests that may wait for minutes for what other clients do: the frame's memory is not held meanwhile.
+template <class Message>
+constexpr bool kWaitsForOthers =
+    std::is_same_v<Message, wire::JoinGroupRequest> || std::is_same_v<Message, wire::SyncGroupRequest>;
+
 // Decodes the body, lets `handle` answer, encodes the answer.
 template <auto handle>
 Task<void> serve(Broker& broker, Request request, ResponseQueue::Slot slot) {
@@ -48,6 +53,10 @@ Task<void> serve(Broker& broker, Request request, ResponseQueue::Slot slot) {
   if (!message) {
     handlers::report_undecodable(broker, request, message.error());
     co_return;
+  }
+  if constexpr (kWaitsForOthers<Message>) {
+    request.body = Slice();
+    const MemoryBudget::Hold released = std::move(request.hold);
   }
   auto response = co_await handle(broker, request, std::move(*message));
   if (request.envelope_error && says_not_controller(response))
@@ -77,6 +86,16 @@ constexpr Served kServed[] = {
     everywhere(wire::ApiKey::create_topics, serve<handlers::ask_controller<wire::CreateTopicsRequest>>),
     everywhere(wire::ApiKey::delete_topics, serve<handlers::ask_controller<wire::DeleteTopicsRequest>>),
     brokers(wire::ApiKey::delete_records, serve<handlers::delete_records>),
+    brokers(wire::ApiKey::offset_commit, serve<handlers::offset_commit>),
+    brokers(wire::ApiKey::offset_fetch, serve<handlers::offset_fetch>),
+    brokers(wire::ApiKey::join_group, serve<handlers::join_group>),
+    brokers(wire::ApiKey::heartbeat, serve<handlers::heartbeat>),
+    brokers(wire::ApiKey::leave_group, serve<handlers::leave_group>),
+    brokers(wire::ApiKey::sync_group, serve<handlers::sync_group>),
+    brokers(wire::ApiKey::describe_groups, serve<handlers::describe_groups>),
+    brokers(wire::ApiKey::list_groups, serve<handlers::list_groups>),
+    brokers(wire::ApiKey::delete_groups, serve<handlers::delete_groups>),
+    brokers(wire::ApiKey::offset_delete, serve<handlers::offset_delete>),
     brokers(wire::ApiKey::init_producer_id, serve<handlers::init_producer_id>),
     brokers(wire::ApiKey::offset_for_leader_epoch, serve<handlers::offset_for_leader_epoch>),
     everywhere(wire::ApiKey::describe_configs, serve<handlers::describe_configs>),

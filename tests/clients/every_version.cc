@@ -27,10 +27,12 @@
 #include "wire/messages/api_versions.h"
 #include "wire/messages/create_partitions.h"
 #include "wire/messages/create_topics.h"
+#include "wire/messages/delete_groups.h"
 #include "wire/messages/delete_records.h"
 #include "wire/messages/delete_topics.h"
 #include "wire/messages/describe_cluster.h"
 #include "wire/messages/describe_configs.h"
+#include "wire/messages/describe_groups.h"
 #include "wire/messages/describe_log_dirs.h"
 #include "wire/messages/describe_producers.h"
 #include "wire/messages/describe_quorum.h"
@@ -38,15 +40,23 @@
 #include "wire/messages/elect_leaders.h"
 #include "wire/messages/fetch.h"
 #include "wire/messages/find_coordinator.h"
+#include "wire/messages/heartbeat.h"
 #include "wire/messages/incremental_alter_configs.h"
 #include "wire/messages/init_producer_id.h"
+#include "wire/messages/join_group.h"
+#include "wire/messages/leave_group.h"
 #include "wire/messages/list_config_resources.h"
+#include "wire/messages/list_groups.h"
 #include "wire/messages/list_offsets.h"
 #include "wire/messages/list_partition_reassignments.h"
 #include "wire/messages/metadata.h"
+#include "wire/messages/offset_commit.h"
+#include "wire/messages/offset_delete.h"
+#include "wire/messages/offset_fetch.h"
 #include "wire/messages/offset_for_leader_epoch.h"
 #include "wire/messages/produce.h"
 #include "wire/messages/remove_raft_voter.h"
+#include "wire/messages/sync_group.h"
 #include "wire/messages/unregister_broker.h"
 #include "wire/messages/update_features.h"
 
@@ -166,6 +176,7 @@ void hurry(FetchRequest& request) { request.max_wait_ms = 10; }
 void hurry(ProduceRequest& request) {
   if (request.acks == 0) request.acks = 1;
 }
+void hurry(JoinGroupRequest& request) { request.session_timeout_ms = 1; }  // too short: it joins nothing
 
 template <class Request, class Response>
 void try_version(Peer& peer, ApiVersion version, Random& random) {
@@ -214,6 +225,16 @@ const std::map<ApiKey, TryVersion> kRequests{
     entry<UnregisterBrokerRequest, UnregisterBrokerResponse>(),
     entry<AddRaftVoterRequest, AddRaftVoterResponse>(),
     entry<RemoveRaftVoterRequest, RemoveRaftVoterResponse>(),
+    entry<JoinGroupRequest, JoinGroupResponse>(),
+    entry<SyncGroupRequest, SyncGroupResponse>(),
+    entry<HeartbeatRequest, HeartbeatResponse>(),
+    entry<LeaveGroupRequest, LeaveGroupResponse>(),
+    entry<OffsetCommitRequest, OffsetCommitResponse>(),
+    entry<OffsetFetchRequest, OffsetFetchResponse>(),
+    entry<OffsetDeleteRequest, OffsetDeleteResponse>(),
+    entry<DescribeGroupsRequest, DescribeGroupsResponse>(),
+    entry<ListGroupsRequest, ListGroupsResponse>(),
+    entry<DeleteGroupsRequest, DeleteGroupsResponse>(),
 };
 
 int try_everything(Peer& peer, const ApiVersionsResponse& told, std::uint64_t seed) {

@@ -1,4 +1,4 @@
-// DescribeCluster, DescribeTopicPartitions, FindCoordinator: what the image answers by itself.
+// DescribeCluster, DescribeTopicPartitions: what the image answers by itself.
 #include <algorithm>
 
 #include "metadata/topic_name.h"
@@ -164,26 +164,6 @@ Task<wire::DescribeTopicPartitionsResponse> describe_topic_partitions(
       break;
     }
   }
-  co_return response;
-}
-
-// Groups, transactions and share groups are not served yet: their clients wait and ask again.
-Task<wire::FindCoordinatorResponse> find_coordinator(Broker& broker, const Request& request,
-                                                     wire::FindCoordinatorRequest message) {
-  constexpr std::int8_t kLastKeyType = 2;
-  const bool known_type = message.key_type >= 0 && message.key_type <= kLastKeyType;
-  const ErrorCode code = known_type ? ErrorCode::coordinator_not_available : ErrorCode::invalid_request;
-  wire::FindCoordinatorResponse response;
-  if (request.header.api_version < 4) {
-    response.error_code = code;
-    response.error_message = std::string(wire::describe(code));
-    response.node_id = kNoNode;
-    response.port = -1;
-  }
-  for (const std::string& key : message.coordinator_keys) {
-    response.coordinators.push_back({key, kNoNode, "", -1, code, std::string(wire::describe(code))});
-  }
-  broker.metrics.error(wire::ApiKey::find_coordinator, code);
   co_return response;
 }
 

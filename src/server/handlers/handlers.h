@@ -11,10 +11,12 @@
 #include "wire/messages/begin_quorum_epoch.h"
 #include "wire/messages/create_partitions.h"
 #include "wire/messages/create_topics.h"
+#include "wire/messages/delete_groups.h"
 #include "wire/messages/delete_records.h"
 #include "wire/messages/delete_topics.h"
 #include "wire/messages/describe_cluster.h"
 #include "wire/messages/describe_configs.h"
+#include "wire/messages/describe_groups.h"
 #include "wire/messages/describe_log_dirs.h"
 #include "wire/messages/describe_producers.h"
 #include "wire/messages/describe_quorum.h"
@@ -24,14 +26,22 @@
 #include "wire/messages/fetch.h"
 #include "wire/messages/fetch_snapshot.h"
 #include "wire/messages/find_coordinator.h"
+#include "wire/messages/heartbeat.h"
 #include "wire/messages/incremental_alter_configs.h"
 #include "wire/messages/init_producer_id.h"
+#include "wire/messages/join_group.h"
+#include "wire/messages/leave_group.h"
 #include "wire/messages/list_config_resources.h"
+#include "wire/messages/list_groups.h"
 #include "wire/messages/list_offsets.h"
 #include "wire/messages/metadata.h"
+#include "wire/messages/offset_commit.h"
+#include "wire/messages/offset_delete.h"
+#include "wire/messages/offset_fetch.h"
 #include "wire/messages/offset_for_leader_epoch.h"
 #include "wire/messages/produce.h"
 #include "wire/messages/remove_raft_voter.h"
+#include "wire/messages/sync_group.h"
 #include "wire/messages/update_features.h"
 #include "wire/messages/update_raft_voter.h"
 #include "wire/messages/vote.h"
@@ -95,5 +105,19 @@ Task<wire::ListConfigResourcesResponse> list_config_resources(Broker&, const Req
 Task<wire::EnvelopeResponse> envelope(Broker&, const Request&, wire::EnvelopeRequest);
 Task<wire::DescribeTopicPartitionsResponse> describe_topic_partitions(Broker&, const Request&,
                                                                       wire::DescribeTopicPartitionsRequest);
+
+// Who asks, as groups know it.
+group::Client client_of(const Request& request);
+// Of consumer groups; they ask broker.groups, which is there on every broker.
+Task<wire::JoinGroupResponse> join_group(Broker&, const Request&, wire::JoinGroupRequest);
+Task<wire::SyncGroupResponse> sync_group(Broker&, const Request&, wire::SyncGroupRequest);
+Task<wire::HeartbeatResponse> heartbeat(Broker&, const Request&, wire::HeartbeatRequest);
+Task<wire::LeaveGroupResponse> leave_group(Broker&, const Request&, wire::LeaveGroupRequest);
+Task<wire::DescribeGroupsResponse> describe_groups(Broker&, const Request&, wire::DescribeGroupsRequest);
+Task<wire::ListGroupsResponse> list_groups(Broker&, const Request&, wire::ListGroupsRequest);
+Task<wire::DeleteGroupsResponse> delete_groups(Broker&, const Request&, wire::DeleteGroupsRequest);
+Task<wire::OffsetCommitResponse> offset_commit(Broker&, const Request&, wire::OffsetCommitRequest);
+Task<wire::OffsetFetchResponse> offset_fetch(Broker&, const Request&, wire::OffsetFetchRequest);
+Task<wire::OffsetDeleteResponse> offset_delete(Broker&, const Request&, wire::OffsetDeleteRequest);
 
 }  // namespace moldau::server::handlers

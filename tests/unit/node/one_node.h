@@ -22,6 +22,7 @@ inline constexpr const char* kTopic = "events";
 
 class OneNode : public ::testing::Test {
  protected:
+  explicit OneNode(unsigned shards = 1) : world(23, simulation::Options{.machines = 2, .shards = shards}) {}
   ~OneNode() override {
     if (node) EXPECT_TRUE(world.run(node->stop()));
   }
@@ -71,7 +72,7 @@ class OneNode : public ::testing::Test {
     return world.run(run());
   }
 
-  simulation::World world{23, simulation::Options{.machines = 2}};
+  simulation::World world;
   simulation::Machine& client = world.machine(1);
   std::unique_ptr<Node> node;
 

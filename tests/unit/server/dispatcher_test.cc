@@ -44,8 +44,11 @@ TEST(Dispatcher, WhatTheQuorumSaysToItselfIsNotForClients) {
 }
 
 TEST(Dispatcher, WhatClientsDoWithRecordsIsNotForControllers) {
-  for (const ApiKey key : {ApiKey::produce, ApiKey::metadata, ApiKey::list_offsets, ApiKey::find_coordinator,
-                           ApiKey::init_producer_id}) {
+  for (const ApiKey key :
+       {ApiKey::produce, ApiKey::metadata, ApiKey::list_offsets, ApiKey::find_coordinator,
+        ApiKey::init_producer_id, ApiKey::join_group, ApiKey::sync_group, ApiKey::heartbeat,
+        ApiKey::leave_group, ApiKey::offset_commit, ApiKey::offset_fetch, ApiKey::offset_delete,
+        ApiKey::describe_groups, ApiKey::list_groups, ApiKey::delete_groups}) {
     EXPECT_NE(find_handler(key, false), nullptr) << wire::name_of(key);
     EXPECT_EQ(find_handler(key, true), nullptr) << wire::name_of(key);
   }
