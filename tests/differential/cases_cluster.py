@@ -6,7 +6,7 @@ import codec
 from cases import case
 from sides import Closed
 
-SERVED_BY_MOLDAU = {0, 1, 2, 3, 10, 19, 20, 21, 22, 23, 32, 33, 35, 37, 44, 55, 57, 60, 61, 74, 75}
+SERVED_BY_MOLDAU = {0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 19, 20, 21, 22, 23, 32, 33, 35, 37, 42, 44, 47, 55, 57, 60, 61, 74, 75}
 
 
 @case("ApiVersions")

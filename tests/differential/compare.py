@@ -3,13 +3,15 @@ name; arrays of named things become dicts, so that one more or one less is one d
 
 import fnmatch
 import pathlib
+import re
 import time
 import uuid
 
 import batches
 
-NAMING = ("name", "apiKey", "feature", "topicName", "topic", "brokerId", "nodeId", "replicaId", "partitionIndex",
+NAMING = ("name", "groupId", "apiKey", "feature", "topicName", "topic", "brokerId", "nodeId", "replicaId", "partitionIndex",
           "partition", "index", "resourceName", "key", "logDir")
+JAVA_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # at the end of member ids
 CLOCK_SLACK_MS = 3_600_000
 MIN_CLOCK_MS = 1_500_000_000_000
 
@@ -58,7 +60,7 @@ class Normaliser:
         for own, general in ((str(self.side.data), "<data>"), (str(self.side.controller_port), "<controller port>"),
                              (str(self.side.port), "<port>")):
             value = value.replace(own, general)
-        return value
+        return JAVA_UUID.sub(lambda found: self.number("member", found[0]), value)
 
     def array(self, items, name):
         if not items or not all(isinstance(item, dict) for item in items):
