@@ -36,6 +36,12 @@ bool has_no_effect(const client::ConfigEntry& entry) {
   return entry.documentation && entry.documentation->starts_with("Accepted and without effect");
 }
 
+// Where nobody has set it, a node of ours gives the topic no more replicas than there are brokers.
+bool fits_by_itself(const client::ConfigEntry& entry) {
+  return entry.source == client::ConfigSource::built_in && entry.documentation &&
+         entry.documentation->ends_with("a cluster of fewer brokers has as many.");
+}
+
 Task<client::Outcome<BrokerConfigs>> configs_of(ClusterSession& session, const client::ClusterInfo& cluster) {
   BrokerConfigs configs;
   for (const client::BrokerInfo& broker : cluster.brokers) {
@@ -49,7 +55,7 @@ Task<client::Outcome<BrokerConfigs>> configs_of(ClusterSession& session, const c
     for (const auto& [resource, entries] : *results) {
       if (!entries) continue;
       for (const client::ConfigEntry& entry : *entries) {
-        if (!has_no_effect(entry)) configs[broker.id][entry.name] = entry.value.value_or("");
+        if (!has_no_effect(entry) && !fits_by_itself(entry)) configs[broker.id][entry.name] = entry.value.value_or("");
       }
     }
   }
