@@ -98,8 +98,11 @@ class Controller {
 
   // KIP-584. All updates or none, and only what every registered broker and controller supports. Turning
   // eligible leader replicas on brings the configs that make them safe (see activation_records()).
+  // `kraft_version`: the level of that feature, which is the quorum's own matter and in no record of ours; it
+  // may be asked for as it is.
   Outcome<wire::UpdateFeaturesResponse> update_features(const metadata::Image& image,
-                                                        const wire::UpdateFeaturesRequest& request) const;
+                                                        const wire::UpdateFeaturesRequest& request,
+                                                        std::int16_t kraft_version) const;
 
   // --- brokers and controllers.
 

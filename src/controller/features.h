@@ -21,6 +21,7 @@ struct Feature {
 };
 
 inline constexpr std::string_view kMetadataVersion = "metadata.version";
+inline constexpr std::string_view kKraftVersion = "kraft.version";                   // of the quorum, KIP-853
 inline constexpr std::string_view kElrVersion = "eligible.leader.replicas.version";  // KIP-966
 
 // By name.

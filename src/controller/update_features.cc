@@ -28,13 +28,13 @@ std::optional<NodeId> unable(const Nodes& nodes, const std::string& feature, std
   return std::nullopt;
 }
 
-std::optional<Refusal> judge(const Image& image, const wire::UpdateFeaturesRequest::FeatureUpdate& update) {
+std::optional<Refusal> judge(const Image& image, const wire::UpdateFeaturesRequest::FeatureUpdate& update,
+                             std::int16_t current) {
   const auto refuse = [&](ErrorCode code, std::string why) {
     return Refusal{code, "Invalid update version " + std::to_string(update.max_version_level) +
                              " for feature " + update.feature + ". " + std::move(why)};
   };
   constexpr std::int8_t kUpgrade = 1, kUnsafeDowngrade = 3;
-  const std::int16_t current = image.feature_level(update.feature);
   const std::int16_t wanted = update.max_version_level;
   // v0 has AllowDowngrade in place of the upgrade type.
   const bool may_fall = update.allow_downgrade || update.upgrade_type > kUpgrade;
@@ -62,6 +62,10 @@ std::optional<Refusal> judge(const Image& image, const wire::UpdateFeaturesReque
     return refuse(
         ErrorCode::invalid_update_version,
         "Downgrades below " + std::to_string(kLowestMetadataVersionWithoutLoss) + " are not supported.");
+  if (update.feature == kKraftVersion && wanted != current)
+    return refuse(ErrorCode::invalid_update_version,
+                  wanted < current ? "Can't downgrade the version of this feature."
+                                   : "The voters of this cluster are static (controller.quorum.voters).");
   if (wanted == 0) return std::nullopt;
   if (const auto id = unable(image.brokers(), update.feature, wanted))
     return refuse(ErrorCode::invalid_update_version,
@@ -87,15 +91,19 @@ std::vector<metadata::Record> consequences(const Controller& controller, const I
 }  // namespace
 
 // All updates or none (v2 semantics; a v0 or v1 client sees the error on each of its features).
-Outcome<wire::UpdateFeaturesResponse> Controller::update_features(
-    const Image& image, const wire::UpdateFeaturesRequest& request) const {
+Outcome<wire::UpdateFeaturesResponse> Controller::update_features(const Image& image,
+                                                                  const wire::UpdateFeaturesRequest& request,
+                                                                  std::int16_t kraft_version) const {
   Outcome<wire::UpdateFeaturesResponse> out;
   std::optional<Refusal> refusal;
+  const auto level = [&](const std::string& feature) {
+    return feature == kKraftVersion ? kraft_version : image.feature_level(feature);
+  };
   if (request.feature_updates.empty())
     refusal = Refusal{ErrorCode::invalid_request, "Can not provide null or empty feature updates."};
   for (const auto& update : request.feature_updates) {
-    if (!refusal) refusal = judge(image, update);
-    if (!refusal && image.feature_level(update.feature) != update.max_version_level)
+    if (!refusal) refusal = judge(image, update, level(update.feature));
+    if (!refusal && level(update.feature) != update.max_version_level)
       out.records.push_back(metadata::FeatureLevelRecord{update.feature, update.max_version_level});
   }
   std::set<std::string> named;

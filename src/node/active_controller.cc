@@ -139,7 +139,7 @@ Task<wire::IncrementalAlterConfigsResponse> ActiveController::ask(
 }
 
 Task<wire::UpdateFeaturesResponse> ActiveController::ask(wire::UpdateFeaturesRequest request) {
-  auto outcome = controller_.update_features(judged(), request);
+  auto outcome = controller_.update_features(judged(), request, quorum_.kraft_version());
   const Status done = co_await commit(std::move(outcome.records));
   if (!done) {
     const Refused refused = refusal_of(done.error());
@@ -230,6 +230,13 @@ Task<wire::BrokerHeartbeatResponse> ActiveController::ask(wire::BrokerHeartbeatR
     sessions_.heartbeat(request, outcome.response, next_offset, time());
     if (outcome.response.error_code == ErrorCode::none) lost_.erase(request.broker_id);
     return outcome;
+  });
+}
+
+Task<wire::ControllerRegistrationResponse> ActiveController::ask(
+    wire::ControllerRegistrationRequest request) {
+  return decide(request, Until::committed, [this, request](const metadata::Image& image) {
+    return controller_.register_controller(image, request);
   });
 }
 

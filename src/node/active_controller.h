@@ -74,6 +74,7 @@ class ActiveController {
   runtime::Task<wire::RemoveRaftVoterResponse> ask(wire::RemoveRaftVoterRequest request);
   runtime::Task<wire::BrokerRegistrationResponse> ask(wire::BrokerRegistrationRequest request);
   runtime::Task<wire::BrokerHeartbeatResponse> ask(wire::BrokerHeartbeatRequest request);
+  runtime::Task<wire::ControllerRegistrationResponse> ask(wire::ControllerRegistrationRequest request);
   runtime::Task<wire::AlterPartitionResponse> ask(wire::AlterPartitionRequest request);
   runtime::Task<wire::AllocateProducerIdsResponse> ask(wire::AllocateProducerIdsRequest request);
   runtime::Task<wire::AssignReplicasToDirsResponse> ask(wire::AssignReplicasToDirsRequest request);

@@ -96,7 +96,8 @@ class ControllerRoute {
   static constexpr peer::Purpose purpose_of() {
     using peer::Purpose;
     if constexpr (std::is_same_v<Request, wire::BrokerRegistrationRequest> ||
-                  std::is_same_v<Request, wire::BrokerHeartbeatRequest>) {
+                  std::is_same_v<Request, wire::BrokerHeartbeatRequest> ||
+                  std::is_same_v<Request, wire::ControllerRegistrationRequest>) {
       return Purpose::lifecycle;
     } else if constexpr (std::is_same_v<Request, wire::AlterPartitionRequest> ||
                          std::is_same_v<Request, wire::AllocateProducerIdsRequest> ||

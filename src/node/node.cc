@@ -180,6 +180,8 @@ void Node::make_controller() {
       std::make_unique<peer::PeerClient>(executor_, world_.network(0), Random(world_.entropy()));
   route_ = std::make_unique<ControllerRoute>(executor_, *quorum_, controller_.get(), controller_peers_.get(),
                                              [this](NodeId id) { return controller_address(id); });
+  if (controller_)
+    registrar_ = std::make_unique<ControllerRegistrar>(executor_, *route_, controller_registration_request());
   producer_ids_ = std::make_unique<ProducerIds>(executor_, *route_, *registration_);
   for (const auto& link : links_) link->set_route(executor_, *route_);
 }
@@ -222,7 +224,8 @@ void Node::make_shards() {
     shards_.push_back(std::make_unique<Shard>(Shard::Parts{
         world_, index, settings_, node_id(), cluster_id(), shard_data_, *channels_.back(),
         own ? own_channels_.back().get() : nullptr, own ? quorum_channels_.back().get() : nullptr,
-        partitions_ ? group_routes_.back().get() : nullptr, memory / kRequestShare / world_.shard_count()}));
+        partitions_ ? group_routes_.back().get() : nullptr, memory / kRequestShare / world_.shard_count(),
+        &kraft_version_}));
     if (partitions_) group_routes_.back()->set_images(shards_.back()->images());
   }
   route_->set_applied(shards_.front()->images());
@@ -323,9 +326,26 @@ Task<void> Node::apply_to_groups(const Publication& next) {
 
 Task<void> Node::publish(std::shared_ptr<const metadata::Image> image) {
   // Shard 0 comes last: who has seen the image there may count on all shards.
+  kraft_version_ = quorum_->kraft_version();
   for (auto shard = shards_.rbegin(); shard != shards_.rend(); ++shard) {
     co_await runtime::on_shard(executor_, (*shard)->executor(), [&] { (*shard)->images().publish(image); });
   }
+  if (registrar_) registrar_->look(*image);
+}
+
+wire::ControllerRegistrationRequest Node::controller_registration_request() {
+  wire::ControllerRegistrationRequest request;
+  request.controller_id = node_id();
+  request.incarnation_id = random_.uuid();
+  for (const BoundListener& listener : listeners_) {
+    const config::Listener* setting = settings_.find_listener(listener.name);
+    if (!setting->controller) continue;
+    request.listeners.push_back({listener.name, listener.advertised.host, listener.advertised.port,
+                                 security_code(setting->security)});
+  }
+  for (const metadata::SupportedFeature& feature : controller::supported_features())
+    request.features.push_back({feature.name, feature.min_level, feature.max_level});
+  return request;
 }
 
 wire::BrokerRegistrationRequest Node::registration_request() const {
@@ -489,6 +509,7 @@ Task<void> Node::leave_cluster() {
   if (route_) route_->stop();
   if (controller_peers_) co_await controller_peers_->close();
   if (controller_) co_await controller_->stop();
+  if (registrar_) co_await registrar_->stop();
   if (lifecycle_) co_await lifecycle_->stop();
 }
 

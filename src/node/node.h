@@ -12,6 +12,7 @@
 #include "config/cluster_settings.h"
 #include "node/broker_lifecycle.h"
 #include "node/controller_channels.h"
+#include "node/controller_registrar.h"
 #include "node/group_route.h"
 #include "node/local_quorum.h"
 #include "node/partition_host.h"
@@ -102,6 +103,7 @@ class Node {
   runtime::Task<void> measure_logs();
   runtime::Task<Status> join_cluster();
   wire::BrokerRegistrationRequest registration_request() const;
+  wire::ControllerRegistrationRequest controller_registration_request();
   Status start_admin();
   runtime::Task<void> open_doors(bool controllers);
   bool is_alone() const;
@@ -134,6 +136,7 @@ class Node {
   std::unique_ptr<ActiveController> controller_;  // the same
   std::unique_ptr<peer::PeerClient> controller_peers_;
   std::unique_ptr<ControllerRoute> route_;
+  std::unique_ptr<ControllerRegistrar> registrar_;  // null without the controller's role
   std::unique_ptr<ProducerIds> producer_ids_;
   std::vector<server::ShardData> shard_data_;
   std::vector<std::unique_ptr<RoutedChannel>> channels_;   // by shard
@@ -153,6 +156,7 @@ class Node {
   runtime::OneShot stopping_;
   bool applying_ = false;
   std::atomic<bool> ready_ = false;
+  std::atomic<std::int16_t> kraft_version_ = 0;  // of the quorum
   std::unique_ptr<admin::Server> admin_;
 };
 

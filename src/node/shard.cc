@@ -38,7 +38,8 @@ Shard::Shard(Parts parts)
               peer_lines_,
               parts.own_controller,
               parts.quorum,
-              parts.groups},
+              parts.groups,
+              parts.kraft_version},
       server_(broker_) {}
 
 }  // namespace moldau::node

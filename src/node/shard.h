@@ -24,6 +24,7 @@ class Shard {
     server::QuorumChannel* quorum;
     server::GroupChannel* groups;  // null without the broker's role
     std::uint64_t request_memory_bytes;
+    const std::atomic<std::int16_t>* kraft_version = nullptr;  // as in server::Broker
   };
   explicit Shard(Parts parts);
 

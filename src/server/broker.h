@@ -2,6 +2,7 @@
 // to outlives every connection.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <span>
@@ -46,6 +47,8 @@ struct Broker {
   QuorumChannel* quorum = nullptr;
   // Of a node with the broker's role, else null.
   GroupChannel* groups = nullptr;
+  // The finalized level of kraft.version, of which the image does not know; null: 0.
+  const std::atomic<std::int16_t>* kraft_version = nullptr;
 
   std::shared_ptr<const metadata::Image> image() const { return images.current(); }
   const ShardData& shard_of(const TopicIdPartition& key) const {

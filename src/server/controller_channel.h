@@ -17,6 +17,7 @@
 #include "wire/messages/assign_replicas_to_dirs.h"
 #include "wire/messages/broker_heartbeat.h"
 #include "wire/messages/broker_registration.h"
+#include "wire/messages/controller_registration.h"
 #include "wire/messages/create_partitions.h"
 #include "wire/messages/create_topics.h"
 #include "wire/messages/delete_topics.h"
@@ -53,7 +54,8 @@ using ControllerApis =
             Api<wire::UnregisterBrokerRequest, wire::UnregisterBrokerResponse>,
             Api<wire::AddRaftVoterRequest, wire::AddRaftVoterResponse>,
             Api<wire::RemoveRaftVoterRequest, wire::RemoveRaftVoterResponse>,
-            // Of brokers alone.
+            // Of brokers and controllers alone.
+            Api<wire::ControllerRegistrationRequest, wire::ControllerRegistrationResponse>,
             Api<wire::BrokerRegistrationRequest, wire::BrokerRegistrationResponse>,
             Api<wire::BrokerHeartbeatRequest, wire::BrokerHeartbeatResponse>,
             Api<wire::AlterPartitionRequest, wire::AlterPartitionResponse>,

@@ -131,6 +131,8 @@ constexpr Served kServed[] = {
                serve<handlers::ask_controller<wire::UnregisterBrokerRequest>>),
     controllers(wire::ApiKey::allocate_producer_ids,
                 serve<handlers::ask_controller<wire::AllocateProducerIdsRequest>>),
+    controllers(wire::ApiKey::controller_registration,
+                serve<handlers::ask_controller<wire::ControllerRegistrationRequest>>),
     controllers(wire::ApiKey::assign_replicas_to_dirs,
                 serve<handlers::ask_controller<wire::AssignReplicasToDirsRequest>>),
     {wire::ApiKey::add_raft_voter, serve<handlers::ask_controller<wire::AddRaftVoterRequest>>,

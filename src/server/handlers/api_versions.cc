@@ -10,6 +10,7 @@ using wire::ErrorCode;
 namespace {
 
 constexpr wire::ApiVersion kFeatureMinZeroFrom = 4;  // older Java clients fail to decode a minimum of 0
+constexpr std::string_view kKraftVersion = "kraft.version";
 constexpr std::size_t kMaxSoftwareText = 256;
 
 bool is_alphanumeric(char c) {
@@ -33,6 +34,9 @@ void add_features(const Broker& broker, wire::ApiVersion version, wire::ApiVersi
   }
   for (const auto& [name, level] : image->features())
     response.finalized_features.push_back({name, level, level});
+  const std::int16_t kraft_version = broker.kraft_version ? broker.kraft_version->load() : std::int16_t{0};
+  if (kraft_version > 0)
+    response.finalized_features.push_back({std::string(kKraftVersion), kraft_version, kraft_version});
   response.finalized_features_epoch = image->end_offset();
 }
 

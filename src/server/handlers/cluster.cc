@@ -1,5 +1,6 @@
 // DescribeCluster, DescribeTopicPartitions: what the image answers by itself.
 #include <algorithm>
+#include <map>
 
 #include "metadata/topic_name.h"
 #include "server/handlers/handlers.h"
@@ -115,7 +116,8 @@ Task<wire::DescribeClusterResponse> describe_cluster(Broker& broker, const Reque
   co_return response;
 }
 
-Task<wire::DescribeClusterResponse> describe_controllers(Broker& broker, const Request&,
+// As they have registered themselves, by this listener; who has not yet, as the quorum knows it.
+Task<wire::DescribeClusterResponse> describe_controllers(Broker& broker, const Request& request,
                                                          wire::DescribeClusterRequest message) {
   if (auto refused = wrong_endpoint(message.endpoint_type, kControllers)) co_return std::move(*refused);
   wire::DescribeClusterResponse response;
@@ -123,12 +125,13 @@ Task<wire::DescribeClusterResponse> describe_controllers(Broker& broker, const R
   response.cluster_id = broker.cluster_id;
   const Controllers controllers = co_await broker.quorum->controllers();
   response.controller_id = controllers.active;
-  for (const auto& [id, at] : controllers.nodes) {
-    auto& node = response.brokers.emplace_back();
-    node.broker_id = id;
-    node.host = at.host;
-    node.port = at.port;
+  const auto image = broker.image();
+  std::map<NodeId, runtime::Endpoint> nodes(controllers.nodes.begin(), controllers.nodes.end());
+  for (const auto& [id, known] : image->controllers()) {
+    if (const auto* endpoint = endpoint_of(*known, request.peer.listener))
+      nodes[id] = {endpoint->host, endpoint->port};
   }
+  for (const auto& [id, at] : nodes) response.brokers.push_back({id, at.host, at.port, {}, false});
   if (message.include_cluster_authorized_operations)
     response.cluster_authorized_operations = kAllClusterOperations;
   co_return response;

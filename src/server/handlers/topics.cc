@@ -25,9 +25,23 @@ ErrorCode check_leader(const Broker& broker, const metadata::Topic* topic, bool 
                                                                : ErrorCode::not_leader_or_follower;
 }
 
+namespace {
+
+const metadata::BrokerEndpoint* find_endpoint(const std::vector<metadata::BrokerEndpoint>& endpoints,
+                                              std::string_view listener) {
+  const auto found = std::ranges::find(endpoints, listener, &metadata::BrokerEndpoint::listener);
+  return found == endpoints.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
 const metadata::BrokerEndpoint* endpoint_of(const metadata::Broker& broker, std::string_view listener) {
-  const auto found = std::ranges::find(broker.endpoints, listener, &metadata::BrokerEndpoint::listener);
-  return found == broker.endpoints.end() ? nullptr : &*found;
+  return find_endpoint(broker.endpoints, listener);
+}
+
+const metadata::BrokerEndpoint* endpoint_of(const metadata::ControllerNode& controller,
+                                            std::string_view listener) {
+  return find_endpoint(controller.endpoints, listener);
 }
 
 }  // namespace moldau::server::handlers

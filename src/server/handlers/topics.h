@@ -26,8 +26,10 @@ wire::ErrorCode check_leader(const Broker& broker, const metadata::Topic* topic,
 // The error for a partition of a topic that find_topic() gave, when there is no such partition. Who leads it
 // the partition itself knows best.
 wire::ErrorCode check_exists(const metadata::Topic* topic, bool by_id, PartitionIndex partition);
-// The endpoint of a broker for clients of this listener; null when the broker has no such listener.
+// The endpoint of a broker or controller for clients of this listener; null when it has no such listener.
 const metadata::BrokerEndpoint* endpoint_of(const metadata::Broker& broker, std::string_view listener);
+const metadata::BrokerEndpoint* endpoint_of(const metadata::ControllerNode& controller,
+                                            std::string_view listener);
 
 // What `Body` answers of a partition, at once or as a Task: a PartitionResult.
 template <class Body>

@@ -69,7 +69,7 @@ void incremental_alter_configs(Input& in) {
 }
 void update_features(Input& in) {
   judge<wire::UpdateFeaturesRequest>(in, [](const Controller& rules, const auto& image, const auto& request) {
-    return rules.update_features(image, request);
+    return rules.update_features(image, request, 0);
   });
 }
 void register_broker(Input& in) {

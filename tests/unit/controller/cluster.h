@@ -202,7 +202,7 @@ class Cluster {
     request.feature_updates.push_back({.feature = name,
                                        .max_version_level = level,
                                        .upgrade_type = static_cast<std::int8_t>(down ? 2 : 1)});
-    return commit(controller_.update_features(image_, request)).error_code;
+    return commit(controller_.update_features(image_, request, 0)).error_code;
   }
 
   // The leader's wish for this ISR, all epochs as they are.

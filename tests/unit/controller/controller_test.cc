@@ -403,10 +403,12 @@ TEST_F(Configs, TheLegacyCallReplacesEverything) {
 
 TEST(UpdateFeatures, OnlyWithinWhatIsSupported) {
   Cluster cluster(1);
+  std::int16_t kraft_version = 1;
   const auto update = [&](const std::string& feature, std::int16_t level, std::int8_t type = 1) {
     wire::UpdateFeaturesRequest request;
     request.feature_updates.push_back({.feature = feature, .max_version_level = level, .upgrade_type = type});
-    return cluster.commit(cluster.controller_.update_features(cluster.image_, request)).error_code;
+    return cluster.commit(cluster.controller_.update_features(cluster.image_, request, kraft_version))
+        .error_code;
   };
   EXPECT_EQ(update("metadata.version", 30), ErrorCode::none);
   EXPECT_TRUE(cluster.last_records_.empty());
@@ -416,11 +418,16 @@ TEST(UpdateFeatures, OnlyWithinWhatIsSupported) {
   EXPECT_EQ(update("metadata.version", 0, 3), ErrorCode::invalid_update_version);
   EXPECT_EQ(update("group.version", 1), ErrorCode::invalid_update_version);
   EXPECT_EQ(update("kraft.version", 1, 7), ErrorCode::invalid_request);
+  // What the quorum's level is the image does not know.
   EXPECT_EQ(update("kraft.version", 1), ErrorCode::none);
-  EXPECT_EQ(cluster.image_.feature_level("kraft.version"), 1);
+  EXPECT_TRUE(cluster.last_records_.empty());
   EXPECT_EQ(update("kraft.version", 0), ErrorCode::invalid_update_version);
+  EXPECT_EQ(update("kraft.version", 0, 2), ErrorCode::invalid_update_version);
+  kraft_version = 0;
   EXPECT_EQ(update("kraft.version", 0, 2), ErrorCode::none);
-  EXPECT_EQ(cluster.commit(cluster.controller_.update_features(cluster.image_, {})).error_code,
+  EXPECT_EQ(update("kraft.version", 1), ErrorCode::invalid_update_version);
+  EXPECT_TRUE(cluster.last_records_.empty());
+  EXPECT_EQ(cluster.commit(cluster.controller_.update_features(cluster.image_, {}, 0)).error_code,
             ErrorCode::invalid_request);
 }
 

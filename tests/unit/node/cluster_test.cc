@@ -2,6 +2,7 @@
 // loses nothing that was acknowledged.
 #include "record/record.h"
 #include "unit/node/three_nodes.h"
+#include "wire/messages/describe_cluster.h"
 
 namespace moldau::node::testing {
 namespace {
@@ -45,6 +46,44 @@ TEST_F(Cluster, ElectsOneControllerAndRegistersAllBrokers) {
     EXPECT_EQ(node->quorum().leader_id(), nodes[0]->quorum().leader_id());
   }
   EXPECT_EQ(active, 1U);
+}
+
+TEST_F(Cluster, ControllersRegisterThemselvesAndTellWhereTheyAre) {
+  start();
+  const auto all_registered = [&] {
+    return std::ranges::all_of(
+        nodes, [](const auto& node) { return node->image()->controllers().size() == kNodes; });
+  };
+  ASSERT_TRUE(world.run_until(all_registered, 30s));
+  const metadata::ControllerNode before = *nodes[0]->image()->controller(2);
+  ASSERT_EQ(before.endpoints.size(), 1U);
+  EXPECT_EQ(before.endpoints[0], (metadata::BrokerEndpoint{"CONTROLLER", "10.0.0.2", kControllerPort, 0}));
+  EXPECT_FALSE(before.features.empty());
+
+  // By a controller's listener (KIP-919).
+  const auto ask = [&](std::int8_t type) -> Task<wire::DescribeClusterResponse> {
+    auto opened = co_await client::BrokerConnection::open(
+        client.shard(0), client.network(0), {simulation::Fabric::address_of(0), kControllerPort}, {});
+    wire::DescribeClusterRequest request;
+    request.endpoint_type = type;
+    auto answer = co_await (*opened)->call<wire::DescribeClusterResponse>(request);
+    (*opened)->close();
+    co_await (*opened)->ended();
+    co_return std::move(*answer);
+  };
+  const auto controllers = world.run(ask(2));
+  EXPECT_EQ(controllers.error_code, wire::ErrorCode::none);
+  EXPECT_EQ(controllers.controller_id, nodes[0]->quorum().leader_id());
+  ASSERT_EQ(controllers.brokers.size(), kNodes);
+  EXPECT_EQ(controllers.brokers[1].host, "10.0.0.2");
+  EXPECT_EQ(controllers.brokers[1].port, kControllerPort);
+  EXPECT_EQ(world.run(ask(1)).error_code, wire::ErrorCode::mismatched_endpoint_type);
+
+  // Each process anew.
+  kill(1);
+  restart(1);
+  EXPECT_TRUE(world.run_until(
+      [&] { return nodes[0]->image()->controller(2)->incarnation_id != before.incarnation_id; }, 30s));
 }
 
 TEST_F(Cluster, ReplicatesAndSurvivesItsLeader) {

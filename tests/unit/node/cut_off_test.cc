@@ -27,6 +27,7 @@ class CutOff : public ThreeNodes {
     for (int i = 0; i < 10; ++i) {
       std::string name = "events-" + std::to_string(i);
       create_topic(name, 1, 3);
+      EXPECT_TRUE(world.run_until([&] { return state(alive(), name, 0) != nullptr; }, 10s));
       if (leader_of(name) != machine) return name;
     }
     ADD_FAILURE() << "one broker leads everything";
