@@ -208,8 +208,9 @@ Task<void> PartitionHost::apply_here(HostedLogs& hosted, unsigned index,
     }
   }
   changed.merge(std::exchange(hosted.unopened, {}));
-  for (const TopicIdPartition& key : changed) co_await apply_partition(hosted, *image, key);
+  // First, for nothing must be acknowledged by a smaller ISR that a min.insync.replicas before it forbids.
   if (!delta.changed_configs.empty()) configure_here(hosted, *image, delta);
+  for (const TopicIdPartition& key : changed) co_await apply_partition(hosted, *image, key);
 }
 
 void PartitionHost::add_all_of(const metadata::Image& image, unsigned index,

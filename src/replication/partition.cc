@@ -30,6 +30,9 @@ std::optional<Sequence> expected_of(const storage::Log& log, const record::Heade
   return last == kNoSequence ? std::nullopt : std::optional(record::sequence_after(last, 1));
 }
 
+// Where a producer does have to be told of a gap, it loses no more time than this after a change of leader.
+constexpr runtime::Duration kLately = std::chrono::seconds(10);
+
 // What is refused so is sent again as it was.
 bool comes_again(ErrorCode code) {
   return code == ErrorCode::not_leader_or_follower || code == ErrorCode::not_enough_replicas ||
@@ -83,6 +86,7 @@ void Partition::take_over() {
   if (const auto& damage = following_->damaged_from()) leading_->note_damage(*damage);
   following_.reset();
   ++leadership_;
+  leads_since_ = context_.executor.now();
 }
 
 void Partition::step_down() {
@@ -201,11 +205,22 @@ PartitionResult<Appended> Partition::append(const Slice& records, const ProduceR
   }
   auto appended = append_next(records, rules, now_ms);
   if (!header) return appended;
+  if (!appended && appended.error().code == ErrorCode::out_of_order_sequence_number && leads_lately())
+    return not_leader();
   if (appended)
     refused_.forget(*header);
   else if (comes_again(appended.error().code))
-    refused_.note(*header, appended.error().code, context_.executor.now());
+    refused_.note(*header, appended.error().code, log_ ? expected_of(*log_, *header) : std::nullopt,
+                  context_.executor.now());
   return appended;
+}
+
+// Producers may send a second batch here while the answer is still on its way that the last leader has
+// refused the first one: of two threads of librdkafka that see to both, the one for the new leader may be
+// ahead. It takes OUT_OF_ORDER_SEQUENCE_NUMBER for the end; told to ask again, it sends both in their order.
+bool Partition::leads_lately() const {
+  return leading_ && fence_.leader_epoch() > 0 && leading_->tracker().replicas().size() > 1 &&
+         context_.executor.now() - leads_since_ <= kLately;
 }
 
 std::optional<PartitionError> Partition::refused_before(const record::HeaderView& batch) const {

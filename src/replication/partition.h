@@ -171,6 +171,7 @@ class Partition {
   std::unexpected<PartitionError> not_leader() const;
   // What this producer's batch is answered without being looked at, if so.
   std::optional<PartitionError> refused_before(const record::HeaderView& batch) const;
+  bool leads_lately() const;
   PartitionResult<Appended> append_next(const Slice& records, const ProduceRules& rules, TimestampMs now_ms);
   std::optional<storage::LeaderEpochCache::EpochEnd> divergence(const FetchPosition& position) const;
   std::unexpected<PartitionError> beyond_end() const;
@@ -192,6 +193,7 @@ class Partition {
   std::unique_ptr<PartitionLeader> leading_;
   std::shared_ptr<PartitionFollower> following_;
   Leadership leadership_ = 0;
+  runtime::MonotonicTime leads_since_{};
   std::int32_t min_insync_replicas_;
   RefusedBatches refused_;
   ThrottledReplicas throttled_by_leader_;

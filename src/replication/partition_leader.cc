@@ -160,6 +160,12 @@ PartitionLeader::Settled PartitionLeader::settle(const IsrQuestion& asked, const
     case ErrorCode::none: {
       if (answer.leader_epoch != state_.leader_epoch || answer.partition_epoch < state_.partition_epoch)
         return {};
+      // Who is to leave counts until metadata say so here: min.insync.replicas may have been raised just
+      // before, of which this broker has not heard, and then those that stay are not enough to acknowledge
+      // anything.
+      const bool shrinks = std::ranges::any_of(
+          state_.isr, [&](NodeId id) { return std::ranges::find(answer.isr, id) == answer.isr.end(); });
+      if (shrinks) return {};
       metadata::Partition state = state_;
       state.isr = answer.isr;
       state.partition_epoch = answer.partition_epoch;

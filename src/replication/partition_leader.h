@@ -87,7 +87,7 @@ class PartitionLeader {
   // Empty when there is nothing to ask, any more.
   std::optional<IsrQuestion> isr_question() const;
   // The controller's answer to `asked`, as long as the state is still the one it was asked in. The state that
-  // follows from it, if one does; `again`: ask again later.
+  // follows from it, if one does and need not come by metadata; `again`: ask again later.
   struct Settled {
     std::optional<metadata::Partition> state;
     bool again = false;

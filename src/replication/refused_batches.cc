@@ -14,14 +14,17 @@ bool is_behind(Sequence later, Sequence earlier) {
 
 }  // namespace
 
-void RefusedBatches::note(const record::HeaderView& batch, wire::ErrorCode code, runtime::MonotonicTime now) {
+void RefusedBatches::note(const record::HeaderView& batch, wire::ErrorCode code,
+                          std::optional<Sequence> expected, runtime::MonotonicTime now) {
   if (!batch.has_producer_id()) return;
   const auto found = refused_.find(batch.producer_id());
   if (found == refused_.end() && refused_.size() == kMostProducers) refused_.clear();
   const Refused refused{batch.producer_epoch(), batch.base_sequence(), code, now};
+  // What has come by another leader since is no longer missing, and nothing follows it.
   const bool follows = found != refused_.end() && found->second.epoch == refused.epoch &&
                        now - found->second.at <= kRemembered &&
-                       is_behind(refused.sequence, found->second.sequence);
+                       is_behind(refused.sequence, found->second.sequence) &&
+                       !(expected && is_behind(*expected, found->second.sequence));
   if (!follows) refused_[batch.producer_id()] = refused;
 }
 

@@ -25,11 +25,13 @@ class RefusedBatches {
   static constexpr runtime::Duration kRemembered = std::chrono::seconds(120);
   static constexpr std::size_t kMostProducers = 1'000;
 
+  // `expected`, here and below: the sequence that comes next from the batch's producer by what the log holds,
+  // which may have come by another leader; empty: it holds nothing of this epoch.
+
   // This batch was refused with a code that its producer retries.
-  void note(const record::HeaderView& batch, wire::ErrorCode code, runtime::MonotonicTime now);
-  // What this batch is answered in place of being appended; empty: nothing is in its way. `expected`: the
-  // sequence that comes next from its producer by what the log holds, which may have come by another leader;
-  // empty: it holds nothing of this epoch.
+  void note(const record::HeaderView& batch, wire::ErrorCode code, std::optional<Sequence> expected,
+            runtime::MonotonicTime now);
+  // What this batch is answered in place of being appended; empty: nothing is in its way.
   std::optional<wire::ErrorCode> answer_to(const record::HeaderView& batch, std::optional<Sequence> expected,
                                            runtime::MonotonicTime now) const;
   // This batch is in the log.

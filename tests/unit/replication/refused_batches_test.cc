@@ -30,9 +30,9 @@ class Batch {
 
 class Refused : public testing::Test {
  protected:
-  void note(const Batch& batch, ErrorCode code = ErrorCode::not_enough_replicas,
-            runtime::Duration after = 0s) {
-    refused.note(batch.header(), code, kNow + after);
+  void note(const Batch& batch, ErrorCode code = ErrorCode::not_enough_replicas, runtime::Duration after = 0s,
+            std::optional<Sequence> expected = std::nullopt) {
+    refused.note(batch.header(), code, expected, kNow + after);
   }
   std::optional<ErrorCode> answer(const Batch& batch, runtime::Duration after = 0s,
                                   std::optional<Sequence> expected = std::nullopt) const {
@@ -57,6 +57,21 @@ TEST_F(Refused, WhatHasComeByAnotherLeaderIsNotMissing) {
   EXPECT_EQ(answer(Batch(12), 0s, 10), ErrorCode::not_leader_or_follower);
   EXPECT_EQ(answer(Batch(12), 0s, 12), std::nullopt);
   EXPECT_EQ(answer(Batch(12), 0s, 8), std::nullopt);  // then it is out of sequence anyhow
+}
+
+TEST_F(Refused, WhatWasRefusedLongAgoHidesNoLaterRefusal) {
+  note(Batch(10), ErrorCode::not_leader_or_follower);
+  // All up to 20 has come by another leader, of which this one may have heard a part.
+  note(Batch(20), ErrorCode::not_leader_or_follower, 1s, 15);
+  EXPECT_EQ(answer(Batch(21), 2s, 20), ErrorCode::not_leader_or_follower);
+}
+
+TEST_F(Refused, AnEarlierOneThatIsStillMissingStays) {
+  note(Batch(10), ErrorCode::not_leader_or_follower);
+  note(Batch(11), ErrorCode::not_leader_or_follower, 1s, 8);
+  EXPECT_EQ(answer(Batch(11), 2s, 10), ErrorCode::not_leader_or_follower);
+  note(Batch(11), ErrorCode::not_leader_or_follower, 1s, 10);
+  EXPECT_EQ(answer(Batch(11), 2s, 10), ErrorCode::not_leader_or_follower);
 }
 
 TEST_F(Refused, WhatIsBeforeIsNotHeldUp) {

@@ -5,6 +5,7 @@
 #include "cluster.h"
 #include "record/batch.h"
 #include "record/builder.h"
+#include "record/record.h"
 
 namespace moldau::replication::testing {
 namespace {
@@ -519,6 +520,25 @@ TEST(Replication, BatchesBehindARefusedOneAreRefusedLikeIt) {
   EXPECT_EQ(append(4), ErrorCode::out_of_order_sequence_number);
 }
 
+TEST(Replication, ANewLeaderIsSentASecondBatchWhileTheFirstIsOnItsWayBackFromTheLastOne) {
+  Cluster cluster;
+  cluster.create_topic();
+  const auto append = [&](NodeId at, Sequence sequence) {
+    const auto appended = cluster.at(at).append(numbered_batch(7, sequence), {-1, 13}, 1000);
+    return appended ? ErrorCode::none : appended.error().code;
+  };
+  ASSERT_EQ(append(1, 0), ErrorCode::none);
+  EXPECT_EQ(append(1, 2), ErrorCode::out_of_order_sequence_number) << "there was no leader before this one";
+  ASSERT_TRUE(cluster.logs_agree());
+  cluster.elect(2);
+  EXPECT_EQ(append(2, 2), ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(append(2, 1), ErrorCode::none);
+  EXPECT_EQ(append(2, 2), ErrorCode::none);
+  EXPECT_EQ(append(2, 4), ErrorCode::not_leader_or_follower);
+  cluster.world.run_for(11s);
+  EXPECT_EQ(append(2, 4), ErrorCode::out_of_order_sequence_number) << "3 does not come any more";
+}
+
 TEST(Replication, BatchesBehindOneThatCameBeforeLeadershipWaitForIt) {
   Cluster cluster;
   cluster.create_topic();
@@ -572,6 +592,46 @@ TEST(Replication, RP_08_TheDeletionOfATopicShowsNothingThatWasNotReplicated) {
   cluster.commit({metadata::RemoveTopicRecord{kTopicId}});  // and its configs with it
   ASSERT_TRUE(cluster.eventually([&] { return partition->closed(); }));
   EXPECT_EQ(partition->high_watermark().value(), 0);
+}
+
+TEST(Replication, RP_08_ASmallerIsrCountsOnlyTogetherWithTheMinInsyncReplicasBeforeIt) {
+  const auto raised = [] {
+    return metadata::ConfigRecord{{metadata::ResourceType::topic, kTopic}, "min.insync.replicas", "2"};
+  };
+  {  // The controller's answer comes before the metadata.
+    Cluster cluster;
+    cluster.create_topic();
+    ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+    cluster.cut(2, 1);
+    cluster.cut(3, 1);
+    auto waiting = cluster.produce(1, "b", -1, 100s);
+    cluster.deafen(1);
+    cluster.commit({raised()});
+    ASSERT_TRUE(cluster.isr_becomes({1}));
+    cluster.world.run_for(1s);
+    EXPECT_EQ(cluster.high_watermark(1), 1);
+    EXPECT_EQ(cluster.at(1).leading()->tracker().isr().size(), 3U);
+    cluster.hear_again(1);
+    EXPECT_EQ(cluster.world.run(std::move(waiting)).code, ErrorCode::not_enough_replicas_after_append);
+    EXPECT_EQ(cluster.high_watermark(1), 1);
+    cluster.mend_all();
+    EXPECT_TRUE(cluster.isr_becomes({1, 2, 3}));
+    EXPECT_EQ(cluster.produced(1, "c").code, ErrorCode::none);
+  }
+  {  // Both come at once.
+    Cluster cluster;
+    cluster.create_topic();
+    ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+    cluster.cut(2, 1);
+    cluster.cut(3, 1);
+    auto waiting = cluster.produce(1, "b", -1, 5s);
+    metadata::PartitionChangeRecord smaller;
+    smaller.topic_id = kTopicId;
+    smaller.isr = std::vector<NodeId>{1};
+    cluster.commit({raised(), smaller});
+    EXPECT_EQ(cluster.world.run(std::move(waiting)).code, ErrorCode::not_enough_replicas_after_append);
+    EXPECT_EQ(cluster.high_watermark(1), 1);
+  }
 }
 
 TEST(Replication, RP_10_AReplicaWhoseProcessTheControllerDoesNotKnowDoesNotJoin) {
@@ -778,6 +838,92 @@ TEST(Replication, ConsumersAreSentToAReplicaInTheirRack) {
 }
 
 // --- sessions
+
+// The records of an answer, and the offset behind them.
+struct Read {
+  Values values;
+  Offset next = kNoOffset;
+};
+Read read_of(const FetchedPartition& answer) {
+  Read out;
+  const Slice bytes = joined(answer.records.value_or(SliceList()));
+  record::Codecs codecs;
+  record::BatchReader batches(bytes);
+  for (record::BatchView batch; *batches.next(batch);) {
+    record::RecordReader records(batch, *record::uncompressed_records(batch, codecs, 1 << 26));
+    for (record::RecordView record; *records.next(record);) out.values.emplace_back(as_text(*record.value));
+    out.next = batch.next_offset();
+  }
+  return out;
+}
+
+// Batches of three records.
+void produce_batches(Cluster& cluster, int count, std::size_t value_bytes = 1) {
+  for (int i = 0; i < count; ++i) {
+    record::BatchBuilder builder({});
+    for (int record = 0; record < 3; ++record)
+      builder.append(1000, std::nullopt, as_bytes(std::string(value_bytes, 'v')));
+    record::Codecs codecs;
+    ASSERT_TRUE(cluster.at(1).append(*std::move(builder).build(codecs), {-1, 13}, 1000));
+  }
+  ASSERT_TRUE(cluster.logs_agree());
+}
+
+wire::FetchRequest fetch_from(Offset offset, std::int32_t max_bytes = 1 << 20) {
+  wire::FetchRequest request;
+  request.max_bytes = max_bytes;
+  request.topics.emplace_back().topic_id = kTopicId;
+  auto& partition = request.topics.back().partitions.emplace_back();
+  partition.fetch_offset = offset;
+  partition.partition_max_bytes = max_bytes;
+  return request;
+}
+
+TEST(Replication, RP_25_AConsumerAtAnyOffsetGetsWhatIsThere) {
+  Cluster cluster(
+      {.broker = {{"replica.selector.class", "org.apache.kafka.common.replica.RackAwareReplicaSelector"}},
+       .racks = {"a", "b", "c"}});
+  cluster.create_topic();
+  produce_batches(cluster, 10);
+  ASSERT_TRUE(cluster.world.run(cluster.at(1).delete_records(4, cluster.world.now() + 10s)));
+  // Also in the middle of a batch, and at a follower.
+  for (const NodeId at : {1, 2}) {
+    for (Offset from = 4; from < 30; ++from) {
+      const auto answer = cluster.fetched(at, from);
+      ASSERT_EQ(answer.error_code, ErrorCode::none) << at << ", " << from;
+      EXPECT_EQ(read_of(answer).next, 30) << at << ", " << from;
+    }
+  }
+  // In a session each fetch is answered, at once, however often the same is asked for, and whether or not
+  // there is news.
+  wire::FetchRequest request = fetch_from(10);
+  request.max_wait_ms = 30'000;
+  request.min_bytes = 1;
+  request.session_epoch = 0;
+  for (int i = 0; i < 5; ++i) {
+    const auto before = cluster.world.now();
+    const auto answer = cluster.world.run(cluster.node(1).serve(request));
+    ASSERT_EQ(answer.error_code, ErrorCode::none);
+    ASSERT_EQ(answer.responses.size(), 1U) << i;
+    EXPECT_EQ(read_of(answer.responses[0].partitions.at(0)).next, 30) << i;
+    EXPECT_LT(cluster.world.now() - before, 100ms) << i;
+    request.topics.clear();
+    request.session_id = answer.session_id;
+    request.session_epoch = i + 1;
+  }
+}
+
+TEST(Replication, RP_26_TheFirstBatchComesWholeHoweverLittleIsAskedFor) {
+  Cluster cluster({.broker = {{"replica.fetch.max.bytes", "1"}, {"replica.fetch.response.max.bytes", "1"}}});
+  cluster.create_topic();
+  produce_batches(cluster, 5, 20'000);  // and they come to the followers
+  for (Offset from = 0; from < 15;) {
+    const auto answer = cluster.world.run(cluster.node(1).serve(fetch_from(from, 1)));
+    const Read read = read_of(answer.responses.at(0).partitions.at(0));
+    ASSERT_EQ(read.values.size(), 3U) << "one batch, and all of it";
+    from = read.next;
+  }
+}
 
 TEST(Replication, RP_24_AFollowerStartsOverWhenItsSessionIsLost) {
   Cluster cluster;
