@@ -70,7 +70,7 @@ constexpr auto kBrokerKeys = std::to_array<Key>({
      .support = Support::harmless},
     {.name = "broker.heartbeat.interval.ms",
      .type = Type::int32,
-     .default_value = "250",
+     .default_value = "500",
      .doc = "How often a broker tells the active controller that it lives (Kafka: 2000); a quarter of the "
             "session timeout when only that is set.",
      .unit = Unit::milliseconds,
@@ -85,9 +85,9 @@ constexpr auto kBrokerKeys = std::to_array<Key>({
      .doc = "Rack of this node, for rack-aware placement and reads."},
     {.name = "broker.session.timeout.ms",
      .type = Type::int32,
-     .default_value = "1000",
+     .default_value = "3000",
      .doc = "A broker that the active controller has not heard of for so long leads nothing any more (Kafka: "
-            "9000).",
+            "9000). One whose process has died is missed at once.",
      .unit = Unit::milliseconds,
      .range = {1}},
     {.name = "client.quota.callback.class",
@@ -1596,7 +1596,7 @@ constexpr auto kBrokerKeys = std::to_array<Key>({
             "more.",
      .unit = Unit::milliseconds},
     {.name = "replica.selector.class",
-     .type = Type::class_name,
+     .type = Type::string,
      .doc = "Which replica consumers read from: the leader, or with RackAwareReplicaSelector one in their "
             "own rack.",
      .one_of = "org.apache.kafka.common.replica.RackAwareReplicaSelector,org.apache.kafka.common.replica."

@@ -16,8 +16,8 @@ struct ClusterSettings {
   using Milliseconds = std::chrono::milliseconds;
 
   // --- brokers and their sessions with the controller (KIP-631)
-  Milliseconds broker_session_timeout{1000};                 // broker.session.timeout.ms (Kafka: 9000)
-  Milliseconds broker_heartbeat_interval{250};               // broker.heartbeat.interval.ms (Kafka: 2000)
+  Milliseconds broker_session_timeout{3000};                 // broker.session.timeout.ms (Kafka: 9000)
+  Milliseconds broker_heartbeat_interval{500};               // broker.heartbeat.interval.ms (Kafka: 2000)
   Milliseconds initial_broker_registration_timeout{60'000};  // initial.broker.registration.timeout.ms
   bool controlled_shutdown = true;                           // controlled.shutdown.enable
 

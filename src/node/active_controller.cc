@@ -14,6 +14,9 @@ namespace {
 constexpr runtime::Duration kCommitTimeout = std::chrono::seconds(30);
 constexpr runtime::Duration kApplyTimeout = std::chrono::seconds(30);
 constexpr runtime::Duration kStopCheck = std::chrono::seconds(2);
+// So many refusals of connections, and no answer between them, tell that nobody is there.
+constexpr int kRefusals = 2;
+constexpr runtime::Duration kProbePause = std::chrono::milliseconds(20);
 constexpr std::size_t kElectionsAtOnce = 1000;
 
 // A change on its way through the quorum, which goes on when nobody waits for it any more.
@@ -267,8 +270,7 @@ void ActiveController::begin_term() {
   lost_.clear();
   sessions_.activate(quorum_.leader_image(), time());
   // Twice the grace: a broker that lives has to find its new controller first.
-  if (last_leader_ != kNoNode)
-    lost_.emplace(last_leader_, executor_.now() + 2 * options_.lost_connection_grace);
+  if (last_leader_ != kNoNode) suspect(last_leader_, 2 * options_.lost_connection_grace);
   last_leader_ = kNoNode;
   next_balance_ = executor_.now() + options_.imbalance_interval;
   next_unclean_ = executor_.now() + options_.unclean_interval;
@@ -277,8 +279,27 @@ void ActiveController::begin_term() {
 void ActiveController::note_connection_lost(NodeId broker) {
   if (!quorum_.is_active()) return;
   begin_term();
-  lost_.emplace(broker, executor_.now() + options_.lost_connection_grace);
+  suspect(broker, options_.lost_connection_grace);
+}
+
+void ActiveController::suspect(NodeId broker, runtime::Duration grace) {
+  if (!lost_.emplace(broker, executor_.now() + grace).second) return;
   wake_.notify_all();
+  if (is_refused_) look_after(broker).detach();
+}
+
+Task<void> ActiveController::look_after(NodeId broker) {
+  const runtime::Gate::Pass pass(gate_);
+  const LeaderEpoch term = term_;
+  const auto is_suspect = [&] {
+    return pass && !stopping_ && quorum_.is_active() && term_ == term && lost_.contains(broker);
+  };
+  for (int refusals = 0; is_suspect(); co_await runtime::sleep_for(executor_, kProbePause)) {
+    if (!co_await is_refused_(broker)) co_return;
+    if (++refusals < kRefusals || !is_suspect()) continue;
+    lost_[broker] = executor_.now();
+    co_return wake_.notify_all();
+  }
 }
 
 Task<void> ActiveController::watch() {

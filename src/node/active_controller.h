@@ -44,6 +44,11 @@ class ActiveController {
   // Where applied images appear last: shard 0's holder. Set once, before the first request.
   void set_applied(replication::ImageHolder& applied) { applied_ = &applied; }
 
+  // Whether the host of a broker refuses connections to it: then its process is gone. Set before start();
+  // empty: nobody looks.
+  using IsRefused = std::function<runtime::Task<bool>(NodeId)>;
+  void set_probe(IsRefused is_refused) { is_refused_ = std::move(is_refused); }
+
   // Watches sessions and leaders from here on.
   void start();
   // Who waits for a change that does not come to pass is answered soon; returns when nothing runs any more.
@@ -54,7 +59,8 @@ class ActiveController {
   void note_leader(NodeId other) { last_leader_ = other; }
 
   // The connection that this broker's heartbeats came by has ended. A process that is gone says nothing more:
-  // unless it is heard of again within the grace, it is fenced without waiting for its session to expire.
+  // unless it is heard of again within the grace, it is fenced without waiting for its session to expire; at
+  // once, when its host refuses connections to it.
   void note_connection_lost(NodeId broker);
 
   runtime::Task<wire::CreateTopicsResponse> ask(wire::CreateTopicsRequest request);
@@ -97,6 +103,9 @@ class ActiveController {
 
   // Sessions of the brokers begin anew with each leadership: what was heard before was heard by another.
   void begin_term();
+  // It is fenced at the end of `grace`, unless it is heard of.
+  void suspect(NodeId broker, runtime::Duration grace);
+  runtime::Task<void> look_after(NodeId broker);
   runtime::Task<void> watch();
   runtime::Task<void> tend();
   runtime::Task<void> fence_silent();
@@ -114,6 +123,7 @@ class ActiveController {
   const ActiveControllerOptions options_;
   Random random_;
   replication::ImageHolder* applied_ = nullptr;
+  IsRefused is_refused_;
   controller::BrokerSessions sessions_;
   NodeId last_leader_ = kNoNode;
   LeaderEpoch term_ = kNoEpoch;  // that sessions_ are of

@@ -16,6 +16,7 @@ namespace {
 
 constexpr runtime::Duration kMetricsInterval = std::chrono::seconds(1);
 constexpr runtime::Duration kUnfenceTimeout = std::chrono::seconds(60);
+constexpr runtime::Duration kProbeTimeout = std::chrono::milliseconds(200);
 constexpr runtime::Duration kTopicRetry = std::chrono::seconds(1);
 constexpr std::uint64_t kDefaultMemory = 512ULL << 20;
 constexpr std::uint64_t kRequestShare =
@@ -164,6 +165,18 @@ std::optional<runtime::Endpoint> Node::controller_address(NodeId id) const {
   return found->second;
 }
 
+// By the listener that brokers use among themselves, if this node knows its name.
+Task<bool> Node::is_refused_by(NodeId id) {
+  const auto image = quorum_->image();
+  const metadata::Broker* broker = image->broker(id);
+  if (broker == nullptr || broker->endpoints.empty()) co_return false;
+  const auto found = std::ranges::find(broker->endpoints, inter_broker_listener(settings_),
+                                       &metadata::BrokerEndpoint::listener);
+  const auto& at = found == broker->endpoints.end() ? broker->endpoints.front() : *found;
+  const auto stream = co_await world_.network(0).connect({at.host, at.port}, executor_.now() + kProbeTimeout);
+  co_return !stream && stream.error().code == Errc::connection_refused;
+}
+
 void Node::make_controller() {
   if (settings_.controller_role) {
     ActiveControllerOptions options;
@@ -175,6 +188,7 @@ void Node::make_controller() {
     local_quorum_ = std::make_unique<LocalQuorum>(executor_, *quorum_, *transport_, cluster_id(), node_id());
     controller_ = std::make_unique<ActiveController>(world_, *quorum_, *local_quorum_,
                                                      controller::Controller(std::move(settings)), options);
+    controller_->set_probe([this](NodeId broker) { return is_refused_by(broker); });
   }
   controller_peers_ =
       std::make_unique<peer::PeerClient>(executor_, world_.network(0), Random(world_.entropy()));

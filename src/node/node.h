@@ -96,6 +96,7 @@ class Node {
   quorum::QuorumOptions quorum_options() const;
   std::vector<raft::Endpoint> controller_listeners() const;
   std::optional<runtime::Endpoint> controller_address(NodeId id) const;
+  runtime::Task<bool> is_refused_by(NodeId broker);
   void make_controller();
   runtime::Task<void> make_group_coordinators();
   std::size_t expected_brokers() const;

@@ -88,11 +88,11 @@ TEST(ClusterSettings, SessionAndHeartbeatFollowEachOther) {
   EXPECT_EQ(ClusterSettings::of({{"broker.heartbeat.interval.ms", "2000"}}).broker_session_timeout,
             milliseconds(8000));
   EXPECT_EQ(ClusterSettings::of({{"broker.heartbeat.interval.ms", "100"}}).broker_session_timeout,
-            milliseconds(1000));
+            milliseconds(3000));
   EXPECT_EQ(ClusterSettings::of({{"broker.session.timeout.ms", "400"}}).broker_heartbeat_interval,
             milliseconds(100));
   EXPECT_EQ(ClusterSettings::of({{"broker.session.timeout.ms", "9000"}}).broker_heartbeat_interval,
-            milliseconds(250));
+            milliseconds(500));
   EXPECT_EQ(ClusterSettings::of({{"broker.session.timeout.ms", "1"}}).broker_heartbeat_interval,
             milliseconds(1));
 }

@@ -101,6 +101,42 @@ TEST_F(Cluster, ReplicatesAndSurvivesItsLeader) {
   EXPECT_EQ(values("events").size(), 10U);
 }
 
+class FailOver : public Cluster {
+ protected:
+  // From the death of the leader's process to when another node leads.
+  runtime::Duration takes(const std::string& topic) {
+    const unsigned leader = leader_of(topic);
+    const unsigned other = (leader + 1) % kNodes;
+    const auto before = world.now();
+    world.machine(leader).kill();
+    EXPECT_TRUE(world.run_until(
+        [&] {
+          const NodeId now = state(other, topic, 0)->leader;
+          return now != kNoNode && now != static_cast<NodeId>(leader + 1);
+        },
+        60s));
+    const runtime::Duration took = world.now() - before;
+    static_cast<void>(world.run(nodes[leader]->stop()));
+    nodes[leader].reset();
+    return took;
+  }
+};
+
+// Its host says that nobody is there: no grace, no session that has to end.
+TEST_F(FailOver, AKilledLeaderIsReplacedAtOnce) {
+  start();
+  const std::string topic = topic_where([&](unsigned leader) { return leader != controller(); });
+  EXPECT_LT(takes(topic), 150ms);
+  produce(topic, "after");
+}
+
+TEST_F(FailOver, AlsoWhenItWasTheController) {
+  start();
+  const std::string topic = topic_where([&](unsigned leader) { return leader == controller(); });
+  EXPECT_LT(takes(topic), 600ms) << "an election comes first";
+  produce(topic, "after");
+}
+
 TEST_F(Cluster, AnyBrokerPassesAdminRequestsOn) {
   start();
   for (unsigned at = 0; at < kNodes; ++at) {

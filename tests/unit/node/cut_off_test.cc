@@ -9,30 +9,6 @@ using wire::ErrorCode;
 
 class CutOff : public ThreeNodes {
  protected:
-  // One record to a broker that may not lead any more; the answer's error.
-  ErrorCode produced_at(unsigned machine, const std::string& topic, std::int32_t timeout_ms = 30'000) {
-    return world.run(produce_at(machine, topic, timeout_ms));
-  }
-  Task<ErrorCode> produce_at(unsigned machine, std::string topic, std::int32_t timeout_ms) {
-    wire::ProduceRequest request = record(nodes[machine]->image()->topic(topic)->id, "here");
-    request.timeout_ms = timeout_ms;
-    const auto answer =
-        co_await clients->call_node<wire::ProduceResponse>(static_cast<NodeId>(machine + 1), request);
-    if (!answer) co_return ErrorCode::network_exception;
-    const auto& partition = answer->responses.at(0).partition_responses.at(0);
-    EXPECT_NE(partition.current_leader.leader_id, static_cast<NodeId>(machine + 1)) << "it names itself";
-    co_return partition.error_code;
-  }
-  std::string topic_not_led_by(unsigned machine) {
-    for (int i = 0; i < 10; ++i) {
-      std::string name = "events-" + std::to_string(i);
-      create_topic(name, 1, 3);
-      EXPECT_TRUE(world.run_until([&] { return state(alive(), name, 0) != nullptr; }, 10s));
-      if (leader_of(name) != machine) return name;
-    }
-    ADD_FAILURE() << "one broker leads everything";
-    return "events-0";
-  }
   runtime::Duration session() const {
     return config::ClusterSettings::of(settings(1).broker).broker_session_timeout;
   }
@@ -40,8 +16,8 @@ class CutOff : public ThreeNodes {
 
 TEST_F(CutOff, RP_28_ALeaderThatTheControllerAloneDoesNotHearGivesUp) {
   start();
-  const auto controller = static_cast<unsigned>(nodes[0]->quorum().leader_id() - 1);
-  const std::string topic = topic_not_led_by(controller);
+  const unsigned controller = this->controller();
+  const std::string topic = topic_where([&](unsigned leader) { return leader != controller; });
   ASSERT_TRUE(world.run_until([&] { return all_in_sync(topic); }, 60s));
   produce(topic, "before");
   const unsigned leader = leader_of(topic);

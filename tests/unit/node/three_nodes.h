@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -105,6 +106,18 @@ class ThreeNodes : public ::testing::Test {
     const metadata::Topic* found = image->topic(topic);
     return found ? found->partition(partition) : nullptr;
   }
+  // A topic with one partition on all nodes, led by one that will do.
+  std::string topic_where(const std::function<bool(unsigned leader)>& will_do) {
+    for (int i = 0; i < 20; ++i) {
+      std::string name = "topic-" + std::to_string(i);
+      create_topic(name, 1, kNodes);
+      EXPECT_TRUE(world.run_until([&] { return all_in_sync(name); }, 60s));
+      if (will_do(leader_of(name))) return name;
+    }
+    ADD_FAILURE() << "no such leader";
+    return "topic-0";
+  }
+  unsigned controller() const { return static_cast<unsigned>(nodes[alive()]->quorum().leader_id() - 1); }
   bool all_in_sync(const std::string& topic) {
     for (unsigned at = 0; at < kNodes; ++at) {
       if (!nodes[at]) return false;
@@ -143,6 +156,20 @@ class ThreeNodes : public ::testing::Test {
       co_return false;
     };
     EXPECT_TRUE(world.run(run())) << "never acknowledged: " << value;
+  }
+  // One record to a broker that may not lead any more; the answer's error.
+  wire::ErrorCode produced_at(unsigned machine, const std::string& topic, std::int32_t timeout_ms = 30'000) {
+    return world.run(produce_at(machine, topic, timeout_ms));
+  }
+  Task<wire::ErrorCode> produce_at(unsigned machine, std::string topic, std::int32_t timeout_ms) {
+    wire::ProduceRequest request = record(nodes[machine]->image()->topic(topic)->id, "here");
+    request.timeout_ms = timeout_ms;
+    const auto answer =
+        co_await clients->call_node<wire::ProduceResponse>(static_cast<NodeId>(machine + 1), request);
+    if (!answer) co_return wire::ErrorCode::network_exception;
+    const auto& partition = answer->responses.at(0).partition_responses.at(0);
+    EXPECT_NE(partition.current_leader.leader_id, static_cast<NodeId>(machine + 1)) << "it names itself";
+    co_return partition.error_code;
   }
   unsigned alive() const {
     for (unsigned at = 0; at < kNodes; ++at)
