@@ -75,8 +75,7 @@ Task<Answer<Exit>> list(ClusterSession& session) {
 }
 
 struct TopicConfigs {
-  std::string text;  // "a=b,c=d": what differs from the default
-  bool overridden = false;
+  std::string text;  // "a=b,c=d": what differs from the default, on the topic or on all brokers
   std::int64_t min_isr = 1;
 };
 
@@ -96,7 +95,6 @@ Task<Answer<std::map<std::string, TopicConfigs>>> configs_of(ClusterSession& ses
       if (entry.source == client::ConfigSource::built_in || entry.source == client::ConfigSource::unknown)
         continue;
       configs.text += (configs.text.empty() ? "" : ",") + entry.name + "=" + entry.value.value_or("");
-      configs.overridden |= entry.source == client::ConfigSource::topic;
     }
   }
   co_return found;
@@ -158,7 +156,7 @@ void print_partition(Printer& out, const std::string& topic, const client::Parti
 void print_topic(ClusterSession& session, const client::TopicInfo& topic, const TopicConfigs& configs,
                  const Surroundings& surroundings) {
   const Arguments& arguments = session.arguments();
-  if (arguments.has("topics-with-overrides") && !configs.overridden) return;
+  if (arguments.has("topics-with-overrides") && configs.text.empty()) return;
   if (!filters_partitions(arguments))
     session.out().line(
         "Topic: " + topic.name + "\tTopicId: " + topic.id.to_string() +

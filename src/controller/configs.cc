@@ -141,11 +141,9 @@ class ResourceChange {
   // With ELR every broker goes by the same number, and it is written down (KIP-966).
   Judged<void> validate_min_isr() const {
     if (!elr_enabled(image_) || resource_.type != ResourceType::broker) return {};
-    const auto value_in = [](const ConfigMap& configs) {
-      const auto found = configs.find(kMinIsr);
-      return found == configs.end() ? std::nullopt : std::optional(found->second);
-    };
-    if (value_in(after_) == value_in(before_)) return {};
+    // Also to what it is already.
+    const bool changed = touched_.contains(kMinIsr) || before_.contains(kMinIsr) != after_.contains(kMinIsr);
+    if (!changed) return {};
     if (!resource_.name.empty())
       return refuse(ErrorCode::invalid_config,
                     "Broker-level min.insync.replicas cannot be altered while ELR is enabled.");
@@ -175,7 +173,7 @@ class ResourceChange {
   const ConfigResource resource_;
   const ConfigMap& before_;
   ConfigMap after_;
-  std::set<std::string> touched_;
+  std::set<std::string, std::less<>> touched_;
 };
 
 Judged<Change> change_of(const wire::AlterConfigsRequest::Resource::Config& config) {

@@ -30,6 +30,8 @@ class Placement {
     if (!named_.insert({topic_id, index}).second) return ErrorCode::invalid_request;
     const NodeId id = broker_.broker_id;
     const bool online = is_online(directory, broker_.directories);
+    // Nobody else has all of it; brokers give a replica up only while others are in sync.
+    if (!online && std::ranges::equal(partition->isr, std::span(&id, 1))) return ErrorCode::invalid_request;
     const ElectionRules& rules = rules_of_.of(*topic);
     const Electorate electorate{.image = image_, .gone = online ? kNoNode : id};
     PartitionChangeBuilder builder(*partition, rules, electorate);

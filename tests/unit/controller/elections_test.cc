@@ -280,8 +280,12 @@ TEST(Elr, EveryBrokerGoesByTheSameMinIsr) {
   EXPECT_TRUE(cluster.controller_.activation_records(cluster.image_).empty());
   EXPECT_EQ(cluster.set_config(ResourceType::broker, "1", "min.insync.replicas", "1"),
             ErrorCode::invalid_config);
+  EXPECT_EQ(cluster.set_config(ResourceType::broker, "1", "min.insync.replicas", std::nullopt),
+            ErrorCode::invalid_config)
+      << "also where nothing would change, as in Kafka";
   EXPECT_EQ(cluster.set_config(ResourceType::broker, "", "min.insync.replicas", std::nullopt),
             ErrorCode::invalid_config);
+  EXPECT_EQ(cluster.set_config(ResourceType::broker, "", "min.insync.replicas", "2"), ErrorCode::none);
   EXPECT_EQ(cluster.set_config(ResourceType::broker, "", "min.insync.replicas", "1"), ErrorCode::none);
 }
 
@@ -362,6 +366,28 @@ TEST(Directories, AreAssignedByTheirBroker) {
   EXPECT_EQ(cluster.set_isr("a", {2, 1}), ErrorCode::ineligible_replica);
   EXPECT_EQ(assign(epoch, a, 0, Cluster::directory(1)), ErrorCode::none);
   EXPECT_EQ(cluster.set_isr("a", {2, 1}), ErrorCode::none) << "it was fetched anew";
+}
+
+// Two that are given up at the same time: who is judged last stays.
+TEST(Directories, TheLastInSyncReplicaIsNotGivenUp) {
+  Cluster cluster(2);
+  cluster.create_on("a", {1, 2});
+  const auto lose = [&](NodeId broker) {
+    wire::AssignReplicasToDirsRequest request{.broker_id = broker,
+                                              .broker_epoch = cluster.image_.broker(broker)->broker_epoch};
+    auto& to = request.directories.emplace_back();
+    to.id = metadata::kLostDirectory;
+    to.topics.push_back({.topic_id = cluster.topic("a").id, .partitions = {{.partition_index = 0}}});
+    return cluster.commit(cluster.controller_.assign_replicas_to_dirs(cluster.image_, request))
+        .directories.at(0)
+        .topics.at(0)
+        .partitions.at(0)
+        .error_code;
+  };
+  EXPECT_EQ(lose(1), ErrorCode::none);
+  EXPECT_EQ(lose(2), ErrorCode::invalid_request);
+  EXPECT_EQ(cluster.partition("a").leader, 2);
+  EXPECT_EQ(cluster.partition("a").isr, Nodes{2});
 }
 
 TEST(Directories, ADamagedReplicaIsNotEligibleWhenItIsFetchedAnew) {
