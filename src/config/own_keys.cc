@@ -119,7 +119,8 @@ constexpr auto kOwnKeys = std::to_array<Key>({
     {.name = "storage.disk_reserve",
      .type = Type::string,
      .default_value = "5%",
-     .doc = "Free space below which new records are refused: a size, or a part of the device.",
+     .doc = "Free space below which no records are taken, and others in sync lead in this broker's place: a "
+            "size, or a part of the device, at most 1GiB of it.",
      .unit = Unit::bytes},
 
     {.name = "log.level",

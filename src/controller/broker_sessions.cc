@@ -24,6 +24,7 @@ void BrokerSessions::heartbeat(const wire::BrokerHeartbeatRequest& request,
   registered(request.broker_id, request.broker_epoch, now);
   Session& session = sessions_[request.broker_id];
   session.metadata_offset = request.current_metadata_offset;
+  session.full = request.cordoned_log_dirs && !request.cordoned_log_dirs->empty();
   if (!request.want_shut_down || response.is_fenced) {
     session.shutdown_offset.reset();
   } else if (!session.shutdown_offset) {
@@ -63,6 +64,13 @@ Time BrokerSessions::next_expiry(const Image& image) const {
     if (const Session* session = broker->fenced ? nullptr : session_of(*broker))
       next = std::min(next, session->last_contact + session_timeout_);
   return next;
+}
+
+std::vector<NodeId> BrokerSessions::full() const {
+  std::vector<NodeId> out;
+  for (const auto& [id, session] : sessions_)
+    if (session.full) out.push_back(id);
+  return out;
 }
 
 bool BrokerSessions::has_handed_over(const Image& image, NodeId broker) const {

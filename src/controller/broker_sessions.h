@@ -11,6 +11,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "metadata/image.h"
 #include "wire/messages/broker_heartbeat.h"
@@ -52,6 +53,9 @@ class BrokerSessions {
   // When next_expired() could name the next one; kNever when no broker is unfenced.
   Time next_expiry(const metadata::Image& image) const;
 
+  // Brokers that have said that all their directories are to get nothing more (cordoned).
+  std::vector<NodeId> full() const;
+
   // Whether every active broker has applied what moved this broker's leaderships away, so that it may end
   // without anybody still asking it (Kafka's controlled shutdown offset). True when nothing is known of a
   // shutdown.
@@ -64,6 +68,7 @@ class BrokerSessions {
     Offset metadata_offset = kNoOffset;  // the last record that it has applied
     // The offset after the records of its controlled shutdown.
     std::optional<Offset> shutdown_offset;
+    bool full = false;
   };
   // Null when the image's broker has no session.
   const Session* session_of(const metadata::Broker& broker) const;

@@ -66,6 +66,14 @@ class Heartbeat {
  private:
   // The offset of its registration is its epoch.
   bool is_caught_up() const { return request_.current_metadata_offset >= broker_.broker_epoch; }
+  // KIP-1066 has a cordoned directory get no new replicas; here it also gets no records.
+  bool is_full() const {
+    return request_.cordoned_log_dirs && !online_.empty() &&
+           std::ranges::all_of(online_, [&](const DirectoryId& directory) {
+             return std::ranges::find(*request_.cordoned_log_dirs, directory) !=
+                    request_.cordoned_log_dirs->end();
+           });
+  }
   bool serves_nothing() const { return online_.empty() && !offline_.empty(); }
 
   BrokerState next_state(BrokerState before) const {
@@ -94,6 +102,8 @@ class Heartbeat {
     // Whatever of its leaderships was not moved when its shutdown began.
     if (next == before && next == BrokerState::controlled_shutdown)
       return partitions_without(controller_, image_, broker_.broker_id);
+    if (next == before && next == BrokerState::unfenced && is_full())
+      return partitions_handed_over(controller_, image_, broker_.broker_id, sessions_.full());
     if (next == before) return {};
     switch (next) {
       case BrokerState::fenced:

@@ -121,9 +121,10 @@ class Controller {
                                                             Offset next_offset, bool has_live_session) const;
   // Unfences a broker that has applied its own registration, fences one that wants it, takes leadership and
   // ISR membership from one that wants to shut down, and tells it to go once it leads nothing and everybody
-  // knows. Directories that are reported offline lose their replicas. `sessions` is read only: tell it of the
-  // heartbeat afterwards. CurrentMetadataOffset is that of the last record which the broker has applied
-  // (Image::end_offset() - 1). Divisible.
+  // knows. Directories that are reported offline lose their replicas. A broker that has all of its
+  // directories cordoned, for want of room, leads nothing where others in sync can (partitions_handed_over).
+  // `sessions` is read only: tell it of the heartbeat afterwards. CurrentMetadataOffset is that of the last
+  // record which the broker has applied (Image::end_offset() - 1). Divisible.
   Outcome<wire::BrokerHeartbeatResponse> heartbeat(const metadata::Image& image,
                                                    const wire::BrokerHeartbeatRequest& request,
                                                    const BrokerSessions& sessions) const;

@@ -1,6 +1,7 @@
 #include "controller/elections.h"
 
 #include <algorithm>
+#include <span>
 
 #include "controller/controller.h"
 #include "controller/features.h"
@@ -94,6 +95,23 @@ std::vector<Record> partitions_without(const Controller& controller, const Image
       },
       [&](PartitionChangeBuilder& builder, const Partition& partition, const ElectionRules&) {
         leave_isr(builder, partition, broker);
+      });
+}
+
+std::vector<Record> partitions_handed_over(const Controller& controller, const Image& image, NodeId broker,
+                                           std::span<const NodeId> full) {
+  const Electorate electorate{.image = image, .gone = broker, .full = full};
+  return change_partitions(
+      controller, electorate,
+      [&](const Partition& partition) {
+        return has_place_in(partition, broker) && std::ranges::any_of(partition.isr, [&](NodeId other) {
+                 return electorate.may_lead(partition, other);
+               });
+      },
+      [&](PartitionChangeBuilder& builder, const Partition& partition, const ElectionRules& rules) {
+        builder.election(Election::online);
+        if (partition.isr.size() > std::min(rules.min_isr, partition.replicas.size()))
+          leave_isr(builder, partition, broker);
       });
 }
 

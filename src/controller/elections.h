@@ -36,6 +36,12 @@ std::vector<metadata::Record> partitions_without(const Controller& controller, c
 // The same for its replicas in these directories alone.
 std::vector<metadata::Record> partitions_without(const Controller& controller, const metadata::Image& image,
                                                  NodeId broker, std::span<const DirectoryId> directories);
+// The broker takes no more records, for its device is all but full: wherever another replica in sync does, it
+// leads nothing any more, and leaves the ISR unless that falls below min.insync.replicas. What it is alone in
+// sync for it keeps, so that it can be read. `full`: brokers that are no better.
+std::vector<metadata::Record> partitions_handed_over(const Controller& controller,
+                                                     const metadata::Image& image, NodeId broker,
+                                                     std::span<const NodeId> full);
 // The broker is gone for good: nobody counts on what it has, except as the last known leader.
 std::vector<metadata::Record> partitions_unregistered(const Controller& controller,
                                                       const metadata::Image& image, NodeId broker);

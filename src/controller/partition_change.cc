@@ -35,7 +35,7 @@ bool is_online(const DirectoryId& directory, std::span<const DirectoryId> online
 }
 
 bool Electorate::may_lead(const Partition& partition, NodeId replica) const {
-  if (replica == gone) return false;
+  if (replica == gone || contains(full, replica)) return false;
   const Broker* broker = image.broker(replica);
   if (!broker || (replica != back && !image.is_active(replica))) return false;
   return is_online(directory_of(partition, replica), broker->directories);

@@ -33,8 +33,9 @@ struct ElectionRules {
 // Who may lead by the image, or by what it is about to become.
 struct Electorate {
   const metadata::Image& image;
-  NodeId gone = kNoNode;  // counts as fenced
-  NodeId back = kNoNode;  // counts as unfenced
+  NodeId gone = kNoNode;              // counts as fenced
+  NodeId back = kNoNode;              // counts as unfenced
+  std::span<const NodeId> full = {};  // they take no records, and stay in sync
 
   bool may_lead(const metadata::Partition& partition, NodeId replica) const;
 };

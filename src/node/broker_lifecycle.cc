@@ -84,6 +84,10 @@ Task<wire::BrokerHeartbeatResponse> BrokerLifecycle::heartbeat() {
   request.current_metadata_offset = images_.current()->end_offset() - 1;
   request.want_shut_down = leaving_;
   if (options_.offline_directories) request.offline_log_dirs = options_.offline_directories();
+  if (options_.cordoned_directories) {
+    auto cordoned = options_.cordoned_directories();
+    if (!cordoned.empty()) request.cordoned_log_dirs = std::move(cordoned);
+  }
   // One that comes after the session is over is of no use: a new one says more.
   return route_.ask(request, executor_.now() + options_.session_timeout / 2);
 }

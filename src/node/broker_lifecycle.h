@@ -20,6 +20,8 @@ struct BrokerLifecycleOptions {
   runtime::Duration shutdown_timeout = std::chrono::seconds(30);  // of the controlled shutdown
   // Data folders that have failed: others are to lead what is in them. Empty: none can.
   std::function<std::vector<DirectoryId>()> offline_directories = {};
+  // Data folders that are to get nothing more: where others are in sync, they are to lead what is in them.
+  std::function<std::vector<DirectoryId>()> cordoned_directories = {};
 };
 
 class BrokerLifecycle {
@@ -40,6 +42,8 @@ class BrokerLifecycle {
   // Asks for leave and waits until no partition is led here, at most shutdown_timeout, and not for long when
   // no controller answers.
   runtime::Task<void> leave();
+  // There is something to tell before the next heartbeat is due.
+  void beat_soon() { wake_.notify_all(); }
   // No more heartbeats; returns when none is under way.
   runtime::Task<void> stop();
 

@@ -104,6 +104,9 @@ Task<Status> Node::open_partitions() {
   links.channels = [this](unsigned shard) {
     return replication::ReplicationChannels{*links_[shard], *links_[shard]};
   };
+  links.on_space = [this] {
+    if (lifecycle_) lifecycle_->beat_soon();
+  };
   partitions_ = std::make_unique<PartitionHost>(world_, settings_, *directory_, std::move(links));
   co_return co_await partitions_->open();
 }
@@ -398,6 +401,10 @@ Task<Status> Node::join_cluster() {
   options.offline_directories = [this] {
     const bool others_can = partitions_->offline() && !is_alone();
     return others_can ? std::vector{directory_->properties().directory_id} : std::vector<DirectoryId>();
+  };
+  options.cordoned_directories = [this] {
+    return partitions_->scarce() ? std::vector{directory_->properties().directory_id}
+                                 : std::vector<DirectoryId>();
   };
   replication::ImageHolder& applied = shards_.front()->images();
   lifecycle_ = std::make_unique<BrokerLifecycle>(executor_, *route_, applied, *registration_, options);

@@ -47,6 +47,16 @@ bool names(const std::vector<NodeId>& nodes, NodeId id) {
   return std::ranges::find(nodes, id) != nodes.end();
 }
 
+constexpr runtime::Duration kSpaceInterval = std::chrono::milliseconds(500);
+// A share of a large device need not be more.
+constexpr std::uint64_t kLargestShare = 1ULL << 30;
+
+// Never more than half of the device, or a small one would take nothing.
+std::uint64_t disk_reserve(const config::Settings& settings, std::uint64_t total_bytes) {
+  if (settings.disk_reserve_bytes > 0) return std::min(settings.disk_reserve_bytes, total_bytes / 2);
+  return std::min(total_bytes / 100 * settings.disk_reserve_percent, kLargestShare);
+}
+
 Task<Status> forget_nothing() { co_return Status(); }
 
 // Whose only replica is here, its high watermark is the end of its log, and need not be remembered.
@@ -108,6 +118,8 @@ Task<Status> PartitionHost::open() {
                                       [this, index, count] { return open_manager(index, count); }));
   }
   saved_.resize(count);
+  co_await look_at_space();
+  watch_space().detach();
   save_high_watermarks_from_time_to_time().detach();
   co_return Status();
 }
@@ -398,6 +410,35 @@ Task<void> PartitionHost::remove_here(HostedLogs& hosted, std::vector<TopicIdPar
           "node", "a deleted partition's files cannot be removed",
           {{"topic_id", key.topic_id.to_string()}, {"partition", key.partition}, {"error", removed.error()}});
     }
+  }
+}
+
+Task<void> PartitionHost::watch_space() {
+  const runtime::Gate::Pass pass(gate_);
+  while (pass && !stopped_) {
+    co_await stopping_.wait(world_.shard(0).now() + kSpaceInterval);
+    if (!stopped_) co_await look_at_space();
+  }
+}
+
+Task<void> PartitionHost::look_at_space() {
+  const auto space = co_await world_.pool().run(runtime::Lane::background, world_.shard(0),
+                                                [&] { return world_.disk().space(directory_.path()); });
+  if (!space || stopped_) co_return;
+  const std::uint64_t reserve = disk_reserve(settings_, space->total_bytes);
+  // Not to and fro with every file that comes and goes.
+  const bool scarce = space->available_bytes < (scarce_ ? reserve + reserve / 4 : reserve);
+  if (std::exchange(scarce_, scarce) == scarce) co_return;
+  telemetry::log(scarce ? telemetry::Level::error : telemetry::Level::info, "node",
+                 scarce ? "the device is all but full: no records are taken until there is room again"
+                        : "there is room on the device again",
+                 {{"path", directory_.path()},
+                  {"available_bytes", space->available_bytes},
+                  {"disk_reserve_bytes", reserve}});
+  if (links_.on_space) links_.on_space();
+  for (const auto& hosted : hosted_) {
+    co_await runtime::on_shard(world_.shard(0), hosted->executor,
+                               [&] { return hosted->replicator->set_scarce(scarce); });
   }
 }
 

@@ -48,6 +48,8 @@ struct ReplicationLinks {
   replication::BrokerRegistration* registration = nullptr;
   // The channels of a shard; asked for once for each commit log whose partitions live there.
   std::function<replication::ReplicationChannels(unsigned shard)> channels;
+  // PartitionHost::scarce() has changed; on shard 0.
+  std::function<void()> on_space = {};
 };
 
 class PartitionHost {
@@ -76,6 +78,9 @@ class PartitionHost {
   bool wants_apply() { return has_unopened_.exchange(false, std::memory_order_relaxed); }
   // The data folder has failed; on shard 0.
   bool offline() const { return offline_; }
+  // The device has less room than is to be kept free (storage.disk_reserve): others are to lead in place of
+  // this broker; on shard 0.
+  bool scarce() const { return scarce_; }
 
   std::vector<server::ShardData> shard_data();
   const std::vector<std::unique_ptr<HostedLogs>>& hosted() const { return hosted_; }
@@ -99,6 +104,9 @@ class PartitionHost {
   std::vector<TopicIdPartition> gone(const HostedLogs& hosted, const metadata::Image& image,
                                      const metadata::Delta& delta, bool names_taken) const;
   runtime::Task<void> remove_here(HostedLogs& hosted, std::vector<TopicIdPartition> gone);
+  // storage.disk_reserve.
+  runtime::Task<void> watch_space();
+  runtime::Task<void> look_at_space();
   // replication-offset-checkpoint.
   runtime::Task<void> save_high_watermarks_from_time_to_time();
   runtime::Task<void> save_high_watermarks();
@@ -122,6 +130,7 @@ class PartitionHost {
   runtime::Signal stopping_;
   bool stopped_ = false;
   bool offline_ = false;
+  bool scarce_ = false;
   std::atomic<bool> has_unopened_ = false;
   const std::shared_ptr<int> alive_ = std::make_shared<int>();  // for jobs that may come too late
 };

@@ -18,7 +18,7 @@ Task<void> MetadataQuorum::drive() {
       *carried_out = !failure_;
       done->fire();
     } else if (can_write()) {
-      if (Status status = co_await write_pending(); !status) fail_with(std::move(status.error()));
+      if (Status status = co_await write_or_resign(); !status) fail_with(std::move(status.error()));
     } else {
       if (snapshot_is_due()) snapshot_in_background().detach();
       co_await wake_.wait(MonotonicTime(wake_up_time()));

@@ -12,12 +12,7 @@ using runtime::Task;
 namespace {
 
 constexpr std::size_t kReadBytes = 1 << 20;
-constexpr auto kRetryAfter = std::chrono::milliseconds(100);
 constexpr auto kSnapshotUse = std::chrono::minutes(1);  // how long after its last chunk one is kept
-
-bool passes(Errc code) {
-  return code == Errc::no_space || code == Errc::no_descriptors || code == Errc::unavailable;
-}
 
 Status to_status(const storage::LogResult<storage::AppendInfo>& appended) {
   if (appended) return {};
@@ -26,12 +21,20 @@ Status to_status(const storage::LogResult<storage::AppendInfo>& appended) {
 
 }  // namespace
 
+bool MetadataQuorum::passes(Errc code) {
+  return code == Errc::no_space || code == Errc::no_descriptors || code == Errc::unavailable;
+}
+
+raft::Time MetadataQuorum::room_patience() const {
+  return raft_->voters().size() > 1 ? now() + std::chrono::milliseconds(300) : raft::Time::max();
+}
+
 // Nothing is appended while the batch before is not synced.
 Task<void> MetadataQuorum::idle_flush() {
   while (flushing_) co_await flush_ended_.wait();
 }
 
-Task<Status> MetadataQuorum::append_as_leader(Slice batch, LeaderEpoch epoch) {
+Task<Status> MetadataQuorum::append_as_leader(Slice batch, LeaderEpoch epoch, raft::Time patience) {
   co_await idle_flush();
   for (;;) {
     storage::AppendOptions options;
@@ -40,7 +43,8 @@ Task<Status> MetadataQuorum::append_as_leader(Slice batch, LeaderEpoch epoch) {
     options.origin = storage::AppendOrigin::raft_leader;
     const auto appended = log_->append_as_leader(batch, options);
     // A full disk: whoever waits goes on waiting until there is room again.
-    if (appended || !passes(appended.error().cause) || closing_) CO_TRY(to_status(appended));
+    if (appended || !passes(appended.error().cause) || leaving_ || now() >= patience)
+      CO_TRY(to_status(appended));
     if (appended) break;
     co_await runtime::sleep_for(executor_, kRetryAfter);
   }
@@ -111,16 +115,18 @@ Task<void> MetadataQuorum::flush() {
   const runtime::Gate::Pass pass(tasks_);
   if (!pass || flushing_) co_return;
   flushing_ = true;
+  const raft::Time patience = room_patience();
   const Offset end = log_->end_offset().value();
   Status synced = co_await log_->flush();
-  while (!synced && passes(synced.error().code) && !closing_) {
+  while (!synced && passes(synced.error().code) && !leaving_) {
     co_await runtime::sleep_for(executor_, kRetryAfter);
+    if (now() >= patience) post_input([this] { raft_->resign(now()); });
     synced = co_await log_->flush();
   }
   flushing_ = false;
   if (synced) {
     flushed_ = std::max(flushed_.value_or(0), end);
-  } else if (!closing_) {
+  } else if (!closing_ && !(leaving_ && passes(synced.error().code))) {
     fail_with(std::move(synced.error()).within("sync of the metadata log"));
   }
   flush_ended_.notify_all();

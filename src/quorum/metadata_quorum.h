@@ -223,7 +223,9 @@ class MetadataQuorum {
   void fail_with(Error error);
 
   // The log (log_work.cc).
-  runtime::Task<Status> append_as_leader(Slice batch, LeaderEpoch epoch);
+  // Without room it waits for it, at most until `patience` ends.
+  runtime::Task<Status> append_as_leader(Slice batch, LeaderEpoch epoch,
+                                         raft::Time patience = raft::Time::max());
   runtime::Task<Status> append_voter_record(Slice batch, LeaderEpoch epoch);
   bool goes_on(const record::BatchView& batch) const;
   runtime::Task<Status> append_as_follower(Slice batches);
@@ -233,6 +235,11 @@ class MetadataQuorum {
   runtime::Task<Status> install_snapshot(raft::OffsetAndEpoch id);
   runtime::Task<void> idle_flush();
   runtime::Task<void> flush();
+  // Errors that pass by themselves: above all, the device is full.
+  static bool passes(Errc code);
+  static constexpr runtime::Duration kRetryAfter = std::chrono::milliseconds(100);
+  // How long a leader tries where other voters may have room.
+  raft::Time room_patience() const;
   runtime::Task<Status> apply_to(Offset offset);
   Status apply(ByteView batches, Offset end_offset, LeaderEpoch end_epoch);
   Status publish(metadata::Image image, metadata::Delta delta);
@@ -247,7 +254,9 @@ class MetadataQuorum {
   void step_down();
   bool can_write() const;
   raft::Time write_time() const;
-  runtime::Task<Status> write_pending();
+  runtime::Task<Status> write_pending(raft::Time patience = raft::Time::max());
+  // As long as there is room; else another voter is to lead.
+  runtime::Task<Status> write_or_resign();
   runtime::Task<Result<Offset>> enqueue(std::vector<metadata::Record> records);
   void answer_committed();
   void fail_submissions(const std::string& why);
@@ -309,6 +318,8 @@ class MetadataQuorum {
   std::optional<Error> failure_;
   std::function<void(const Error&)> on_failure_;
   bool started_ = false;
+  raft::QuorumState persisted_;
+  bool leaving_ = false;  // close() has begun: nobody waits for room any more
   bool closing_ = false;
   runtime::Gate tasks_;
   runtime::OneShot drive_ended_;

@@ -102,11 +102,20 @@ Task<Result<std::optional<raft::QuorumState>>> MetadataQuorum::load_state() {
   co_return std::optional(*state);
 }
 
+// A full disk: epoch and vote wait for room, and until then nothing that follows from them is said. Who leads
+// the epoch is asked for again after a restart.
 Task<Status> MetadataQuorum::persist(raft::QuorumState state) {
   const std::string file = path(kQuorumState);
   const std::string json = raft::to_json(state);
-  co_return co_await on_pool(
-      Lane::commit, [&] { return runtime::write_file_atomically(world_.disk(), file, as_bytes(json)); });
+  for (;;) {
+    Status written = co_await on_pool(
+        Lane::commit, [&] { return runtime::write_file_atomically(world_.disk(), file, as_bytes(json)); });
+    if (written) persisted_ = state;
+    const bool same_promise = state.epoch == persisted_.epoch && state.voted == persisted_.voted;
+    if (written || (passes(written.error().code) && same_promise)) co_return Status();
+    if (!passes(written.error().code) || leaving_) co_return written;
+    co_await runtime::sleep_for(executor_, kRetryAfter);
+  }
 }
 
 Task<Status> MetadataQuorum::load_snapshot() {
@@ -217,6 +226,7 @@ void MetadataQuorum::start(raft::QuorumState state) {
   settings.retry_backoff = options_.retry_backoff;
   settings.election_backoff_max = options_.election_backoff_max;
   first_unsaved_ = now();
+  persisted_ = state;
   raft_ = std::make_unique<raft::Raft>(std::move(settings), *view_, *std::exchange(history_, std::nullopt),
                                        state, image_->end_offset(), Random(random_.next()), now());
   for (std::size_t i = 0; transport_ && i < options_.bootstrap_servers.size(); ++i)
@@ -224,6 +234,7 @@ void MetadataQuorum::start(raft::QuorumState state) {
 }
 
 Task<Status> MetadataQuorum::close() {
+  leaving_ = true;
   if (started_ && !closing_ && !failure_ && raft_->voters().size() > 1)
     (void)co_await run_input([this] { raft_->resign(now()); });
   closing_ = true;

@@ -83,7 +83,7 @@ raft::Time MetadataQuorum::write_time() const {
 }
 
 // One batch of as many submissions as fit.
-Task<Status> MetadataQuorum::write_pending() {
+Task<Status> MetadataQuorum::write_pending(raft::Time patience) {
   std::vector<Slice> values;
   std::size_t size_bytes = 0;
   while (!pending_.empty() && size_bytes + pending_.front()->size_bytes <= options_.max_batch_bytes) {
@@ -100,9 +100,17 @@ Task<Status> MetadataQuorum::write_pending() {
   }
   const Offset base = log_->end_offset().value();
   const LeaderEpoch epoch = raft_->epoch();
-  CO_TRY(co_await append_as_leader(data_batch(values, base, epoch, wall_ms()), epoch));
+  CO_TRY(co_await append_as_leader(data_batch(values, base, epoch, wall_ms()), epoch, patience));
   MOLDAU_ASSERT(appended_.empty() || log_->end_offset().value() == appended_.back()->end_offset,
                 "records have the offsets that were promised");
+  co_return Status();
+}
+
+Task<Status> MetadataQuorum::write_or_resign() {
+  Status status = co_await write_pending(room_patience());
+  if (status || !passes(status.error().code) || leaving_) co_return status;
+  raft_->resign(now());
+  co_await carry_out();  // and whoever waits for what was not written is told
   co_return Status();
 }
 

@@ -36,6 +36,11 @@ void IsrTracker::assign(const metadata::Partition& state, MonotonicTime now) {
     if (is_new) follower = &followers_.emplace_back(Follower{.id = id});
     // Who joins is not asked to leave in the same breath, however long it took to catch up.
     if (contains(isr_, id) && (is_new || !contains(isr_before, id))) follower->caught_up_at = now;
+    // Who was taken out may fetch no more (its device is full): nobody waits for it to join before it does.
+    if (!contains(isr_, id) && contains(isr_before, id)) {
+      follower->caught_up_at.reset();
+      follower->leader_end_at_fetch = kNoOffset;
+    }
   }
 }
 

@@ -237,6 +237,9 @@ std::optional<PartitionError> Partition::refused_before(const record::HeaderView
 PartitionResult<Appended> Partition::append_next(const Slice& records, const ProduceRules& rules,
                                                  TimestampMs now_ms) {
   TRY(check_leads(kNoEpoch));
+  if (context_.scarce)
+    return refuse(ErrorCode::kafka_storage_error,
+                  "the device has less free space than is to be left (storage.disk_reserve)");
   auto appended = leading_->append(records, rules, now_ms);
   if (!appended) return std::unexpected(std::move(appended).error());
   return Appended{*appended, leadership_};

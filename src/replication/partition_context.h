@@ -16,6 +16,9 @@ struct PartitionContext {
   NodeId self;
   runtime::Executor& executor;
   storage::CommitLog& commit_log;
+  // The device has less room than is to be kept free (storage.disk_reserve): nothing is taken from producers,
+  // and what is left is for who is still counted on.
+  bool scarce = false;
   // The newest that was applied.
   std::shared_ptr<const metadata::Image> image = std::make_shared<metadata::Image>();
   runtime::Duration lag_max = std::chrono::seconds(30);         // replica.lag.time.max.ms

@@ -53,6 +53,7 @@ void PartitionFollower::abandon() {
 std::optional<FollowerPosition> PartitionFollower::position() const {
   if (stopped_ || state_.leader == kNoNode || state_.leader == context_.self) return std::nullopt;
   if (damaged_from_ || is_to_heal()) return std::nullopt;
+  if (context_.scarce && !is_in_sync()) return std::nullopt;
   // A log that has records of a later epoch has met a later leader: what this one lacks may be committed.
   if (state_.leader_epoch < log_.latest_epoch()) return std::nullopt;
   const Offset offset = log_.durable_end_offset().value();

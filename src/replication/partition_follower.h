@@ -56,7 +56,7 @@ class PartitionFollower {
   // How far consumers may read here: what this replica knows of the leader's, at most its own end.
   runtime::Watermark& high_watermark() { return high_watermark_; }
 
-  // Empty: it is not to be fetched, for there is no leader or damage waits to be healed.
+  // Empty: it is not to be fetched, for there is no leader, damage waits to be healed, or there is no room.
   std::optional<FollowerPosition> position() const;
   // The leader's answer to a fetch in `fetched_in`. What it appends is durable when the log's durable end
   // comes to its end.

@@ -77,8 +77,11 @@ bool PartitionLeader::may_be_replaced() const {
   if (context_.registration == nullptr || tracker_.replicas().size() < 2) return false;
   const auto now = context_.executor.now();
   const auto confirmed_at = context_.registration->confirmed_at();
-  if (now <= confirmed_at || now - confirmed_at <= context_.session_timeout) return false;
-  return !tracker_.is_followed(rules_, context_.fetches_within, now);
+  const bool confirmed = now <= confirmed_at || now - confirmed_at <= context_.session_timeout;
+  if (confirmed && !context_.scarce) return false;
+  IsrTracker::Rules rules = rules_;
+  if (confirmed) rules.min_insync_replicas = 1;  // who is alone in sync has handed over to nobody
+  return !tracker_.is_followed(rules, context_.fetches_within, now);
 }
 
 PartitionResult<storage::AppendInfo> PartitionLeader::append(const Slice& records, const ProduceRules& rules,

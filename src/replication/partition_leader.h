@@ -61,9 +61,10 @@ class PartitionLeader {
   bool enough_in_sync() const { return tracker_.enough(rules_); }
 
   // Whether another may lead by now, unknown to this broker: the controller has not answered its heartbeats
-  // for a session's time, so that it is fenced, or will be; and there are no in-sync followers whose fetches
-  // tell that it leads all the same. What is produced here would be acknowledged by nobody, and what is read
-  // may be all there ever is.
+  // for a session's time, so that it is fenced, or will be, or others are to lead as it has no room, and its
+  // own metadata log may have none either; and there are no in-sync followers whose fetches tell that it
+  // leads all the same. What is produced here would be acknowledged by nobody, and what is read may be all
+  // there ever is.
   bool may_be_replaced() const;
   // A follower fetches from an offset up to which its log agrees with this one. NOT_LEADER_OR_FOLLOWER when
   // it is none.

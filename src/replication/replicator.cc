@@ -75,6 +75,22 @@ void Replicator::set_throttle_rates(std::int64_t leader_bytes_per_second,
   follower_throttle_.set_rate(follower_bytes_per_second);
 }
 
+Task<void> Replicator::set_scarce(bool scarce) {
+  if (std::exchange(context_.scarce, scarce) == scarce) co_return;
+  const runtime::Gate::Pass pass(gate_);
+  if (!pass) co_return;
+  std::vector<TopicIdPartition> keys;
+  for (const auto& [key, partition] : parts_.partitions.all()) {
+    if (partition->following()) keys.push_back(key);
+  }
+  std::ranges::sort(keys);
+  for (std::size_t i = 0; i < keys.size() && !stopped_; ++i) {
+    if (i % kAtOnce == kAtOnce - 1) co_await runtime::yield(parts_.executor);
+    const auto partition = parts_.partitions.find(keys[i]);
+    if (partition && !partition->closed() && !partition->offline()) fetch_for(keys[i], partition);
+  }
+}
+
 Task<void> Replicator::apply(TopicIdPartition key, std::shared_ptr<Partition> partition,
                              metadata::Partition state) {
   co_await partition->apply(std::move(state));

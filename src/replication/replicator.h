@@ -50,6 +50,9 @@ class Replicator final : private IsrSource {
   // leader.replication.throttled.rate and follower.replication.throttled.rate: this shard's part of them.
   void set_throttle_rates(std::int64_t leader_bytes_per_second, std::int64_t follower_bytes_per_second);
 
+  // The device of the logs has less room than is to be kept free (PartitionContext::scarce), or has it again.
+  runtime::Task<void> set_scarce(bool scarce);
+
   // Makes the partition what the state says, and fetches for it or no longer. REQUIRES: image_counts().
   runtime::Task<void> apply(TopicIdPartition key, std::shared_ptr<Partition> partition,
                             metadata::Partition state);

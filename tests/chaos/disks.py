@@ -4,7 +4,7 @@ import os
 import subprocess
 import tempfile
 
-SMALL_DISK_MIB = 384
+SMALL_DISK_MIB = 640
 
 
 class SmallDisk:

@@ -363,6 +363,53 @@ TEST(Heartbeats, FenceWhoWantsIt) {
   EXPECT_TRUE(cluster.last_records_.empty());
 }
 
+TEST(Heartbeats, WhoIsFullIsRelievedWhereOthersTakeRecords) {
+  Cluster cluster(3);
+  cluster.create_on("led", {1, 2, 3});
+  cluster.create_on("followed", {2, 1});
+  cluster.create_on("alone", {1});
+  EXPECT_FALSE(cluster.beat_full(1).is_fenced);
+  EXPECT_EQ(cluster.partition("led").leader, 2);
+  EXPECT_EQ(cluster.partition("led").isr, (Nodes{2, 3}));
+  EXPECT_EQ(cluster.partition("followed").isr, Nodes{2});
+  EXPECT_EQ(cluster.partition("alone").leader, 1) << "it can be read";
+  cluster.beat_full(1);
+  EXPECT_TRUE(cluster.last_records_.empty());
+  cluster.beat(1);
+  EXPECT_EQ(cluster.set_isr("followed", {2, 1}), ErrorCode::none) << "there is room again";
+}
+
+TEST(Heartbeats, WhoIsFullStaysInSyncWhereMinInsyncReplicasNeedsIt) {
+  Cluster cluster(3);
+  cluster.create_on("a", {1, 2}, {{"min.insync.replicas", "2"}});
+  cluster.create_on("b", {1, 2, 3}, {{"min.insync.replicas", "2"}});
+  cluster.beat_full(1);
+  EXPECT_EQ(cluster.partition("a").leader, 2);
+  EXPECT_EQ(cluster.partition("a").isr, (Nodes{1, 2}));
+  EXPECT_EQ(cluster.partition("b").isr, (Nodes{2, 3}));
+  cluster.beat_full(1);
+  EXPECT_TRUE(cluster.last_records_.empty());
+}
+
+TEST(Heartbeats, WhoIsFullHandsOverToNobodyWhoIsFull) {
+  Cluster cluster(3);
+  cluster.create_on("a", {1, 2, 3});
+  cluster.create_on("b", {1, 2, 3}, {{"min.insync.replicas", "3"}});
+  cluster.beat_full(3);
+  cluster.beat_full(1);
+  EXPECT_EQ(cluster.partition("a").isr, Nodes{2});
+  EXPECT_EQ(cluster.partition("b").leader, 2);
+  EXPECT_EQ(cluster.partition("b").isr, (Nodes{1, 2, 3}));
+  for (const NodeId id : {2, 1, 3}) {
+    cluster.beat_full(id);
+    EXPECT_TRUE(cluster.last_records_.empty()) << "all are full: they stay as they are";
+  }
+  cluster.beat(3);
+  cluster.beat_full(2);
+  EXPECT_EQ(cluster.partition("b").leader, 3);
+  EXPECT_EQ(cluster.partition("a").leader, 2) << "3 is not in sync";
+}
+
 TEST(Heartbeats, ControlledShutdownHandsOverFirst) {  // RP-11
   Cluster cluster(2);
   cluster.create_on("a", {1, 2});

@@ -133,6 +133,12 @@ class Cluster {
     request.want_shut_down = want_shut_down;
     return beat(request);
   }
+  // All of the broker's directories are to get nothing more.
+  wire::BrokerHeartbeatResponse beat_full(NodeId id) {
+    auto request = heartbeat_of(id);
+    request.cordoned_log_dirs = image_.broker(id)->directories;
+    return beat(request);
+  }
   void fence(NodeId id) { commit(controller_.fence_broker(image_, id)); }
 
   template <class Response>

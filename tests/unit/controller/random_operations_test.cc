@@ -242,6 +242,7 @@ class History {
     if (dead_.contains(id) || !cluster_.image_.broker(id)) return;
     auto request = cluster_.heartbeat_of(id);
     request.want_fence = random_.one_in(20);
+    if (random_.one_in(10)) request.cordoned_log_dirs = cluster_.image_.broker(id)->directories;
     commit(cluster_.controller_.heartbeat(cluster_.image_, request, cluster_.sessions_));
   }
   void leave(NodeId id) {

@@ -140,6 +140,20 @@ TEST_F(IsrTrackerTest, WhoIsAboutToJoinIsWaitedFor) {
   EXPECT_EQ(watermark(80, 41s), 100);  // it had its time
 }
 
+TEST_F(IsrTrackerTest, WhoWasTakenOutIsWaitedForOnlyOnceItFetchesAgain) {
+  begin({1, 2, 3});
+  tracker.set_durable_end(100);
+  fetch(2, 100, 10s);
+  fetch(3, 90, 10s, 90);
+  EXPECT_EQ(watermark(80, 11s), 90);
+  update({1, 2}, 11s);
+  EXPECT_EQ(watermark(90, 11s), 100);
+  tracker.set_durable_end(120);
+  fetch(2, 120, 12s, 120);
+  fetch(3, 110, 12s, 110);
+  EXPECT_EQ(watermark(100, 12s), 110);
+}
+
 TEST_F(IsrTrackerTest, WhoMayNotJoinIsNotWaitedFor) {
   begin({1, 2});
   tracker.set_durable_end(100);

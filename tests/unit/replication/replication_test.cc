@@ -413,6 +413,8 @@ TEST(Replication, RP_21_WhoWaitsWhenTheLeaderChangesIsToldToAskTheNextOne) {
   cluster.create_topic();
   cluster.cut(2, 1);
   cluster.cut(3, 1);
+  cluster.cut(1, 2);  // nor is a fetch answered that waits there already
+  cluster.cut(1, 3);
   auto waiting = cluster.produce(1, "a", -1, 30s);
   auto acks_one = cluster.produced(1, "b", 1);
   EXPECT_EQ(acks_one.code, ErrorCode::none);

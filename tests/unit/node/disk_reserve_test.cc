@@ -1,0 +1,176 @@
+// storage.disk_reserve: a device that is all but full takes no more records, others lead in its broker's
+// place, what it holds stays, and with room again it goes on by itself.
+#include "unit/node/one_node.h"
+#include "unit/node/three_nodes.h"
+
+namespace moldau::node::testing {
+namespace {
+
+using wire::ErrorCode;
+
+constexpr std::uint64_t kPlenty = 1ULL << 40;
+
+class DiskReserve : public ThreeNodes {
+ protected:
+  // What is left is less than a twentieth, and enough for metadata.
+  void fill(unsigned machine) {
+    auto& drive = world.machine(machine).drive();
+    drive.set_capacity(drive.used_bytes() + drive.used_bytes() / 40);
+  }
+  void make_room(unsigned machine) { world.machine(machine).drive().set_capacity(kPlenty); }
+  void start_with_topic() {
+    start();
+    create_topic("events", 1, 3);
+    ASSERT_TRUE(world.run_until([&] { return all_in_sync("events"); }, 60s));
+    produce("events", "before");
+  }
+  Offset log_end(unsigned machine, const std::string& topic) {
+    const TopicIdPartition key{nodes[machine]->image()->topic(topic)->id, 0};
+    for (const auto& hosted : nodes[machine]->partitions()->hosted()) {
+      if (const auto partition = hosted->partitions.find(key)) return partition->log()->end_offset().value();
+    }
+    return kNoOffset;
+  }
+  static NodeId id_of(unsigned machine) { return static_cast<NodeId>(machine + 1); }
+  bool in_sync(unsigned machine) {
+    const auto& isr = state(alive(), "events", 0)->isr;
+    return std::ranges::find(isr, static_cast<NodeId>(machine + 1)) != isr.end();
+  }
+};
+
+TEST_F(DiskReserve, OthersLeadInPlaceOfWhoHasNoRoom) {
+  start_with_topic();
+  const unsigned full = leader_of("events");
+  fill(full);
+  EXPECT_TRUE(world.run_until([&] { return leader_of("events") != full && !in_sync(full); }, 700ms));
+  const Offset kept = log_end(full, "events");
+  for (int i = 0; i < 5; ++i) produce("events", "meanwhile");
+  world.run_for(5s);
+  EXPECT_EQ(log_end(full, "events"), kept) << "neither emptied nor filled";
+  make_room(full);
+  EXPECT_TRUE(world.run_until([&] { return all_in_sync("events"); }, 10s));
+}
+
+// Metadata cannot be written either, so that it never hears who leads in its place.
+TEST_F(DiskReserve, WhoCannotEvenWriteMetadataSaysThatItMayLeadNoMore) {
+  start();
+  const unsigned controller = this->controller();
+  const std::string topic = topic_where([&](unsigned leader) { return leader != controller; });
+  const unsigned full = leader_of(topic);
+  auto& drive = world.machine(full).drive();
+  drive.set_capacity(drive.used_bytes());
+  ASSERT_TRUE(world.run_until([&] { return state(controller, topic, 0)->leader != id_of(full); }, 1s));
+  world.run_for(1500ms);
+  EXPECT_EQ(state(full, topic, 0)->leader, id_of(full));
+  EXPECT_EQ(produced_at(full, topic), ErrorCode::not_leader_or_follower);
+  produce(topic, "elsewhere");
+  make_room(full);
+  EXPECT_TRUE(world.run_until([&] { return all_in_sync(topic); }, 10s));
+}
+
+TEST_F(DiskReserve, AFollowerWithoutRoomHoldsNobodyUp) {
+  start_with_topic();
+  const unsigned full = (leader_of("events") + 1) % kNodes;
+  fill(full);
+  EXPECT_TRUE(world.run_until([&] { return !in_sync(full); }, 700ms));
+  const auto before = world.now();
+  produce("events", "meanwhile");
+  EXPECT_LT(world.now() - before, 200ms);
+  make_room(full);
+  EXPECT_TRUE(world.run_until([&] { return all_in_sync("events"); }, 10s));
+}
+
+TEST_F(DiskReserve, WhenAllAreFullRecordsAreRefusedAndRead) {
+  start_with_topic();
+  for (unsigned machine = 0; machine < kNodes; ++machine) fill(machine);
+  world.run_for(5s);
+  const metadata::Partition* partition = state(alive(), "events", 0);
+  ASSERT_NE(partition->leader, kNoNode) << "somebody is left who is read from";
+  const unsigned leader = leader_of("events");
+  const auto before = world.now();
+  EXPECT_EQ(produced_at(leader, "events"), ErrorCode::kafka_storage_error);
+  EXPECT_LT(world.now() - before, 200ms);
+  wire::FetchRequest request;
+  request.max_bytes = 1 << 20;
+  auto& asked = request.topics.emplace_back();
+  asked.topic_id = nodes[leader]->image()->topic("events")->id;
+  asked.partitions.emplace_back().partition_max_bytes = 1 << 20;
+  const auto answer =
+      world.run(clients->call_node<wire::FetchResponse>(static_cast<NodeId>(leader + 1), std::move(request)));
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_FALSE(answer->responses.at(0).partitions.at(0).records->empty());
+  for (unsigned machine = 0; machine < kNodes; ++machine) make_room(machine);
+  EXPECT_TRUE(world.run_until([&] { return all_in_sync("events"); }, 10s));
+  produce("events", "after");
+}
+
+TEST_F(DiskReserve, AControllerThatCannotWriteItsLogHandsOver) {
+  start_with_topic();
+  const unsigned full = controller();
+  auto& drive = world.machine(full).drive();
+  drive.set_capacity(drive.used_bytes());
+  const auto before = world.now();
+  const unsigned other = (full + 1) % kNodes;
+  const auto handed_over = [&] {
+    const NodeId leads_quorum = nodes[other]->quorum().leader_id();
+    const auto& isr = state(other, "events", 0)->isr;
+    return leads_quorum != kNoNode && leads_quorum != id_of(full) &&
+           std::ranges::find(isr, id_of(full)) == isr.end();
+  };
+  EXPECT_TRUE(world.run_until(handed_over, 3s));
+  produce("events", "meanwhile");
+  EXPECT_LT(world.now() - before, 4s);
+  make_room(full);
+  EXPECT_TRUE(world.run_until([&] { return all_in_sync("events"); }, 10s));
+}
+
+class AloneWithoutRoom : public OneNode {
+ protected:
+  wire::ProduceResponse::TopicResponse::PartitionResponse produced() {
+    record::BatchBuilder batch({});
+    batch.append(client.wall_clock().now_ms(), std::nullopt, as_bytes(std::string_view("v")));
+    record::Codecs codecs;
+    wire::ProduceRequest request;
+    request.acks = -1;
+    request.timeout_ms = 30'000;
+    auto& data = request.topic_data.emplace_back();
+    data.topic_id = node->image()->topic(kTopic)->id;
+    data.partition_data.emplace_back().records = SliceList{*std::move(batch).build(codecs)};
+    return ask<wire::ProduceResponse>(std::move(request), 13).responses.at(0).partition_responses.at(0);
+  }
+  auto& drive() { return world.machine(0).drive(); }
+};
+
+TEST_F(AloneWithoutRoom, IsToldAtOnce) {
+  start();
+  EXPECT_EQ(produced().error_code, ErrorCode::none);
+  drive().set_capacity(drive().used_bytes() + 1000);
+  world.run_for(1100ms);
+  const auto before = world.now();
+  EXPECT_EQ(produced().error_code, ErrorCode::kafka_storage_error);
+  EXPECT_LT(world.now() - before, 200ms);
+  drive().set_capacity(kPlenty);
+  world.run_for(1100ms);
+  EXPECT_EQ(produced().error_code, ErrorCode::none);
+}
+
+TEST_F(AloneWithoutRoom, WhatIsToBeKeptFreeIsKept) {
+  config::Settings with = settings();
+  with.disk_reserve_bytes = 100'000;
+  start(with);
+  drive().set_capacity(drive().used_bytes() + 300'000);
+  world.run_for(1100ms);
+  EXPECT_EQ(produced().error_code, ErrorCode::none);
+  drive().set_capacity(drive().used_bytes() + 99'000);
+  world.run_for(1100ms);
+  EXPECT_EQ(produced().error_code, ErrorCode::kafka_storage_error);
+  drive().set_capacity(drive().used_bytes() + 110'000);
+  world.run_for(1100ms);
+  EXPECT_EQ(produced().error_code, ErrorCode::kafka_storage_error) << "a little more is not enough";
+  drive().set_capacity(drive().used_bytes() + 130'000);
+  world.run_for(1100ms);
+  EXPECT_EQ(produced().error_code, ErrorCode::none);
+}
+
+}  // namespace
+}  // namespace moldau::node::testing
