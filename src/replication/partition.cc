@@ -191,6 +191,8 @@ PartitionResult<void> Partition::check_serves(LeaderEpoch current_leader_epoch,
   TRY(check_open());
   TRY(fence_.check(current_leader_epoch));
   if (!leading_ && (fetcher.is_replica() || !fetcher.follower_reads)) return not_leader();
+  // Without room and out of the ISR it does not go on: whoever takes it for the leader would wait for ever.
+  if (!leading_ && context_.scarce && !following_->is_in_sync()) return not_leader();
   if (leading_ && !fetcher.is_replica() && leading_->may_be_replaced()) return not_leader();
   return {};
 }

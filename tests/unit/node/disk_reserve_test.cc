@@ -31,6 +31,20 @@ class DiskReserve : public ThreeNodes {
     }
     return kNoOffset;
   }
+  // As a consumer from the start.
+  wire::FetchResponse::TopicResponse::PartitionResponse fetched_at(unsigned machine,
+                                                                   const std::string& topic) {
+    wire::FetchRequest request;
+    request.max_bytes = 1 << 20;
+    auto& asked = request.topics.emplace_back();
+    asked.topic_id = nodes[machine]->image()->topic(topic)->id;
+    asked.partitions.emplace_back().partition_max_bytes = 1 << 20;
+    const auto answer =
+        world.run(clients->call_node<wire::FetchResponse>(id_of(machine), std::move(request)));
+    EXPECT_TRUE(answer.has_value());
+    return answer ? answer->responses.at(0).partitions.at(0)
+                  : wire::FetchResponse::TopicResponse::PartitionResponse();
+  }
   static NodeId id_of(unsigned machine) { return static_cast<NodeId>(machine + 1); }
   bool in_sync(unsigned machine) {
     const auto& isr = state(alive(), "events", 0)->isr;
@@ -47,6 +61,8 @@ TEST_F(DiskReserve, OthersLeadInPlaceOfWhoHasNoRoom) {
   for (int i = 0; i < 5; ++i) produce("events", "meanwhile");
   world.run_for(5s);
   EXPECT_EQ(log_end(full, "events"), kept) << "neither emptied nor filled";
+  EXPECT_EQ(fetched_at(full, "events").error_code, ErrorCode::not_leader_or_follower)
+      << "whoever still takes it for the leader would wait for ever";
   make_room(full);
   EXPECT_TRUE(world.run_until([&] { return all_in_sync("events"); }, 10s));
 }
@@ -90,15 +106,7 @@ TEST_F(DiskReserve, WhenAllAreFullRecordsAreRefusedAndRead) {
   const auto before = world.now();
   EXPECT_EQ(produced_at(leader, "events"), ErrorCode::kafka_storage_error);
   EXPECT_LT(world.now() - before, 200ms);
-  wire::FetchRequest request;
-  request.max_bytes = 1 << 20;
-  auto& asked = request.topics.emplace_back();
-  asked.topic_id = nodes[leader]->image()->topic("events")->id;
-  asked.partitions.emplace_back().partition_max_bytes = 1 << 20;
-  const auto answer =
-      world.run(clients->call_node<wire::FetchResponse>(static_cast<NodeId>(leader + 1), std::move(request)));
-  ASSERT_TRUE(answer.has_value());
-  EXPECT_FALSE(answer->responses.at(0).partitions.at(0).records->empty());
+  EXPECT_FALSE(fetched_at(leader, "events").records->empty());
   for (unsigned machine = 0; machine < kNodes; ++machine) make_room(machine);
   EXPECT_TRUE(world.run_until([&] { return all_in_sync("events"); }, 10s));
   produce("events", "after");
