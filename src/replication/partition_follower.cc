@@ -70,8 +70,8 @@ bool PartitionFollower::is_counted_on() const {
   return is_in_sync() || std::ranges::find(eligible, context_.self) != eligible.end();
 }
 
-Task<Taken> PartitionFollower::take(FetchedPartition answer, LeaderEpoch fetched_in, TimestampMs now_ms) {
-  if (!is_of_use(fetched_in)) co_return Taken::superseded;
+Task<Taken> PartitionFollower::take(FetchedPartition answer, FollowerPosition asked, TimestampMs now_ms) {
+  if (!is_of_use(asked.leader_epoch)) co_return Taken::superseded;
   const runtime::Gate::Pass pass(changing_);
   if (answer.error_code == ErrorCode::offset_out_of_range)
     co_return co_await start_over(answer.log_start_offset);
@@ -83,8 +83,13 @@ Task<Taken> PartitionFollower::take(FetchedPartition answer, LeaderEpoch fetched
       co_return co_await start_over(answer.log_start_offset);
     co_return co_await truncate_by_epoch({answer.diverging_epoch.epoch, answer.diverging_epoch.end_offset});
   }
+  if (log_.end_offset().value() != asked.offset) {
+    const Taken cut = co_await cut_uncompared(asked.offset);
+    if (cut != Taken::went_on) co_return cut;
+    if (!is_of_use(asked.leader_epoch)) co_return Taken::superseded;
+  }
   if (answer.records && !answer.records->empty()) {
-    const Taken appended = co_await append(*answer.records, fetched_in, now_ms);
+    const Taken appended = co_await append(*answer.records, asked.leader_epoch, now_ms);
     if (appended != Taken::went_on) co_return appended;
   }
   learn(answer);
@@ -161,6 +166,13 @@ Task<Taken> PartitionFollower::start_over(Offset leader_start) {
   const Status status = co_await log_.truncate_fully_and_start_at(leader_start);
   if (status) high_watermark_.reset(leader_start);
   co_return status ? Taken::went_on : Taken::try_later;
+}
+
+Task<Taken> PartitionFollower::cut_uncompared(Offset compared) {
+  const Offset end = log_.end_offset().value();
+  if (end < compared) co_return Taken::try_later;  // it was cut meanwhile
+  report(log_, "what was not durable when the leader was asked is cut off", end, compared);
+  co_return co_await cut(compared);
 }
 
 Task<Taken> PartitionFollower::cut(Offset offset) {

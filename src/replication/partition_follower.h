@@ -3,7 +3,9 @@
 // (KIP-101, 279, 320). Who fetches for it is ReplicaFetcher. Lives on the shard of its log.
 //
 // It fetches from where its log is durable, as the topic's durability has it: the leader takes that offset
-// for what this replica will still have after a power failure.
+// for what this replica will still have after a power failure. What lies beyond comes from an earlier leader,
+// or from the time when this was the leader. The leader has not compared it, and it is cut off before
+// anything is appended.
 //
 // A damaged batch in its own log is healed from the leader: the log is emptied, and fetched anew. That
 // takes back what the in-sync replicas have promised, so it waits until the controller has put this replica
@@ -58,9 +60,9 @@ class PartitionFollower {
 
   // Empty: it is not to be fetched, for there is no leader, damage waits to be healed, or there is no room.
   std::optional<FollowerPosition> position() const;
-  // The leader's answer to a fetch in `fetched_in`. What it appends is durable when the log's durable end
-  // comes to its end.
-  runtime::Task<Taken> take(FetchedPartition answer, LeaderEpoch fetched_in, TimestampMs now_ms);
+  // The leader's answer to a fetch from `asked`. What it appends is durable when the log's durable end comes
+  // to its end.
+  runtime::Task<Taken> take(FetchedPartition answer, FollowerPosition asked, TimestampMs now_ms);
 
   // A batch at or after `from` is damaged.
   void note_damage(Offset from);
@@ -80,6 +82,7 @@ class PartitionFollower {
   runtime::Task<Taken> truncate_by_epoch(storage::LeaderEpochCache::EpochEnd leaders);
   runtime::Task<Taken> start_over(Offset leader_start);
   runtime::Task<Taken> cut(Offset offset);
+  runtime::Task<Taken> cut_uncompared(Offset compared);
   void learn(const FetchedPartition& answer);
   void ask_to_be_lost();
 

@@ -143,6 +143,7 @@ ReplicaFetcher::Call ReplicaFetcher::main_call() {
     const auto position = follower ? follower->position() : std::nullopt;
     if (position && position->leader_epoch == at->second.epoch) {
       at->second.place = Place::main;
+      at->second.asked = *position;
       session_.want(key, *position);
     } else {
       forget(key);
@@ -167,6 +168,7 @@ ReplicaFetcher::Call ReplicaFetcher::side_call() {
     const auto position = follower ? follower->position() : std::nullopt;
     if (position && position->leader_epoch == at->second.epoch) {
       at->second.place = Place::side;
+      at->second.asked = *position;
       add_to(call.request, key, *position, settings_.partition_max_bytes);
       call.keys.push_back(key);
     } else {
@@ -220,7 +222,7 @@ Task<void> ReplicaFetcher::take_in(Place lane, wire::FetchResponse response) {
       if (!follower) continue;
       if (answer.records) at->second.partition->note_fetched(size_of(*answer.records));
       all.push_back(
-          {key, at->second.partition, follower, follower->take(std::move(answer), at->second.epoch, now_ms)});
+          {key, at->second.partition, follower, follower->take(std::move(answer), at->second.asked, now_ms)});
     }
   }
   for (Work& work : all) work.taken = co_await std::move(work.task);

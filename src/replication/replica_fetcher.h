@@ -45,6 +45,7 @@ class ReplicaFetcher {
   struct Entry {
     std::shared_ptr<Partition> partition;
     LeaderEpoch epoch = kNoEpoch;
+    FollowerPosition asked;  // what the fetch is from
     Place place = Place::ready;
     runtime::Duration backoff{};  // after the last failure; zero: it went well
   };

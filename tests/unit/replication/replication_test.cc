@@ -168,6 +168,40 @@ TEST(Replication, RP_03_AfterTwoFastChangesOfLeaderAFollowerFindsTheCommonPoint)
   for (NodeId id : {1, 2, 3}) EXPECT_EQ(cluster.values(id), (Values{"a", "b of 3"})) << id;
 }
 
+TEST(Replication, RP_02_WhatWasNotDurableYetWhenTheLeaderChangedIsCutOff) {
+  for (const bool leader : {true, false}) {
+    Cluster cluster;
+    cluster.create_topic();
+    ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+    ASSERT_TRUE(cluster.logs_agree());
+    // "x" comes to one log and is not synced there before another leads.
+    const NodeId slow = leader ? 1 : 2;
+    const NodeId next = leader ? 2 : 3;
+    cluster.world.machine(static_cast<unsigned>(slow - 1)).pool().options().commit = {2s, 2s};
+    // Nor comes it to others, who may be waiting for it at the leader.
+    cluster.cut(1, 3);
+    cluster.cut(3, 1);
+    if (leader) {
+      cluster.cut(1, 2);
+      cluster.cut(2, 1);
+    }
+    auto x = cluster.produce(1, "x", -1, 10s);
+    ASSERT_TRUE(cluster.eventually([&] { return cluster.end(slow) == 2; }));
+    ASSERT_EQ(cluster.at(slow).log()->durable_end_offset().value(), 1);
+    if (!leader) cluster.isolate(1);
+    cluster.mend(3, 1);
+    cluster.mend(1, 3);
+    cluster.elect(next, leader ? std::vector<NodeId>{2, 3} : std::vector<NodeId>{3, 2});
+    static_cast<void>(cluster.produced(next, "y", 1));
+    static_cast<void>(cluster.world.run(std::move(x)));
+    cluster.world.machine(static_cast<unsigned>(slow - 1)).pool().options().commit = {50us, 1ms};
+    static_cast<void>(cluster.produced(next, "z", 1));
+    cluster.mend_all();
+    ASSERT_TRUE(cluster.logs_agree());
+    for (NodeId id : {1, 2, 3}) EXPECT_EQ(cluster.values(id), (Values{"a", "y", "z"})) << id << " " << leader;
+  }
+}
+
 TEST(Replication, AnEpochThatNobodyWroteInPartsNobody) {
   Cluster cluster;
   cluster.create_topic();
