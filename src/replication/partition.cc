@@ -12,6 +12,7 @@ using wire::ErrorCode;
 
 namespace {
 
+constexpr int kFailedReads = 3;                // in a row: bad luck no more
 constexpr Offset kHighWatermarkSentinel = -1;  // of DeleteRecords
 
 // Of what may be a batch; nothing of what is none.
@@ -345,10 +346,10 @@ Task<PartitionResult<Fetched>> Partition::fetch(FetchPosition position, FetchLim
   auto read =
       co_await log.read(position.offset, limits.max_bytes, fetched.visible_end, limits.at_least_one_batch);
   if (!read) {
-    auto refused = refuse(std::move(read).error());
-    note_read_error(refused.error(), position.offset);
-    co_return refused;
+    note_read_error(read.error(), position.offset);
+    co_return refuse(std::move(read).error());
   }
+  if (position.offset == failed_at_) failed_reads_ = 0;
   fetched.batches = std::move(read->batches);
   if (throttled) context_.leader_throttle->note(size_of(fetched.batches), context_.executor.now());
   if (fetcher.is_replica()) {
@@ -378,9 +379,18 @@ bool Partition::has_nothing_new(const FetchPosition& position, const Fetcher& fe
   return high_watermark().value() == known_high_watermark;
 }
 
-// Damage is not served; whoever may have a better copy is asked for it, or to serve in this one's place.
-void Partition::note_read_error(const PartitionError& error, Offset from) {
-  if (closed() || error.code != ErrorCode::corrupt_message) return;
+// Damage is not served; whoever may have a better copy is asked for it, or to serve in this one's place. What
+// the device cannot read, again and again, is not there either.
+void Partition::note_read_error(const storage::LogError& error, Offset from) {
+  if (closed()) return;
+  const bool fails =
+      error.code == storage::LogErrorCode::kafka_storage_error && error.cause == Errc::io && !offline_;
+  if (fails) {
+    failed_at_ = from;
+    if (++failed_reads_ < kFailedReads) return;
+  } else if (error.code != storage::LogErrorCode::corrupt_message) {
+    return;
+  }
   if (leading_) leading_->note_damage(from);
   if (following_) following_->note_damage(from);
 }

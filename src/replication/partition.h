@@ -179,7 +179,7 @@ class Partition {
                                     Fetched& fetched) const;
   runtime::Task<PartitionResult<OffsetAnswer>> by_timestamp(TimestampMs timestamp, Offset visible_end,
                                                             bool is_known);
-  void note_read_error(const PartitionError& error, Offset from);
+  void note_read_error(const storage::LogError& error, Offset from);
   bool leader_throttles(const Fetcher& fetcher) const;
   bool throttles_self() const;
   void take_over();
@@ -199,6 +199,8 @@ class Partition {
   ThrottledReplicas throttled_by_leader_;
   ThrottledReplicas throttled_by_follower_;
   bool offline_ = false;
+  int failed_reads_ = 0;  // since a read from failed_at_ has worked
+  Offset failed_at_ = kNoOffset;
 };
 
 }  // namespace moldau::replication

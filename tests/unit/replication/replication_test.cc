@@ -1086,6 +1086,17 @@ TEST_F(DamageTest, ALeaderGivesUpLeadershipAndHeals) {
   EXPECT_EQ(cluster.produced(cluster.state().leader, "6").code, ErrorCode::none);
 }
 
+// The device cannot read it: once may be bad luck.
+TEST_F(DamageTest, ALeaderThatCannotReadItsLogGivesUpLeadershipAndHeals) {
+  cluster.world.machine(0).drive().fail_reads("/data/events-0/00000000000000000000.log", 0, 1);
+  EXPECT_EQ(cluster.fetched(1, 0).error_code, ErrorCode::kafka_storage_error);
+  EXPECT_FALSE(cluster.eventually([&] { return cluster.state().leader != 1; }, 2s));
+  for (int i = 0; i < 2; ++i) EXPECT_NE(cluster.fetched(1, 0).error_code, ErrorCode::none);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.state().leader != 1; }, 5s));
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.values(1), all);
+}
+
 TEST_F(DamageTest, ALeaderDoesNotHandADamagedRecordOn) {
   cluster.kill(3), cluster.fence(3);
   damage(cluster, 1, 3, record::kHeaderSize + 5);
