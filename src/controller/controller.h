@@ -71,11 +71,13 @@ std::vector<std::vector<metadata::Record>> in_pieces(std::vector<metadata::Recor
 
 struct ControllerSettings {
   config::ConfigMap static_broker;  // Settings::broker: defaults of partitions, replication and topic configs
+  bool elects_fenced = false;       // ElectionRules'
 };
 
 class Controller {
  public:
   explicit Controller(ControllerSettings settings) : settings_(std::move(settings)) {}
+  const ControllerSettings& settings() const { return settings_; }
 
   // All topics of the request are judged one by one: some may fail while others are created. With
   // `validate_only` the answer is the same and there are no records.

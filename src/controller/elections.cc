@@ -73,7 +73,8 @@ ElectionRules RulesOfTopics::compute(const Topic& topic) const {
   return {.elr_enabled = elr_enabled(image_),
           .min_isr = static_cast<std::size_t>(std::max(config.min_insync_replicas, 1)),
           .unclean_allowed = config.unclean_leader_election_enable,
-          .survives_crash = durability == config::Durability::synced};
+          .survives_crash = durability == config::Durability::synced,
+          .elects_fenced = controller_.settings().elects_fenced};
 }
 
 std::vector<Record> partitions_without(const Controller& controller, const Image& image, NodeId broker) {

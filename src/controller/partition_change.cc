@@ -84,7 +84,8 @@ std::size_t PartitionChangeBuilder::min_isr() const {
 }
 
 bool PartitionChangeBuilder::may_lead(NodeId replica) const {
-  return replica != kNoNode && contains(after_.replicas, replica) && electorate_.may_lead(after_, replica);
+  if (replica == kNoNode || !contains(after_.replicas, replica)) return false;
+  return rules_.elects_fenced || electorate_.may_lead(after_, replica);
 }
 
 bool PartitionChangeBuilder::is_eligible(NodeId replica) const {

@@ -28,6 +28,8 @@ struct ElectionRules {
   bool unclean_allowed = false;  // unclean.leader.election.enable
   // What a replica was counted for is on its disk: a crash takes nothing from it (moldau.durability).
   bool survives_crash = false;
+  // Never; the simulator lets it, to show that its observers see it (reliability.md, mutant 28).
+  bool elects_fenced = false;
 };
 
 // Who may lead by the image, or by what it is about to become.

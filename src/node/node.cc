@@ -101,6 +101,7 @@ Task<Status> Node::open_partitions() {
   if (!settings_.broker_role) co_return Status();
   ReplicationLinks links;
   links.registration = registration_.get();
+  links.rules = options_.rules.replication;
   links.channels = [this](unsigned shard) {
     return replication::ReplicationChannels{*links_[shard], *links_[shard]};
   };
@@ -114,7 +115,9 @@ Task<Status> Node::open_partitions() {
 quorum::QuorumOptions Node::quorum_options() const {
   quorum::QuorumOptions options;
   options.directory = metadata_folder(directory_->path());
-  options.self = {node_id(), directory_->properties().directory_id};
+  options.self = {node_id(),
+                  options_.rules.names_its_directory ? directory_->properties().directory_id : DirectoryId()};
+  options.rules = options_.rules.raft;
   options.self_endpoints = controller_listeners();
   for (const config::Voter& voter : settings_.voters) options.voters.push_back({.key = {voter.id, {}}});
   for (const runtime::Endpoint& seed : settings_.seeds)
@@ -187,7 +190,7 @@ void Node::make_controller() {
     options.imbalance_interval = cluster_.leader_imbalance_check_interval;
     options.balances = cluster_.auto_leader_rebalance;
     options.unclean_interval = cluster_.unclean_election_interval;
-    controller::ControllerSettings settings{settings_.broker};
+    controller::ControllerSettings settings{settings_.broker, !options_.rules.elects_unfenced_only};
     local_quorum_ = std::make_unique<LocalQuorum>(executor_, *quorum_, *transport_, cluster_id(), node_id());
     controller_ = std::make_unique<ActiveController>(world_, *quorum_, *local_quorum_,
                                                      controller::Controller(std::move(settings)), options);

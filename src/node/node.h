@@ -17,6 +17,7 @@
 #include "node/local_quorum.h"
 #include "node/partition_host.h"
 #include "node/peer_link.h"
+#include "node/rules.h"
 #include "node/shard.h"
 
 namespace moldau::node {
@@ -30,6 +31,7 @@ struct NodeOptions {
   std::function<void(telemetry::Snapshot&)> process_metrics;
   // For those who watch a node from outside: it has its logs and its quorum, and takes part from here on.
   std::function<void(const Node&)> opened = {};
+  Rules rules = {};
 };
 
 struct BoundListener {

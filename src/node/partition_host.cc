@@ -169,6 +169,7 @@ Task<Status> PartitionHost::open_manager(unsigned index, unsigned count) {
       links_.registration,
       {},
       directory_.properties().directory_id};
+  parts.settings.rules = links_.rules;
   if (links_.channels) parts.channels.emplace(links_.channels(hosted.executor.shard()));
   hosted.replicator = std::make_unique<replication::Replicator>(std::move(parts));
   co_return Status();

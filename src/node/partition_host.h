@@ -50,6 +50,7 @@ struct ReplicationLinks {
   std::function<replication::ReplicationChannels(unsigned shard)> channels;
   // PartitionHost::scarce() has changed; on shard 0.
   std::function<void()> on_space = {};
+  replication::Rules rules = {};
 };
 
 class PartitionHost {

@@ -60,6 +60,7 @@ struct QuorumOptions {
   raft::Duration retry_backoff = std::chrono::milliseconds(20);
   raft::Duration election_backoff_max = std::chrono::milliseconds(1000);
   raft::Duration append_linger{};
+  raft::Rules rules = {};
 };
 
 // How requests reach the other replicas.

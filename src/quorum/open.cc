@@ -225,6 +225,7 @@ void MetadataQuorum::start(raft::QuorumState state) {
   settings.request_timeout = options_.request_timeout;
   settings.retry_backoff = options_.retry_backoff;
   settings.election_backoff_max = options_.election_backoff_max;
+  settings.rules = options_.rules;
   first_unsaved_ = now();
   persisted_ = state;
   raft_ = std::make_unique<raft::Raft>(std::move(settings), *view_, *std::exchange(history_, std::nullopt),

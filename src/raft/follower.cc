@@ -106,8 +106,10 @@ void Raft::on_response(NodeId from, const FetchRequest& request, FetchResponse r
 
 void Raft::truncate_for(const OffsetAndEpoch& diverging, Time now) {
   const OffsetAndEpoch ours = log_.end_of_epoch(diverging.epoch);
-  const Offset target = ours.epoch == diverging.epoch ? std::min(ours.offset, diverging.offset) : ours.offset;
-  MOLDAU_ASSERT(target >= high_watermark_, "committed entries are never cut");
+  Offset target = ours.epoch == diverging.epoch ? std::min(ours.offset, diverging.offset) : ours.offset;
+  if (!settings_.rules.keeps_what_is_committed) target = log_.start().offset;
+  MOLDAU_ASSERT(target >= high_watermark_ || !settings_.rules.keeps_what_is_committed,
+                "committed entries are never cut");
   if (target >= log_.end().offset) {  // nothing to learn from it; do not ask again at once
     next_fetch_ = now + settings_.retry_backoff;
     return;

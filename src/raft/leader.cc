@@ -12,7 +12,8 @@ constexpr std::size_t kMaxObservers = 10'000;
 }  // namespace
 
 void Raft::poll_leader(Time now) {
-  if (!is_only_voter() && now >= quorum_deadline_) return become_resigned(now);
+  if (settings_.rules.resigns_without_majority && !is_only_voter() && now >= quorum_deadline_)
+    return become_resigned(now);
   if (change_ && now >= change_->deadline)
     end_change(change_->id, RaftError::request_timed_out,
                change_->joining ? "The new voter " + change_->joining->key.to_string() +
@@ -121,7 +122,8 @@ void Raft::update_high_watermark(Time now) {
   std::ranges::sort(durable, std::greater());
   const Offset by_majority = durable[majority() - 1];
   // Raft 5.4.2: entries of earlier epochs are committed only together with one of this epoch.
-  if (by_majority > epoch_start_) raise_high_watermark(by_majority);
+  if (by_majority > epoch_start_ || !settings_.rules.commits_through_own_epoch)
+    raise_high_watermark(by_majority);
   if (!ready_ && high_watermark_ > epoch_start_) {
     ready_ = true;
     emit(BecameLeader{state_.epoch});

@@ -57,6 +57,11 @@ VoterChangeResponse Raft::change_response(RaftError error, std::string message) 
   return {error, std::move(message), state_.epoch, state_.leader_id, leader_endpoint()};
 }
 
+void Raft::begin_change(VoterChange change) {
+  if (change_) end_change(change_->id, RaftError::request_timed_out, "Another change came between");
+  change_ = std::move(change);
+}
+
 void Raft::end_change(VoterChangeId id, RaftError error, std::string message) {
   if (change_ && change_->id == id) change_.reset();
   emit(VoterChangeEnded{id, change_response(error, std::move(message))});
@@ -72,7 +77,7 @@ std::optional<Refusal> Raft::refusal_of_changes() const {
   if (!is_dynamic())
     return Refusal(RaftError::unsupported_version,
                    "The voters of this cluster are static (kraft.version 0) and cannot be changed");
-  if (change_ || history_.voters_offset() >= high_watermark_)
+  if (settings_.rules.one_change_at_a_time && (change_ || history_.voters_offset() >= high_watermark_))
     return Refusal(RaftError::request_timed_out,
                    "Another change of the voters is not finished yet; try again");
   return std::nullopt;
@@ -94,8 +99,8 @@ VoterChangeId Raft::on_add_voter(const AddVoterRequest& request, Time deadline, 
                "The new voter " + voter.key.to_string() + " does not support kraft.version " +
                    std::to_string(kraft_version()));
   } else {
-    change_ = VoterChange{
-        .id = id, .deadline = deadline, .joining = voter, .ack_when_committed = request.ack_when_committed};
+    begin_change(
+        {.id = id, .deadline = deadline, .joining = voter, .ack_when_committed = request.ack_when_committed});
     go_on_with_change(now);
   }
   return id;
@@ -127,7 +132,7 @@ VoterChangeId Raft::on_remove_voter(const RemoveVoterRequest& request, Time dead
   } else if (without->empty()) {
     end_change(id, RaftError::invalid_request, "The only voter cannot be removed");
   } else {
-    change_ = VoterChange{.id = id, .deadline = deadline};
+    begin_change({.id = id, .deadline = deadline});
     append_voters(std::move(*without));
   }
   return id;
@@ -151,7 +156,7 @@ VoterChangeId Raft::on_update_voter(const UpdateVoterRequest& request, Time dead
   } else if (*updated == voters()) {
     end_change(id, RaftError::none);
   } else {
-    change_ = VoterChange{.id = id, .deadline = deadline, .ack_when_committed = false};
+    begin_change({.id = id, .deadline = deadline, .ack_when_committed = false});
     append_voters(std::move(*updated));
   }
   return id;

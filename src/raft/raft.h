@@ -46,6 +46,15 @@ class LogView {
   virtual std::optional<OffsetAndEpoch> latest_snapshot() const = 0;
 };
 
+// What the core keeps to. All of it holds; the simulator takes one rule away, to show that its observers see
+// the difference (reliability.md, appendix D).
+struct Rules {
+  bool commits_through_own_epoch = true;  // Raft 5.4.2 (13)
+  bool resigns_without_majority = true;   // check-quorum (14)
+  bool one_change_at_a_time = true;       // of the voters (18)
+  bool keeps_what_is_committed = true;    // when it truncates (19)
+};
+
 struct Settings {
   ReplicaKey self;
   std::vector<Endpoint> self_endpoints;
@@ -57,6 +66,7 @@ struct Settings {
       std::chrono::milliseconds(1000);                         // controller.quorum.election.backoff.max.ms
   Duration request_timeout = std::chrono::milliseconds(2000);  // controller.quorum.request.timeout.ms
   Duration retry_backoff = std::chrono::milliseconds(20);      // controller.quorum.retry.backoff.ms
+  Rules rules = {};
 };
 
 // --- effects
@@ -288,6 +298,7 @@ class Raft {
   // Membership.
   void voters_changed(Time now);
   VoterChangeResponse change_response(RaftError error, std::string message) const;
+  void begin_change(VoterChange change);
   void end_change(VoterChangeId id, RaftError error, std::string message = {});
   std::optional<std::pair<RaftError, std::string>> refusal_of_changes() const;
   void append_voters(VoterSet voters) { emit(AppendVoters{state_.epoch, std::move(voters)}); }

@@ -91,10 +91,11 @@ std::size_t IsrTracker::required(const Rules& rules) const {
 
 Offset IsrTracker::high_watermark(Offset current, const Rules& rules, const metadata::Image& image,
                                   MonotonicTime now) const {
-  if (!enough(rules)) return current;
+  if (!enough(rules) && rules.kept.stands_still_below_min_isr) return current;
   Offset lowest = durable_end_;
   for (const Follower& follower : followers_) {
     if (follower.report.offset >= lowest) continue;
+    if (!rules.kept.counts_maximal_isr && !contains(isr_, follower.id)) continue;
     // Who is about to join must not be left behind by the very records that it has to reach.
     const auto about_to_join = [&] {
       return follower.report.offset != kNoOffset && follower.caught_up_at &&
@@ -106,11 +107,13 @@ Offset IsrTracker::high_watermark(Offset current, const Rules& rules, const meta
   return std::max(current, lowest);
 }
 
-bool IsrTracker::may_join(NodeId replica, Offset high_watermark, const metadata::Image& image) const {
+bool IsrTracker::may_join(NodeId replica, Offset high_watermark, const Rules& rules,
+                          const metadata::Image& image) const {
   const Follower* candidate = follower(replica);
   if (candidate == nullptr || in_maximal_isr(replica)) return false;
   const Offset offset = candidate->report.offset;
-  return offset != kNoOffset && offset >= high_watermark && offset >= epoch_start_ &&
+  const Offset least = rules.kept.joins_from_epoch_start ? epoch_start_ : 0;
+  return offset != kNoOffset && offset >= high_watermark && offset >= least &&
          may_be_in_sync(image, replica, candidate->report.broker_epoch);
 }
 

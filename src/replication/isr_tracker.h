@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "metadata/image.h"
+#include "replication/rules.h"
 #include "runtime/time.h"
 
 namespace moldau::replication {
@@ -41,6 +42,7 @@ class IsrTracker {
   struct Rules {
     std::int32_t min_insync_replicas = 1;
     runtime::Duration lag_max = std::chrono::seconds(30);  // replica.lag.time.max.ms
+    replication::Rules kept = {};
   };
 
   explicit IsrTracker(NodeId self) : self_(self) {}
@@ -69,7 +71,8 @@ class IsrTracker {
 
   // Whether the ISR is to be asked for with this follower in it: it has reached the high watermark and the
   // epoch's start, fetched in this epoch, and metadata has nothing against the process that did.
-  bool may_join(NodeId replica, Offset high_watermark, const metadata::Image& image) const;
+  bool may_join(NodeId replica, Offset high_watermark, const Rules& rules,
+                const metadata::Image& image) const;
   // Members of the ISR that have not had everything for longer than lag_max.
   std::vector<NodeId> laggards(Offset leader_end, const Rules& rules, runtime::MonotonicTime now) const;
 

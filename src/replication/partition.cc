@@ -300,7 +300,8 @@ PartitionResult<void> Partition::check_range(const FetchPosition& position, cons
   if (position.last_fetched_epoch != kNoEpoch) {
     const auto known = log_->offset_for_leader_epoch(position.last_fetched_epoch);
     if (known.epoch == kNoEpoch) return beyond_end();
-    fetched.diverging_epoch = divergence(position);
+    const bool is_known = known.epoch == position.last_fetched_epoch;
+    if (is_known || context_.rules.answers_unknown_epochs) fetched.diverging_epoch = divergence(position);
     if (fetched.diverging_epoch) return {};
   } else if (fetcher.is_replica() && position.offset > fetched.log_start_offset) {
     return out_of_range(*log_);  // a replica that cannot say whose records it has (RP-06)

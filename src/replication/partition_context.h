@@ -6,6 +6,7 @@
 
 #include "metadata/image.h"
 #include "replication/channels.h"
+#include "replication/rules.h"
 #include "replication/throttle.h"
 #include "runtime/executor.h"
 #include "storage/commit_log.h"
@@ -30,6 +31,7 @@ struct PartitionContext {
   // Of what replicas outside of the ISR are given here, and fetch. Null: unlimited.
   Throttle* leader_throttle = nullptr;
   Throttle* follower_throttle = nullptr;
+  Rules rules = {};
   // Null when nothing replicates.
   const BrokerRegistration* registration = nullptr;
   // A leader has something to ask of the controller: PartitionLeader::isr_question(). Empty: there is nobody

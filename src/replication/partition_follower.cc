@@ -56,7 +56,9 @@ std::optional<FollowerPosition> PartitionFollower::position() const {
   if (context_.scarce && !is_in_sync()) return std::nullopt;
   // A log that has records of a later epoch has met a later leader: what this one lacks may be committed.
   if (state_.leader_epoch < log_.latest_epoch()) return std::nullopt;
-  const Offset offset = log_.durable_end_offset().value();
+  Offset offset = log_.durable_end_offset().value();
+  if (!context_.rules.truncates_by_epoch && begun_in_ != state_.leader_epoch)
+    offset = std::min(offset, std::max(high_watermark_.value(), log_.log_start_offset()));
   return FollowerPosition{state_.leader_epoch, offset, last_epoch(log_, offset), log_.log_start_offset(),
                           high_watermark_.value()};
 }
@@ -76,7 +78,9 @@ Task<Taken> PartitionFollower::take(FetchedPartition answer, FollowerPosition as
   if (answer.error_code == ErrorCode::offset_out_of_range)
     co_return co_await start_over(answer.log_start_offset);
   if (answer.error_code != ErrorCode::none) co_return Taken::try_later;
+  begun_in_ = asked.leader_epoch;
   if (answer.diverging_epoch.epoch >= 0) {
+    if (!context_.rules.believes_after_truncation) learn(answer);
     // What the leader still has begins where the two have gone apart, or later: nothing here is known to be
     // what it had before.
     if (answer.diverging_epoch.end_offset <= answer.log_start_offset && !is_counted_on())

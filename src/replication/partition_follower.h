@@ -95,6 +95,7 @@ class PartitionFollower {
   bool healed_ = false;     // since it was lost
   runtime::Gate changing_;  // the log
   bool stopped_ = false;
+  LeaderEpoch begun_in_ = kNoEpoch;  // the leader of this epoch has been heard
 };
 
 }  // namespace moldau::replication

@@ -21,7 +21,7 @@ PartitionLeader::PartitionLeader(storage::Log& log, const PartitionContext& cont
     : log_(log),
       context_(context),
       tracker_(context.self),
-      rules_{min_insync_replicas, context.lag_max},
+      rules_{min_insync_replicas, context.lag_max, context.rules},
       high_watermark_(high_watermark),
       durable_end_(log.durable_end_offset().value()),
       low_watermark_(0) {}
@@ -102,7 +102,7 @@ PartitionResult<void> PartitionLeader::note_fetch(NodeId replica, const Follower
     return refuse(ErrorCode::not_leader_or_follower);
   }
   if (context_.ask_controller && !tracker_.asking() &&
-      tracker_.may_join(replica, high_watermark_.value(), *context_.image)) {
+      tracker_.may_join(replica, high_watermark_.value(), rules_, *context_.image)) {
     tracker_.ask_to_add(replica);
     ask();
   }

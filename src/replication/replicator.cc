@@ -46,6 +46,7 @@ Replicator::Replicator(Parts parts)
                .rack_aware = parts_.settings.rack_aware,
                .leader_throttle = &leader_throttle_,
                .follower_throttle = &follower_throttle_,
+               .rules = parts_.settings.rules,
                .registration = parts_.registration,
                .ask_controller = {},
                .report_damage = {}},

@@ -19,6 +19,7 @@ struct ReplicatorSettings {
   runtime::Duration lag_max = std::chrono::seconds(30);         // replica.lag.time.max.ms
   bool rack_aware = false;                                      // replica.selector.class
   runtime::Duration session_timeout = std::chrono::seconds(9);  // broker.session.timeout.ms
+  Rules rules = {};
 
   static ReplicatorSettings of(const config::ClusterSettings& config);
 };

@@ -48,7 +48,9 @@ struct IsrTrackerTest : ::testing::Test {
   Offset watermark(Offset current = 0, runtime::Duration now = 0s) {
     return tracker.high_watermark(current, rules, image, at(now));
   }
-  bool may_join(NodeId id, Offset high_watermark) { return tracker.may_join(id, high_watermark, image); }
+  bool may_join(NodeId id, Offset high_watermark) {
+    return tracker.may_join(id, high_watermark, rules, image);
+  }
 
   metadata::Image image;
   metadata::Partition state;
