@@ -1,6 +1,7 @@
 #include "simulation/cluster.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "simulation/cluster_clients.h"
 #include "simulation/cluster_faults.h"
@@ -9,6 +10,7 @@
 #include "simulation/metadata_observer.h"
 #include "simulation/node_settings.h"
 #include "simulation/partition_observer.h"
+#include "simulation/replay.h"
 #include "simulation/trace_sink.h"
 
 namespace moldau::simulation {
@@ -34,14 +36,24 @@ class Cluster {
         work_{world, ledger_, metadata_, shape_.nodes} {
     work_.retries_as_new = mutant == Mutant::retry_as_new;
     const ClusterSettings settings(random_, shape_);
+    settings.format(world_);
     const Mutant of_nodes = work_.retries_as_new ? Mutant::none : mutant;
+    if (random_.one_in(4)) recorder_.emplace(world_);
     std::vector<ClusterNode*> nodes;
     for (unsigned i = 0; i < shape_.nodes; ++i) {
-      nodes_.push_back(std::make_unique<ClusterNode>(world_, i, settings.of(i), of_nodes));
+      nodes_.push_back(std::make_unique<ClusterNode>(world_, i, settings.of(i), of_nodes,
+                                                     recorder_ ? &*recorder_ : nullptr));
       nodes.push_back(nodes_.back().get());
     }
-    metadata_.set_nodes(std::move(nodes));
-    faults_ = std::make_unique<ClusterFaults>(world_, nodes_, metadata_);
+    metadata_.set_nodes(std::move(nodes), first_voters());
+    metadata_.on_change(
+        [this](const TopicIdPartition& key, const metadata::Partition& before,
+               const metadata::Partition& after) { partitions_.on_change(key, before, after); });
+    faults_ = std::make_unique<ClusterFaults>(world_, nodes_, metadata_, ledger_);
+    faults_->on_wiped([this](NodeId id) {
+      metadata_.forget_disk(id);
+      partitions_.forget_disk(id);
+    });
     world_.scheduler().after_step([this](const Place& place) { observe(place); });
   }
 
@@ -66,7 +78,8 @@ class Cluster {
 
   void tick() {
     for (const auto& node : nodes_) {
-      if (!node->poll() || node->alive()) continue;
+      node->poll();
+      if (node->alive()) continue;
       metadata_.forget(*node);
       partitions_.forget(*node);
     }
@@ -107,6 +120,8 @@ class Cluster {
   }
 
   void start_clients() {
+    if (recorder_) tasks_.push_back(recorder_->run(world_.machine(shape_.nodes), work_.calm));
+    work_.expect_voters_change = [this](MonotonicTime until) { faults_->expect_voters_change(until); };
     admin_ = std::make_unique<ClusterAdmin>(world_.machine(shape_.nodes), work_);
     tasks_.push_back(admin_->run());
     for (unsigned i = 1; i < shape_.clients; ++i) {
@@ -132,6 +147,12 @@ class Cluster {
 
   // --- liveness
 
+  std::set<NodeId> first_voters() const {
+    std::set<NodeId> voters;
+    for (unsigned i = 1; i <= shape_.voters; ++i) voters.insert(static_cast<NodeId>(i));
+    return voters;
+  }
+
   std::set<NodeId> everybody() const {
     std::set<NodeId> all;
     for (const auto& node : nodes_) all.insert(node->id());
@@ -146,7 +167,7 @@ class Cluster {
       if (!core.contains(node->id())) continue;
       const std::string who = "node " + std::to_string(node->id());
       if (node->state() != ClusterNode::State::running) return who + " does not run: " + node->error();
-      active |= node->is_voter() && node->watched()->quorum().is_active();
+      active |= node->is_controller() && node->watched()->quorum().is_active();
       if (image.broker(node->id()) == nullptr) return who + " is not registered";
       if (!image.is_unfenced(node->id())) return who + " is fenced";
       if (image.broker(node->id())->in_controlled_shutdown) return who + " is about to shut down";
@@ -229,6 +250,11 @@ class Cluster {
     }
   }
 
+  // Since a node is gone, or min.insync.replicas was raised: the high watermark stands still.
+  bool lacks_replicas(const metadata::Topic& topic, const metadata::Partition& partition) const {
+    return partition.isr.size() < std::min(partition.replicas.size(), metadata_.min_isr(topic));
+  }
+
   // The replicas of the core that do not hold what is committed, or more.
   std::string what_differs(const std::set<NodeId>& core) {
     if (partitions_.reading() > 0) return "logs are being read";
@@ -244,7 +270,8 @@ class Cluster {
           const Offset end = there->log()->end_offset().value();
           const Offset high_watermark = there->high_watermark().value();
           const Offset committed = committed_end(key, *partition);
-          if (end != high_watermark || end != committed)
+          const bool all = end == high_watermark || lacks_replicas(*topic, *partition);
+          if (!all || high_watermark != committed)
             return what + " ends at " + std::to_string(end) + ", its high watermark is " +
                    std::to_string(high_watermark) + ", committed is " + std::to_string(committed);
         }
@@ -280,12 +307,14 @@ class Cluster {
 
   void compare_replicas(const std::set<NodeId>& core) {
     for (const NodeId id : core) metadata_.compare_log(*nodes_[static_cast<std::size_t>(id - 1)]);
-    for (const auto& [name, topic] : metadata_.image().topics()) {
+    const metadata::Image image = metadata_.image();
+    for (const auto& [name, topic] : image.topics()) {
       for (const auto& partition : topic->partitions) {
+        const TopicIdPartition key{topic->id, partition->partition};
         for (const NodeId replica : partition->replicas) {
-          if (!core.contains(replica)) continue;
-          auto task = partitions_.compare(*nodes_[static_cast<std::size_t>(replica - 1)],
-                                          {topic->id, partition->partition});
+          // A topic may still go: a request that was not answered is carried out late.
+          if (!core.contains(replica) || metadata_.image().partition(key) == nullptr) continue;
+          auto task = partitions_.compare(*nodes_[static_cast<std::size_t>(replica - 1)], key);
           if (!run_until([&] { return task.ended(); }, kConvergenceBound)) {
             if (ledger_.passed()) ledger_.report("the comparison of replicas does not end");
             return std::move(task).detach();
@@ -335,6 +364,7 @@ class Cluster {
   MetadataObserver metadata_;
   PartitionObserver partitions_;
   ClusterWork work_;
+  std::optional<Recorder> recorder_;
   std::vector<std::unique_ptr<ClusterNode>> nodes_;
   std::unique_ptr<ClusterFaults> faults_;
   std::unique_ptr<ClusterAdmin> admin_;

@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include "simulation/cluster_clients.h"
+#include "simulation/cluster_settings.h"
+#include "wire/messages/add_raft_voter.h"
 #include "wire/messages/alter_partition_reassignments.h"
 #include "wire/messages/create_partitions.h"
 #include "wire/messages/create_topics.h"
@@ -8,6 +10,7 @@
 #include "wire/messages/delete_topics.h"
 #include "wire/messages/elect_leaders.h"
 #include "wire/messages/incremental_alter_configs.h"
+#include "wire/messages/remove_raft_voter.h"
 
 namespace moldau::simulation {
 
@@ -30,6 +33,12 @@ constexpr wire::ApiVersion kDeleteRecords = 2;
 constexpr wire::ApiVersion kReassign = 0;
 constexpr wire::ApiVersion kElectLeaders = 2;
 constexpr wire::ApiVersion kFetch = 16;
+constexpr wire::ApiVersion kAddVoter = 0;
+constexpr wire::ApiVersion kRemoveVoter = 0;
+constexpr std::size_t kMinVoters = 2;
+constexpr std::size_t kMaxVoters = 5;
+// A change that was asked for has happened by then, or never will.
+constexpr Duration kVotersSettle = 40s;
 
 }  // namespace
 
@@ -44,10 +53,10 @@ Task<void> ClusterAdmin::run() {
       co_await pause(1'000);
       continue;
     }
-    switch (random_.below(16)) {
+    switch (random_.below(17)) {
       case 0:
       case 1:
-        if (live < kMaxTopics) co_await create_topic();
+        if (live < kMaxTopics && work_.gone.empty()) co_await create_topic();
         break;
       case 2:
         co_await delete_topic();
@@ -70,6 +79,9 @@ Task<void> ClusterAdmin::run() {
         break;
       case 9:
         co_await elect_leaders();
+        break;
+      case 10:
+        co_await change_voters();
         break;
       default:
         if (const auto key = draw_partition())
@@ -233,7 +245,7 @@ Task<void> ClusterAdmin::alter_config() {
   const std::string keys[] = {"index.interval.bytes", "segment.ms", "internal.segment.bytes"};
   std::string key = keys[random_.below(std::size(keys))];
   std::string value = std::to_string(random_.between(4'000, 60'000));
-  if (random_.one_in(3)) {
+  if (random_.one_in(3) && work_.gone.empty()) {
     key = "min.insync.replicas";
     value = std::to_string(random_.between(1, 2));
     topic.configs[key].insert(value);
@@ -284,6 +296,73 @@ Task<void> ClusterAdmin::elect_leaders() {
   wire::ElectLeadersRequest request;
   request.timeout_ms = 8'000;
   co_await to->call<wire::ElectLeadersResponse>(std::move(request), kElectLeaders, kCallTimeout);
+}
+
+// --- voters
+
+Task<void> ClusterAdmin::change_voters() {
+  const raft::VoterSet& voters = work_.metadata.voter_set();
+  if (voters.empty() || !work_.gone.empty()) co_return;  // they are static
+  for (const raft::Voter& voter : voters) {
+    const metadata::Broker* broker = work_.metadata.image().broker(voter.key.id);
+    const bool other_disk = broker != nullptr && !broker->directories.empty() &&
+                            broker->directories.front() != voter.key.directory;
+    if (other_disk) co_return co_await remove_voter(voter.key);
+  }
+  const NodeId node = any_node();
+  if (!voters.contains(node) && voters.size() < kMaxVoters) co_return co_await add_voter(node);
+  if (voters.contains(node) && voters.size() > kMinVoters && random_.one_in(2))
+    co_await remove_voter(voters.find(node)->key);
+}
+
+Task<void> ClusterAdmin::add_voter(NodeId node) {
+  const metadata::Broker* broker = work_.metadata.image().broker(node);
+  if (broker == nullptr || broker->directories.empty()) co_return;
+  wire::AddRaftVoterRequest request;
+  request.timeout_ms = 8'000;
+  request.voter_id = node;
+  request.voter_directory_id = broker->directories.front();
+  const raft::Endpoint at = controller_endpoint(node);
+  request.listeners.push_back({at.name, at.host, at.port});
+  auto to = co_await connect(any_node());
+  if (!to) co_return;
+  work_.expect_voters_change(work_.world.now() + kVotersSettle);
+  work_.world.note("add voter " + std::to_string(node));
+  const auto answer =
+      co_await to->call<wire::AddRaftVoterResponse>(std::move(request), kAddVoter, kCallTimeout);
+  if (answer)
+    work_.world.note("add voter " + std::to_string(node) + ": " +
+                     std::string(wire::name_of(answer->error_code)) + " " +
+                     answer->error_message.value_or(""));
+  if (answer && answer->error_code == ErrorCode::none && !work_.metadata.voters().contains(node))
+    problem("voter " + std::to_string(node) + " is said to be added, but that is not committed");
+}
+
+// What is left has to be able to go on without those whose disks are gone.
+Task<void> ClusterAdmin::remove_voter(raft::ReplicaKey voter) {
+  std::set<NodeId> left = work_.metadata.voters();
+  left.erase(voter.id);
+  const std::size_t majority = left.size() / 2 + 1;
+  for (const NodeId id : work_.metadata.lost_voters()) left.erase(id);
+  if (left.size() < majority) co_return;
+  wire::RemoveRaftVoterRequest request;
+  request.voter_id = voter.id;
+  request.voter_directory_id = voter.directory;
+  auto to = co_await connect(any_node());
+  if (!to) co_return;
+  work_.expect_voters_change(work_.world.now() + kVotersSettle);
+  work_.world.note("remove voter " + voter.to_string());
+  const std::uint64_t before = work_.metadata.removals(voter);
+  const auto answer =
+      co_await to->call<wire::RemoveRaftVoterResponse>(std::move(request), kRemoveVoter, kCallTimeout);
+  if (answer)
+    work_.world.note("remove voter " + std::to_string(voter.id) + ": " +
+                     std::string(wire::name_of(answer->error_code)) + " " +
+                     answer->error_message.value_or(""));
+  // It may have joined again by itself.
+  if (answer && answer->error_code == ErrorCode::none && work_.metadata.voter_set().contains(voter) &&
+      work_.metadata.removals(voter) == before)
+    problem("voter " + voter.to_string() + " is said to be removed, but that is not committed");
 }
 
 // --- offsets

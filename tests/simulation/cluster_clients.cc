@@ -61,24 +61,35 @@ Task<bool> ClusterClient::refresh() {
   const NodeId node = any_node();
   auto to = co_await connect(node);
   if (!to) co_return false;
+  // Two that are asked at once are answered in order, but not taken in order.
+  const Epochs before = links_.at(node).epochs;
   const auto answer =
       co_await to->call<wire::MetadataResponse>(wire::MetadataRequest{}, kMetadata, kCallTimeout);
   if (!answer) co_return false;
-  take_metadata(*answer, node);
+  take_metadata(*answer, node, before);
+  if (links_.at(node).connection == to) note_epochs(*answer, links_.at(node).epochs);
   co_return true;
 }
 
-void ClusterClient::take_metadata(const wire::MetadataResponse& answer, NodeId from) {
-  auto& epochs = links_.at(from).epochs;
+void ClusterClient::note_epochs(const wire::MetadataResponse& answer, Epochs& told) {
   for (const auto& topic : answer.topics) {
     for (const auto& partition : topic.partitions) {
       const TopicIdPartition key{topic.topic_id, partition.partition_index};
-      const auto [known, first] = epochs.try_emplace(key, partition.leader_epoch);
-      if (!first && partition.leader_epoch < known->second)
+      LeaderEpoch& epoch = told.try_emplace(key, partition.leader_epoch).first->second;
+      epoch = std::max(epoch, partition.leader_epoch);
+    }
+  }
+}
+
+void ClusterClient::take_metadata(const wire::MetadataResponse& answer, NodeId from, const Epochs& before) {
+  for (const auto& topic : answer.topics) {
+    for (const auto& partition : topic.partitions) {
+      const TopicIdPartition key{topic.topic_id, partition.partition_index};
+      const auto known = before.find(key);
+      if (known != before.end() && partition.leader_epoch < known->second)
         problem(ledger().name(key) + ": node " + std::to_string(from) + " answers leader epoch " +
                 std::to_string(partition.leader_epoch) + " after " + std::to_string(known->second) +
                 " (I-R15)");
-      known->second = partition.leader_epoch;
       if (partition.leader_id != kNoNode &&
           !work_.metadata.was_leader(key, partition.leader_epoch, partition.leader_id))
         problem(ledger().name(key) + ": node " + std::to_string(from) + " answers that " +

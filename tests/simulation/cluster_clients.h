@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,8 +33,9 @@ struct ClusterWork {
   MetadataObserver& metadata;
   unsigned nodes;  // ids 1 to this
   bool stopping = false;
-  bool calm = false;            // faults have stopped: no client pauses for long any more
-  std::set<NodeId> gone = {};   // for good
+  bool calm = false;           // faults have stopped: no client pauses for long any more
+  std::set<NodeId> gone = {};  // for good
+  std::function<void(MonotonicTime until)> expect_voters_change = {};
   bool retries_as_new = false;  // mutant of the client: a retry is sent as if it were new
 };
 
@@ -45,12 +47,13 @@ class ClusterClient {
   ClusterClient(runtime::World& machine, ClusterWork& work);
 
  protected:
+  using Epochs = std::map<TopicIdPartition, LeaderEpoch>;
   struct Link {
     explicit Link(runtime::Executor& executor) : connecting(executor, 1) {}
     std::shared_ptr<BrokerConnection> connection;
     runtime::Semaphore connecting;
-    // What this connection has told: it may not know less later (I-R15).
-    std::map<TopicIdPartition, LeaderEpoch> epochs;
+    // What this connection has told: it may not know less when it is asked later (I-R15).
+    Epochs epochs;
   };
   struct Leader {
     NodeId node = kNoNode;
@@ -83,7 +86,8 @@ class ClusterClient {
   Random random_;
 
  private:
-  void take_metadata(const wire::MetadataResponse& answer, NodeId from);
+  void take_metadata(const wire::MetadataResponse& answer, NodeId from, const Epochs& before);
+  static void note_epochs(const wire::MetadataResponse& answer, Epochs& told);
 
   std::map<NodeId, Link> links_;
   std::map<TopicIdPartition, Leader> leaders_;
@@ -180,6 +184,9 @@ class ClusterAdmin : public ClusterClient {
   runtime::Task<void> delete_records();
   runtime::Task<void> reassign(bool cancel);
   runtime::Task<void> elect_leaders();
+  runtime::Task<void> change_voters();
+  runtime::Task<void> add_voter(NodeId node);
+  runtime::Task<void> remove_voter(raft::ReplicaKey voter);
   runtime::Task<bool> read_partition(TopicIdPartition key);
   // Takes over what has happened to topics, known from what is committed.
   void look_at_topics();

@@ -2,19 +2,50 @@
 
 #include <algorithm>
 
+#include "record/batch.h"
+#include "simulation/log_files.h"
+
 namespace moldau::simulation {
 namespace {
 
 constexpr std::uint64_t kPlenty = 1ULL << 40;
+constexpr std::uint64_t kChecksumFrom = 21;  // of a batch: what its checksum covers
+
+// Where some batch of the segment is damaged so that its checksum tells. Empty: there is none.
+std::optional<std::pair<std::uint64_t, std::uint64_t>> draw_batch(const Drive& drive, const std::string& path,
+                                                                  Random& random) {
+  const auto bytes = drive.contents(path);
+  if (!bytes) return std::nullopt;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> batches;
+  record::BatchReader reader(*bytes);
+  std::uint64_t at = 0;
+  for (record::BatchView batch; reader.next(batch).value_or(false); at += batch.size())
+    batches.emplace_back(at + kChecksumFrom, batch.size() - kChecksumFrom);
+  if (batches.empty()) return std::nullopt;
+  return batches[random.below(batches.size())];
+}
+
+bool damage_file(Drive& drive, const std::string& path, Random& random) {
+  const auto batch = draw_batch(drive, path, random);
+  if (!batch) return false;
+  if (random.one_in(2)) {
+    drive.flip_random_bit(path, batch->first, batch->second);
+  } else {
+    drive.fail_reads(path, batch->first, 1);
+  }
+  return true;
+}
 
 }  // namespace
 
 ClusterFaults::ClusterFaults(World& world, std::vector<std::unique_ptr<ClusterNode>>& nodes,
-                             const MetadataObserver& metadata)
+                             const MetadataObserver& metadata, Ledger& ledger)
     : world_(world),
       random_(world.random()),
       nodes_(nodes),
       metadata_(metadata),
+      ledger_(ledger),
+      damages_(random_.one_in(3)),
       plans_(nodes.size()),
       machines_(world.machine_count()) {
   // The disks of some seeds never fail.
@@ -59,7 +90,9 @@ void ClusterFaults::disturb_network() {
   const auto count = static_cast<unsigned>(nodes_.size());
   const auto a = static_cast<unsigned>(random_.below(count));
   const auto b = static_cast<unsigned>(random_.below(machines_));
-  switch (random_.below(9)) {
+  switch (random_.below(10)) {
+    case 7:
+      return cut_to_a_ring();
     case 0:
       return fabric.reset_connections(a, b);
     case 1:
@@ -96,12 +129,29 @@ void ClusterFaults::disturb_network() {
   }
 }
 
+void ClusterFaults::cut_to_a_ring() {
+  const auto count = static_cast<unsigned>(nodes_.size());
+  if (count < 4) return;
+  world_.faults().fire(Fault::ring_cut);
+  for (unsigned a = 0; a < count; ++a) {
+    for (unsigned b = a + 1; b < count; ++b) {
+      if (b - a != 1 && b - a != count - 1) world_.fabric().cut_both(a, b);
+    }
+  }
+}
+
 // --- processes
 
 void ClusterFaults::disturb_process() {
   ClusterNode& node = draw_node();
   Plan& plan = plan_of(node);
-  switch (random_.below(12)) {
+  switch (random_.below(14)) {
+    case 11:
+      return stutter();
+    case 13:
+      return pause_a_client();
+    case 12:
+      return copies_.contains(node.id()) ? start_from_copy(node) : copy_disk(node);
     case 0:
     case 1:
     case 2:
@@ -139,12 +189,38 @@ void ClusterFaults::disturb_process() {
   }
 }
 
+// It lets the answers lie that come to it.
+void ClusterFaults::pause_a_client() {
+  const auto first = static_cast<std::uint64_t>(nodes_.size());
+  const auto index = static_cast<unsigned>(first + random_.below(machines_ - first));
+  if (clients_resume_at_.contains(index)) return;
+  world_.faults().fire(Fault::slow_reader);
+  world_.machine(index).pause();
+  clients_resume_at_[index] = world_.now() + runtime::milliseconds(random_.between(100, 20'000));
+}
+
+void ClusterFaults::resume_clients(MonotonicTime due) {
+  std::erase_if(clients_resume_at_, [&](const auto& paused) {
+    if (paused.second > due) return false;
+    world_.machine(paused.first).resume();
+    return true;
+  });
+}
+
+void ClusterFaults::stutter() {
+  ClusterNode& node = draw_node();
+  if (!node.alive() || plan_of(node).paused) return;
+  world_.faults().fire(Fault::slow_cpu);
+  plan_of(node).stutters_until = world_.now() + runtime::milliseconds(random_.between(100, 10'000));
+}
+
 void ClusterFaults::kill(ClusterNode& node) {
   if (node.state() == ClusterNode::State::starting) world_.marks().hit(Mark::killed_in_start);
   if (node.state() == ClusterNode::State::stopping) world_.marks().hit(Mark::killed_in_stop);
   random_.one_in(2) ? node.kill() : node.power_loss();
   Plan& plan = plan_of(node);
   plan.paused = false;
+  plan.stutters_until = {};
   plan.restart_at = world_.now() + runtime::milliseconds(random_.one_in(3) ? random_.between(0, 30'000)
                                                                            : random_.between(0, 3'000));
   note_what_is_down();
@@ -158,11 +234,11 @@ void ClusterFaults::kill_many() {
 }
 
 void ClusterFaults::note_what_is_down() {
-  std::size_t voters = 0, voters_alive = 0, alive = 0;
+  const std::size_t voters = metadata_.voters().size();
+  std::size_t voters_alive = 0, alive = 0;
   for (const auto& node : nodes_) {
     alive += node->alive();
-    voters += node->is_voter();
-    voters_alive += node->is_voter() && node->alive();
+    voters_alive += node->alive() && metadata_.voters().contains(node->id());
   }
   if (voters_alive < voters / 2 + 1) world_.marks().hit(Mark::quorum_lost);
   if (alive == 0) world_.marks().hit(Mark::all_nodes_down);
@@ -171,14 +247,29 @@ void ClusterFaults::note_what_is_down() {
 void ClusterFaults::wipe(ClusterNode& node) {
   if (node.alive()) kill(node);
   world_.note("wiped disk of node " + std::to_string(node.id()));
+  if (metadata_.voters().contains(node.id())) world_.marks().hit(Mark::voter_wiped);
+  if (on_wiped_) on_wiped_(node.id());
   node.machine().drive().wipe();
   node.set_missed(true);
 }
 
-// A voter's disk is its vote: it is left alone.
 bool ClusterFaults::may_wipe(const ClusterNode& node) const {
-  return !node.is_voter() && is_dispensable(node.id()) &&
+  const bool votes = metadata_.voters().contains(node.id());
+  return !damages_ && (!votes || may_lose_voter(node.id())) && is_dispensable(node.id()) &&
          std::ranges::none_of(nodes_, [](const auto& other) { return other->is_missed(); });
+}
+
+// The others have everything that is committed, and are a majority. Of static voters a disk is a vote, and
+// nobody can tell that it is another one.
+bool ClusterFaults::may_lose_voter(NodeId id) const {
+  const raft::VoterSet& voters = metadata_.voter_set();
+  const std::set<NodeId>& lost = metadata_.lost_voters();
+  if (voters.empty() || lost.contains(id) || voters.size() - lost.size() - 1 < voters.majority())
+    return false;
+  // Nor may another set of them be on its way.
+  return world_.now() >= voters_settle_at_ && std::ranges::all_of(nodes_, [&](const auto& node) {
+           return node->watched() == nullptr || node->watched()->quorum().voters().keys() == voters.keys();
+         });
 }
 
 bool ClusterFaults::others_can_lead(const std::set<NodeId>& lost) const {
@@ -195,22 +286,65 @@ bool ClusterFaults::others_can_lead(const std::set<NodeId>& lost) const {
 }
 
 bool ClusterFaults::is_dispensable(NodeId lost) const {
-  const metadata::Image& image = metadata_.image();
-  for (const auto& [name, topic] : image.topics()) {
+  for (const auto& [name, topic] : metadata_.image().topics()) {
     for (const auto& partition : topic->partitions) {
-      std::set<NodeId> complete(partition->isr.begin(), partition->isr.end());
-      complete.insert(partition->eligible_leader_replicas.begin(), partition->eligible_leader_replicas.end());
-      if (!complete.contains(lost)) continue;
-      // The others stay eligible when they leave the ISR only as long as it is smaller than it has to be.
-      if (complete.size() < 2 || metadata_.lowest_min_isr(topic->id) < 2) return false;
+      if (!is_dispensable(lost, {topic->id, partition->partition})) return false;
     }
   }
   return true;
 }
 
+bool ClusterFaults::is_dispensable(NodeId lost, const TopicIdPartition& key) const {
+  const metadata::Partition* partition = metadata_.image().partition(key);
+  if (partition == nullptr) return true;
+  std::set<NodeId> complete(partition->isr.begin(), partition->isr.end());
+  complete.insert(partition->eligible_leader_replicas.begin(), partition->eligible_leader_replicas.end());
+  if (!complete.contains(lost)) return true;
+  if (const auto damaged = damaged_.find(key); damaged != damaged_.end()) complete.erase(damaged->second);
+  // The others stay eligible when they leave the ISR only as long as it is smaller than it has to be.
+  return complete.size() >= 2 && metadata_.lowest_min_isr(key.topic_id) >= 2;
+}
+
+// --- disks that come back
+
+// A vote, or what counts as a copy of a record: it has to be there when the node comes back.
+bool ClusterFaults::holds_what_counts(NodeId id) const {
+  if (metadata_.voters().contains(id)) return true;
+  const metadata::Image& image = metadata_.image();
+  for (const auto& [name, topic] : image.topics()) {
+    for (const auto& partition : topic->partitions) {
+      if (std::ranges::count(partition->isr, id) +
+              std::ranges::count(partition->eligible_leader_replicas, id) +
+              std::ranges::count(partition->last_known_elr, id) >
+          0)
+        return true;
+    }
+  }
+  return false;
+}
+
+void ClusterFaults::copy_disk(ClusterNode& node) {
+  copies_.insert_or_assign(node.id(), node.machine().drive().dump());
+}
+
+void ClusterFaults::start_from_copy(ClusterNode& node) {
+  if (damages_ || holds_what_counts(node.id()) || world_.now() < voters_settle_at_) return;
+  if (node.alive()) kill(node);
+  world_.note("an old copy of the disk of node " + std::to_string(node.id()));
+  world_.faults().fire(Fault::stale_disk);
+  node.machine().drive().copy_from(copies_.extract(node.id()).mapped());
+  if (on_wiped_) on_wiped_(node.id());
+}
+
 void ClusterFaults::tick() {
+  resume_clients(world_.now());
   for (const auto& node : nodes_) {
     Plan& plan = plan_of(*node);
+    if (plan.stutters_until != MonotonicTime{} && node->alive() && !plan.paused) {
+      if (world_.now() >= plan.stutters_until) plan.stutters_until = {};
+      const bool runs = plan.stutters_until == MonotonicTime{} || random_.one_in(3);
+      runs ? node->machine().resume() : node->machine().pause();
+    }
     if (plan.paused && world_.now() >= plan.resume_at) {
       plan.paused = false;
       if (node->alive()) node->machine().resume();
@@ -242,7 +376,10 @@ void ClusterFaults::disturb_disk() {
   Drive& drive = draw_node().machine().drive();
   const char* files[] = {"commit-log", ".log", "__cluster_metadata", ".index", "checkpoint", "quorum-state"};
   const char* file = files[random_.below(std::size(files))];
-  switch (random_.below(4)) {
+  switch (random_.below(6)) {
+    case 4:
+    case 5:
+      return damage();
     case 0:
       return drive.fail_next_sync(file);
     case 1:
@@ -254,9 +391,28 @@ void ClusterFaults::disturb_disk() {
   }
 }
 
+// One replica of a partition, whose others have everything, whatever happens to the ISR.
+void ClusterFaults::damage() {
+  if (!damages_) return;
+  ClusterNode& node = draw_node();
+  Drive& drive = node.machine().drive();
+  std::vector<ClosedSegment> segments = closed_segments(drive, "/data");
+  std::erase_if(segments, [&](const ClosedSegment& segment) {
+    return damaged_.contains(segment.key) || !is_dispensable(node.id(), segment.key);
+  });
+  if (segments.empty()) return;
+  const ClosedSegment& segment = segments[random_.below(segments.size())];
+  if (!damage_file(drive, segment.path, random_)) return;
+  damaged_[segment.key] = node.id();
+  ledger_.on_damage(segment.key);
+  world_.note("damage of " + segment.path + " on node " + std::to_string(node.id()));
+}
+
 void ClusterFaults::disturb_clock() {
   Machine& machine = draw_node().machine();
-  switch (random_.below(4)) {
+  switch (random_.below(5)) {
+    case 4:
+      return machine.clock().stop_wall_clock();
     case 0:
       return machine.clock().step_wall_clock(std::chrono::seconds(random_.between(-3'600, 3'600)));
     case 1:
@@ -278,14 +434,14 @@ void ClusterFaults::rest() {
 
 std::set<NodeId> ClusterFaults::leave_core() {
   std::set<NodeId> core;
-  std::size_t voters = 0;
-  for (const auto& node : nodes_) {
-    core.insert(node->id());
-    voters += node->is_voter();
-  }
+  for (const auto& node : nodes_) core.insert(node->id());
   if (!random_.one_in(3)) return core;
   ClusterNode& gone = draw_node();
-  if (gone.is_voter() && (voters - 1) < voters / 2 + 1) return core;
+  std::set<NodeId> voters = metadata_.voters();
+  const std::size_t majority = voters.size() / 2 + 1;
+  for (const NodeId id : metadata_.lost_voters()) voters.erase(id);
+  voters.erase(gone.id());
+  if (voters.size() < majority) return core;
   if (!gone.alive() || !others_can_lead({gone.id()}) || !leaves_enough(gone.id())) return core;
   world_.marks().hit(Mark::node_gone_for_good);
   random_.one_in(2) ? gone.kill() : gone.power_loss();
@@ -307,10 +463,11 @@ bool ClusterFaults::leaves_enough(NodeId gone) const {
 
 void ClusterFaults::heal() {
   healed_ = true;
+  resume_clients(runtime::kForever);
   // A log that failed stays so until its node starts again.
   const FaultCounters& fired = world_.faults();
   const bool disks_failed = fired[Fault::write_error] + fired[Fault::sync_error] + fired[Fault::read_error] +
-                                fired[Fault::no_space] >
+                                fired[Fault::no_space] + fired[Fault::open_no_descriptors] >
                             0;
   Fabric& fabric = world_.fabric();
   fabric.heal_all();
@@ -329,9 +486,10 @@ void ClusterFaults::heal() {
     machine.drive().disarm();
     machine.drive().set_capacity(kPlenty);
     machine.set_drift_ppm(0);
+    machine.clock().step_wall_clock({});  // it goes again
     machine.pool().options().slow_io = 0;
     if (machine.running()) machine.pool().set_slowness(1);
-    if (plan.paused && node->alive()) machine.resume();
+    if (node->alive()) machine.resume();
     plan = {};
     if (node->alive() && disks_failed) node->kill();
   }

@@ -4,11 +4,13 @@
 
 namespace moldau::simulation {
 
-ClusterNode::ClusterNode(World& world, unsigned machine, config::Settings settings, Mutant mutant)
+ClusterNode::ClusterNode(World& world, unsigned machine, config::Settings settings, Mutant mutant,
+                         Recorder* recorder)
     : world_(world),
       machine_(world.machine(machine)),
       settings_(std::move(settings)),
       mutant_(mutant),
+      recorder_(recorder),
       since_(world.now()) {}
 
 ClusterNode::~ClusterNode() = default;
@@ -26,16 +28,19 @@ void ClusterNode::start() {
   stopped_in_order_ = false;
   runtime::World* world = &machine_.process();
   if (mutant_ != Mutant::none) {
-    mutated_ = mutate(mutant_, *world);
-    world = mutated_.get();
+    decorated_ = mutate(mutant_, *world);
+  } else if (recorder_ != nullptr) {
+    decorated_ = recorder_->listen_at(*world);
   }
+  if (decorated_) world = decorated_.get();
   const std::uint64_t life = life_;
   const auto opened = [this, life](const node::Node& node) {
     if (life == life_ && alive()) watched_ = &node;
   };
   enter(State::starting);
-  starting_.emplace(
-      node::Node::start(*world, settings_, {.admin = false, .process_metrics = {}, .opened = opened}));
+  starting_.emplace(node::Node::start(
+      *world, settings_,
+      {.admin = false, .process_metrics = {}, .opened = opened, .rules = rules_of(mutant_)}));
 }
 
 void ClusterNode::stop() {
@@ -56,7 +61,7 @@ void ClusterNode::power_loss() {
 }
 
 void ClusterNode::bury() {
-  corpses_.push_back({std::move(starting_), std::move(node_), std::move(stopping_), std::move(mutated_)});
+  corpses_.push_back({std::move(starting_), std::move(node_), std::move(stopping_), std::move(decorated_)});
   starting_.reset();
   stopping_.reset();
   watched_ = nullptr;
@@ -104,7 +109,7 @@ void ClusterNode::started() {
   world_.marks().hit(Mark::start_failed);
   // Its process ends.
   machine_.kill();
-  mutated_.reset();
+  decorated_.reset();
   enter(State::down);
 }
 
@@ -118,7 +123,7 @@ void ClusterNode::stopped() {
   }
   watched_ = nullptr;
   node_.reset();
-  mutated_.reset();
+  decorated_.reset();
   machine_.kill();
   enter(State::down);
 }
@@ -133,7 +138,7 @@ void ClusterNode::leak() {
     if (corpse.starting) std::move(*corpse.starting).detach();
     if (corpse.stopping) std::move(*corpse.stopping).detach();
     static_cast<void>(corpse.node.release());
-    static_cast<void>(corpse.mutated.release());
+    static_cast<void>(corpse.world.release());
   }
   corpses_.clear();
 }

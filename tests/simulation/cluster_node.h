@@ -11,6 +11,7 @@
 
 #include "node/node.h"
 #include "simulation/mutants.h"
+#include "simulation/replay.h"
 #include "simulation/world.h"
 
 namespace moldau::simulation {
@@ -19,7 +20,8 @@ class ClusterNode {
  public:
   enum class State : std::uint8_t { down, starting, running, stopping };
 
-  ClusterNode(World& world, unsigned machine, config::Settings settings, Mutant mutant);
+  // `recorder`: hears the requests that come to the node; may be null.
+  ClusterNode(World& world, unsigned machine, config::Settings settings, Mutant mutant, Recorder* recorder);
   ~ClusterNode();
   ClusterNode(const ClusterNode&) = delete;
 
@@ -42,7 +44,7 @@ class ClusterNode {
   // From where its start has opened the logs; null when there is nothing to see.
   const node::Node* watched() const { return watched_; }
   NodeId id() const { return *settings_.node_id; }
-  bool is_voter() const { return settings_.controller_role; }
+  bool is_controller() const { return settings_.controller_role; }
   Machine& machine() { return machine_; }
   config::Settings& settings() { return settings_; }
   // Its disk has been wiped, and the controller has not heard of it yet: what the process before had is
@@ -67,7 +69,7 @@ class ClusterNode {
     std::optional<Starting> starting;
     std::unique_ptr<node::Node> node;
     std::optional<Stopping> stopping;
-    std::unique_ptr<runtime::World> mutated;
+    std::unique_ptr<runtime::World> world;
   };
 
   void enter(State state);
@@ -80,10 +82,11 @@ class ClusterNode {
   Machine& machine_;
   config::Settings settings_;
   Mutant mutant_;
+  Recorder* recorder_;
   State state_ = State::down;
   MonotonicTime since_;
   std::uint64_t life_ = 0;
-  std::unique_ptr<runtime::World> mutated_;
+  std::unique_ptr<runtime::World> decorated_;  // null: the process itself
   std::optional<Starting> starting_;
   std::unique_ptr<node::Node> node_;
   const node::Node* watched_ = nullptr;

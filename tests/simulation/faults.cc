@@ -92,6 +92,14 @@ std::string_view name_of(Fault fault) {
       return "slow_link";
     case Fault::clogged_link:
       return "clogged_link";
+    case Fault::ring_cut:
+      return "ring_cut";
+    case Fault::slow_cpu:
+      return "slow_cpu";
+    case Fault::replayed_request:
+      return "replayed_request";
+    case Fault::slow_reader:
+      return "slow_reader";
     case Fault::count_:
       break;
   }

@@ -57,7 +57,11 @@ enum class Fault : std::uint8_t {
   split_cluster,  // the nodes are cut into two groups
   slow_link,      // one direction takes much longer
   clogged_link,   // one direction passes few bytes in a second
-  count_          // how many kinds there are
+  ring_cut,       // nodes reach only those beside them
+  slow_cpu,       // a machine that runs a part of the time
+  replayed_request,
+  slow_reader,  // a client that lets answers lie
+  count_        // how many kinds there are
 };
 
 inline constexpr std::size_t kFaultKinds = static_cast<std::size_t>(Fault::count_);

@@ -77,10 +77,15 @@ bool Ledger::is_unclean(const TopicIdPartition& key) const {
   return found != partitions_.end() && found->second.unclean;
 }
 
+bool Ledger::is_damaged(const TopicIdPartition& key) const {
+  const auto found = partitions_.find(key);
+  return found != partitions_.end() && found->second.damaged;
+}
+
 void Ledger::start_over(const TopicIdPartition& key, Offset committed_end) {
   Partition& at = partitions_[key];
   for (const RecordId id : at.records) places_[id] = kNoOffset;
-  at = {.committed_end = committed_end, .deletable = at.deletable};
+  at = {.damaged = at.damaged, .committed_end = committed_end, .deletable = at.deletable};
 }
 
 // --- what replicas hold
@@ -88,7 +93,7 @@ void Ledger::start_over(const TopicIdPartition& key, Offset committed_end) {
 void Ledger::on_committed(const TopicIdPartition& key, const record::BatchView& batch,
                           const std::string& who) {
   Partition& at = partitions_[key];
-  if (at.unclean) return;
+  if (at.unclean || (at.damaged && !batch.crc_matches())) return;
   const BatchKey found = key_of(batch);
   const auto known = at.batches.find(found.base);
   if (known != at.batches.end()) {
@@ -109,26 +114,29 @@ void Ledger::on_committed(const TopicIdPartition& key, const record::BatchView& 
     return report(name(key) + " on " + who + ": " + to_string(found) + " leaves a gap behind " +
                   text(at.end()));
   }
+  const bool in_order = found.base >= at.end();
   at.batches[found.base] = found;
   ++committed_batches_;
   if (at.records.size() <= static_cast<std::size_t>(found.last))
     at.records.resize(static_cast<std::size_t>(found.last) + 1);
+  if (in_order) check_sequence(key, at, batch);
   read_records(key, at, batch);
   keep_promises(key, at);
+}
+
+void Ledger::check_sequence(const TopicIdPartition& key, Partition& at, const record::BatchView& batch) {
+  if (!batch.has_producer_id() || batch.base_sequence() < 0) return;
+  const auto [next, first] =
+      at.next_sequence.try_emplace({batch.producer_id(), batch.producer_epoch()}, batch.base_sequence());
+  if (!first && next->second != batch.base_sequence())
+    report(name(key) + " offset " + text(batch.base_offset()) + ": sequence " + text(batch.base_sequence()) +
+           " of producer " + text(batch.producer_id()) + " where " + text(next->second) + " was due");
+  next->second = record::sequence_after(batch.last_sequence(), 1);
 }
 
 void Ledger::read_records(const TopicIdPartition& key, Partition& at, const record::BatchView& batch) {
   const auto records = record::uncompressed_records(batch, codecs_, kMaxBatchBytes);
   if (!records) return report(name(key) + ": " + records.error().message);
-  if (batch.has_producer_id() && batch.base_sequence() >= 0) {
-    const auto [next, first] =
-        at.next_sequence.try_emplace({batch.producer_id(), batch.producer_epoch()}, batch.base_sequence());
-    if (!first && next->second != batch.base_sequence())
-      report(name(key) + " offset " + text(batch.base_offset()) + ": sequence " +
-             text(batch.base_sequence()) + " of producer " + text(batch.producer_id()) + " where " +
-             text(next->second) + " was due");
-    next->second = record::sequence_after(batch.last_sequence(), 1);
-  }
   Offset expected = batch.base_offset();
   record::RecordReader walk(batch, *records);
   for (record::RecordView record;;) {
@@ -298,6 +306,13 @@ Offset Ledger::on_fetched(const TopicIdPartition& key, Offset position, Offset h
     const auto more = reader.next(batch);
     if (!more) report(name(key) + ": fetched what is no batch: " + more.error().message);
     if (!more || !*more) break;
+    if (is_damaged(key) && !batch.crc_matches()) {  // the client refuses it, and skips it if it can
+      const auto& known = this->batches(key);
+      const auto sound = known.find(batch.base_offset());
+      if (sound == known.end()) break;
+      expected = sound->second.last + 1;
+      continue;
+    }
     on_committed(key, batch, "a client's answer");
     if (batch.base_offset() > expected && expected >= deletable(key))
       report(name(key) + ": offset " + text(batch.base_offset()) + " where " + text(expected) + " was due");

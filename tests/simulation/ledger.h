@@ -49,6 +49,10 @@ class Ledger {
   // All replicas have come together again: what they hold now is what is committed.
   void start_over(const TopicIdPartition& key, Offset committed_end);
 
+  // A batch of one replica is damaged, so that its checksum tells: it may be served until somebody notices.
+  void on_damage(const TopicIdPartition& key) { partitions_[key].damaged = true; }
+  bool is_damaged(const TopicIdPartition& key) const;
+
   // --- what replicas hold
   // The batch is below the high watermark of `who`, or was given to a client. Its checksum is checked.
   void on_committed(const TopicIdPartition& key, const record::BatchView& batch, const std::string& who);
@@ -104,6 +108,7 @@ class Ledger {
   };
   struct Partition {
     bool unclean = false;
+    bool damaged = false;
     std::map<Offset, BatchKey> batches;
     std::vector<RecordId> records;  // by offset; 0: not known
     Offset committed_end = 0;
@@ -115,6 +120,7 @@ class Ledger {
     Offset end() const { return batches.empty() ? 0 : batches.rbegin()->second.last + 1; }
   };
 
+  void check_sequence(const TopicIdPartition& key, Partition& at, const record::BatchView& batch);
   void read_records(const TopicIdPartition& key, Partition& at, const record::BatchView& batch);
   void check_record(const TopicIdPartition& key, Partition& at, Offset offset, const record::BatchView& batch,
                     Sequence sequence, TimestampMs timestamp, std::optional<ByteView> value);

@@ -20,6 +20,9 @@ enum class Mark : std::uint8_t {
   two_leaders_at_once,          // an old leader of the quorum has not heard of the new one
   quorum_lost,                  // no majority of voters was running
   all_nodes_down,
+  voter_added,
+  voter_removed,
+  voter_wiped,
   // partitions
   leader_changed,
   leader_back_at_preferred,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "quorum/batches.h"
+#include "quorum/voter_records.h"
 #include "simulation/metadata_log.h"
 
 namespace moldau::simulation {
@@ -34,6 +35,18 @@ const std::string kMinIsr = "min.insync.replicas";
 
 // A durable end of every voter costs a walk over its files.
 constexpr std::uint64_t kDurableCheckEvery = 4;
+constexpr std::uint64_t kVotersCheckEvery = 8;
+// Longer than any node waits for a majority, with a clock that is slow.
+constexpr Duration kLonelyAtMost = 8s;
+// A process that was paused has its time only once it runs again.
+constexpr Duration kLookedAway = 1s;
+constexpr const char* kQuorumState = "/__cluster_metadata-0/quorum-state";
+
+std::set<NodeId> ids_of(const raft::VoterSet& voters) {
+  std::set<NodeId> ids;
+  for (const raft::Voter& voter : voters) ids.insert(voter.key.id);
+  return ids;
+}
 
 }  // namespace
 
@@ -42,19 +55,32 @@ MetadataObserver::MetadataObserver(World& world, Ledger& ledger, std::string dat
   images_[0];
 }
 
-void MetadataObserver::set_nodes(std::vector<ClusterNode*> nodes) {
+void MetadataObserver::set_nodes(std::vector<ClusterNode*> nodes, std::set<NodeId> voters) {
   nodes_ = std::move(nodes);
-  for (ClusterNode* node : nodes_) {
-    if (node->is_voter()) voters_.push_back(node);
-  }
+  voters_ = std::move(voters);
+}
+
+void MetadataObserver::forget(const ClusterNode& node) {
+  if (seen_.erase(node.id()) > 0 && voters_.contains(node.id())) check_kept();
+}
+
+void MetadataObserver::forget_disk(NodeId node) {
+  votes_.erase(node);
+  if (voters_.contains(node)) lost_.insert(node);
 }
 
 void MetadataObserver::look_at(ClusterNode& node) {
   if (node.watched() == nullptr) return;
   const quorum::MetadataQuorum& quorum = node.watched()->quorum();
+  if (const auto known = seen_.find(node.id()); known != seen_.end() && known->second.life != node.life())
+    forget(node);
   Seen& seen = seen_[node.id()];
-  if (seen.life != node.life()) seen = {.life = node.life()};
+  seen.life = node.life();
   look_at_role(node, seen, quorum);
+  if (seen.role == raft::Role::leader && quorum.failure() == nullptr) {
+    check_majority(node, seen, quorum);
+    if (++seen.looks % kVotersCheckEvery == 0) check_voters(node, quorum);
+  }
   const Offset high_watermark = quorum.high_watermark();
   if (high_watermark < seen.high_watermark)
     report(name_of(node) + ": the metadata log's high watermark is " + text(high_watermark) + " after " +
@@ -66,10 +92,12 @@ void MetadataObserver::look_at(ClusterNode& node) {
 void MetadataObserver::look_at_role(ClusterNode& node, Seen& seen, const quorum::MetadataQuorum& quorum) {
   const raft::Role role = quorum.role();
   const LeaderEpoch epoch = quorum.leader_epoch();
-  if (role == seen.role && epoch == seen.epoch) return;
+  if (role == seen.role && epoch == seen.epoch && quorum.leader_id() == seen.leader) return;
   if (world_.options().verbose)
     world_.print("  quorum: " + name_of(node) + " is " + std::string(raft::name_of(role)) + " in epoch " +
                  text(epoch));
+  check_role(node, seen, quorum);
+  check_votes(node);
   if (epoch < seen.epoch)
     report(name_of(node) + ": epoch " + text(epoch) + " of the quorum after " + text(seen.epoch) + " (I-R2)");
   if (seen.role == raft::Role::leader && role != raft::Role::leader && node.machine().running() &&
@@ -96,6 +124,69 @@ void MetadataObserver::look_at_role(ClusterNode& node, Seen& seen, const quorum:
   }
   seen.role = role;
   seen.epoch = epoch;
+  seen.leader = quorum.leader_id();
+}
+
+void MetadataObserver::check_role(ClusterNode& node, const Seen& seen, const quorum::MetadataQuorum& quorum) {
+  using raft::Role;
+  const Role role = quorum.role();
+  const bool self = quorum.leader_id() == node.id();
+  const bool fits = role == Role::leader     ? self
+                    : role == Role::follower ? !self && quorum.leader_id() != kNoNode
+                                             : !self;
+  const bool several = quorum.voters().size() > 1;
+  const bool came = role == seen.role || role != Role::leader || seen.role == Role::candidate || !several;
+  const bool went = seen.role != Role::leader || (role != Role::candidate && role != Role::prospective);
+  if (!fits || !came || !went)
+    report(name_of(node) + " is " + std::string(raft::name_of(role)) + " in epoch " +
+           text(quorum.leader_epoch()) + " after " + std::string(raft::name_of(seen.role)) + " in epoch " +
+           text(seen.epoch) + ", with " + text(quorum.leader_id()) + " as the leader (I-R11)");
+}
+
+// As its file has it: what a restart will know.
+void MetadataObserver::check_votes(ClusterNode& node) {
+  const auto bytes = node.machine().drive().contents(data_folder_ + kQuorumState);
+  if (!bytes) return;
+  const auto state = raft::quorum_state_from_json(as_text(*bytes));
+  if (!state) return;
+  Votes& votes = votes_[node.id()];
+  if (state->epoch < votes.epoch)
+    report(name_of(node) + " has stored epoch " + text(state->epoch) + " of the quorum after " +
+           text(votes.epoch) + " (I-R2)");
+  votes.epoch = std::max(votes.epoch, state->epoch);
+  if (state->voted.id == kNoNode) return;
+  const auto [vote, first] = votes.voted.try_emplace(state->epoch, state->voted.id);
+  if (!first && vote->second != state->voted.id)
+    report(name_of(node) + " has voted for " + text(state->voted.id) + " in epoch " + text(state->epoch) +
+           " of the quorum, and for " + text(vote->second) + " before (I-R2)");
+}
+
+// What is in the newest leader's log and not committed is at most one step away from what is.
+void MetadataObserver::check_voters(ClusterNode& node, const quorum::MetadataQuorum& quorum) {
+  if (quorum.kraft_version() == 0) return;
+  const bool newest = !leaders_.empty() && leaders_.rbegin()->first == quorum.leader_epoch();
+  if (newest && !voter_set_.empty() && !quorum.voters().follows_safely(voter_set_))
+    report(name_of(node) + " goes by the voters " + quorum.voters().to_string() + " where " +
+           voter_set_.to_string() + " are committed (I-R12)");
+}
+
+void MetadataObserver::check_majority(ClusterNode& node, Seen& seen, const quorum::MetadataQuorum& quorum) {
+  const MonotonicTime now = world_.now();
+  const Duration since = now - std::exchange(seen.looked_at, now);
+  std::size_t following = 0;
+  for (const raft::Voter& voter : quorum.voters()) {
+    const auto other = seen_.find(voter.key.id);
+    following += voter.key.id == node.id() || (other != seen_.end() && other->second.epoch == seen.epoch &&
+                                               other->second.leader == node.id());
+  }
+  if (following >= quorum.voters().majority()) {
+    seen.lonely = {};
+  } else if (since < kLookedAway) {
+    seen.lonely += since;
+  }
+  if (seen.lonely > kLonelyAtMost)
+    report(name_of(node) + " leads epoch " + text(seen.epoch) +
+           " of the quorum, and no majority follows it (RA-05)");
 }
 
 void MetadataObserver::look_at_log(ClusterNode& node, Seen& seen, Offset high_watermark) {
@@ -111,27 +202,46 @@ void MetadataObserver::look_at_log(ClusterNode& node, Seen& seen, Offset high_wa
         if (batch.last_offset() < high_watermark) commit(batch, who);
         end = batch.next_offset();
       });
-  end = std::max(end, newest_snapshot(node.machine().drive(), data_folder_));
+  const Offset snapshot = newest_snapshot(node.machine().drive(), data_folder_);
+  if (snapshot > committed_end())
+    report(who + " has a snapshot that ends at " + text(snapshot) + ", but only " + text(committed_end()) +
+           " is committed (I-R9)");
+  end = std::max(end, snapshot);
   if (end < high_watermark)
     report(who + ": the metadata log ends at " + text(end) + ", below its high watermark " +
            text(high_watermark) + " (I-R10)");
   seen.checked = high_watermark;
   if (seen.role == raft::Role::leader && ++advances_ % kDurableCheckEvery == 0)
-    check_durable(high_watermark, who);
+    check_durable(high_watermark, ids_of(node.watched()->quorum().voters()), who);
 }
 
-void MetadataObserver::check_durable(Offset high_watermark, const std::string& who) {
-  std::size_t durable = 0;
-  for (ClusterNode* voter : voters_) {
-    const Drive& drive = voter->machine().drive();
-    const Offset end =
+std::size_t MetadataObserver::durable_at(Offset end, const std::set<NodeId>& voters) const {
+  return static_cast<std::size_t>(std::ranges::count_if(voters, [&](NodeId id) {
+    const Drive& drive = node(id).machine().drive();
+    const Offset log =
         read_metadata_log(drive, data_folder_, Surviving::durable, 0, [](const record::BatchView&) {});
-    durable += std::max(end, newest_snapshot(drive, data_folder_)) >= high_watermark;
-  }
-  if (durable < voters_.size() / 2 + 1)
+    return std::max(log, newest_snapshot(drive, data_folder_)) >= end;
+  }));
+}
+
+// By the voters that the leader goes by.
+void MetadataObserver::check_durable(Offset high_watermark, const std::set<NodeId>& voters,
+                                     const std::string& who) {
+  const std::size_t durable = durable_at(high_watermark, voters);
+  if (durable < voters.size() / 2 + 1)
     report(who + " has the high watermark " + text(high_watermark) + ", but only " +
            text(static_cast<std::int64_t>(durable)) + " of " +
-           text(static_cast<std::int64_t>(voters_.size())) + " voters have it on disk (I-R7)");
+           text(static_cast<std::int64_t>(voters.size())) + " voters have it on disk (I-R7)");
+}
+
+// After a crash.
+void MetadataObserver::check_kept() {
+  std::erase_if(lost_, [&](NodeId id) { return !voters_.contains(id); });
+  const std::size_t durable = durable_at(committed_end(), voters_);
+  if (durable + lost_.size() < voters_.size() / 2 + 1)
+    report("the metadata are committed up to " + text(committed_end()) + ", but only " +
+           text(static_cast<std::int64_t>(durable)) + " of " +
+           text(static_cast<std::int64_t>(voters_.size())) + " voters still have that on disk (I-R8)");
 }
 
 void MetadataObserver::commit(const record::BatchView& batch, const std::string& who) {
@@ -147,6 +257,9 @@ void MetadataObserver::commit(const record::BatchView& batch, const std::string&
     return report(who + ": the metadata log has " + to_string(found) + " where " + text(committed_end()) +
                   " was due (I-R3)");
   batches_[found.base] = found;
+  if (const auto voters = quorum::voter_record_of(batch); voters && *voters) {
+    if (const auto* set = std::get_if<raft::VoterSet>(&**voters)) take_voters(*set);
+  }
   const metadata::Image& before = images_.rbegin()->second;
   const auto records = quorum::records_of(batch.bytes(), before.end_epoch());
   if (!records) return report(who + ": the metadata log: " + records.error().message);
@@ -199,7 +312,10 @@ void MetadataObserver::check_partition(const metadata::Image& before, const meta
   if (world_.options().verbose) world_.print("  committed: " + where);
   if (now->leader != kNoNode && !contains(now->isr, now->leader))
     report(where + ": it leads out of sync (I-P3)");
+  const metadata::Partition* known = before.partition(key);
   for (const NodeId node : now->isr) {
+    if (known != nullptr && !contains(known->isr, node) && !before.is_active(node))
+      report(where + ": a broker that is fenced, or about to go, joins the ISR (I-P9)");
     if (!contains(now->replicas, node)) report(where + ": an ISR member is no replica");
     if (contains(now->eligible_leader_replicas, node)) report(where + ": ISR and ELR overlap (I-P10)");
   }
@@ -231,6 +347,7 @@ void MetadataObserver::check_partition(const metadata::Image& before, const meta
     ledger_.on_unclean_election(key);
   }
   mark_partition(*was, *now);
+  if (on_change_) on_change_(key, *was, *now);
 }
 
 void MetadataObserver::mark_removal(const metadata::Image& before, const TopicId& topic) {
@@ -305,6 +422,21 @@ std::size_t MetadataObserver::lowest_min_isr(const TopicId& topic) const {
   std::size_t lowest = SIZE_MAX;
   for (const std::string& value : values->second) lowest = std::min<std::size_t>(lowest, std::stoul(value));
   return lowest;
+}
+
+void MetadataObserver::take_voters(const raft::VoterSet& voters) {
+  if (voters_.size() < voters.size()) world_.marks().hit(Mark::voter_added);
+  if (voters_.size() > voters.size()) world_.marks().hit(Mark::voter_removed);
+  // Who is there under another key is another voter.
+  std::erase_if(lost_, [&](NodeId id) {
+    const raft::Voter* before = voter_set_.find(id);
+    const raft::Voter* now = voters.find(id);
+    return now == nullptr || before == nullptr || before->key != now->key;
+  });
+  for (const raft::Voter& before : voter_set_)
+    if (!voters.contains(before.key)) ++removals_[before.key];
+  voters_ = ids_of(voters);
+  voter_set_ = voters;
 }
 
 bool MetadataObserver::was_leader(const TopicIdPartition& key, LeaderEpoch epoch, NodeId leader) const {

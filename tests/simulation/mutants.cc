@@ -31,6 +31,18 @@ constexpr MutantName kMutants[] = {
     {Mutant::diverging_fetch_counted, "diverging-fetch-counted"},
     {Mutant::stale_broker_epoch_accepted, "stale-broker-epoch-accepted"},
     {Mutant::acknowledged_at_append, "acknowledged-at-append"},
+    {Mutant::old_epochs_committed, "old-epochs-committed"},
+    {Mutant::never_resigns, "never-resigns"},
+    {Mutant::wiped_voter_counted, "wiped-voter-counted"},
+    {Mutant::voter_changes_overlap, "voter-changes-overlap"},
+    {Mutant::committed_entries_cut, "committed-entries-cut"},
+    {Mutant::truncated_to_high_watermark, "truncated-to-high-watermark"},
+    {Mutant::unknown_epoch_agreed, "unknown-epoch-agreed"},
+    {Mutant::current_isr_counted, "current-isr-counted"},
+    {Mutant::small_isr_commits, "small-isr-commits"},
+    {Mutant::joins_at_high_watermark, "joins-at-high-watermark"},
+    {Mutant::fenced_replica_elected, "fenced-replica-elected"},
+    {Mutant::believes_before_truncation, "believes-before-truncation"},
 };
 
 constexpr std::uint64_t kRing = 8192;  // where entries begin in a commit log file
@@ -187,6 +199,51 @@ class MutantWorld final : public runtime::World {
 }  // namespace
 
 std::span<const MutantName> mutants() { return kMutants; }
+
+node::Rules rules_of(Mutant mutant) {
+  node::Rules rules;
+  switch (mutant) {
+    case Mutant::old_epochs_committed:
+      rules.raft.commits_through_own_epoch = false;
+      break;
+    case Mutant::never_resigns:
+      rules.raft.resigns_without_majority = false;
+      break;
+    case Mutant::wiped_voter_counted:
+      rules.names_its_directory = false;
+      break;
+    case Mutant::voter_changes_overlap:
+      rules.raft.one_change_at_a_time = false;
+      break;
+    case Mutant::committed_entries_cut:
+      rules.raft.keeps_what_is_committed = false;
+      break;
+    case Mutant::truncated_to_high_watermark:
+      rules.replication.truncates_by_epoch = false;
+      break;
+    case Mutant::unknown_epoch_agreed:
+      rules.replication.answers_unknown_epochs = false;
+      break;
+    case Mutant::current_isr_counted:
+      rules.replication.counts_maximal_isr = false;
+      break;
+    case Mutant::small_isr_commits:
+      rules.replication.stands_still_below_min_isr = false;
+      break;
+    case Mutant::joins_at_high_watermark:
+      rules.replication.joins_from_epoch_start = false;
+      break;
+    case Mutant::fenced_replica_elected:
+      rules.elects_unfenced_only = false;
+      break;
+    case Mutant::believes_before_truncation:
+      rules.replication.believes_after_truncation = false;
+      break;
+    default:
+      break;
+  }
+  return rules;
+}
 
 std::unique_ptr<runtime::World> mutate(Mutant mutant, runtime::World& world) {
   return std::make_unique<MutantWorld>(mutant, world);

@@ -1,5 +1,7 @@
-// Mutants: one deliberate fault each in what the broker stands on, only inside the simulated world, to prove
-// that the checks can see (reliability.md, appendix D). The broker's own code is the same.
+// Mutants: one deliberate fault each, only inside the simulated world, to prove that the checks can see
+// (reliability.md, appendix D; its number behind each). Most are in what the broker stands on or in what
+// nodes hear of each other, and the broker's own code is the same; those of several nodes' decisions are
+// rules that the nodes give up (node/rules.h).
 #pragma once
 
 #include <cstdint>
@@ -7,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "node/rules.h"
 #include "runtime/world.h"
 
 namespace moldau::simulation {
@@ -35,6 +38,19 @@ enum class Mutant : std::uint8_t {
   diverging_fetch_counted,      // … not whether their logs end in the epoch that they say
   stale_broker_epoch_accepted,  // replicas join the ISR whatever process they were
   acknowledged_at_append,       // acks=all is answered like acks=1
+  // rules given up
+  old_epochs_committed,         // a leader of the quorum commits entries of earlier epochs alone (13)
+  never_resigns,                // it leads on without a majority (14)
+  wiped_voter_counted,          // a voter with an empty disk is taken for the one it was (17)
+  voter_changes_overlap,        // (18)
+  committed_entries_cut,        // a replica of the metadata log truncates to its start (19)
+  truncated_to_high_watermark,  // a follower does, in place of where the epochs part (21)
+  unknown_epoch_agreed,         // a leader takes a follower of an unknown epoch for one of its own (22)
+  current_isr_counted,          // whom the controller was asked to add does not count yet (24)
+  small_isr_commits,            // the high watermark rises with too few in sync (25)
+  joins_at_high_watermark,      // before the start of the leader epoch (26)
+  fenced_replica_elected,       // (28)
+  believes_before_truncation,   // a follower takes over the high watermark before it truncates (29)
 };
 
 struct MutantName {
@@ -42,6 +58,9 @@ struct MutantName {
   std::string_view name;
 };
 std::span<const MutantName> mutants();
+
+// What a node with the mutant keeps to.
+node::Rules rules_of(Mutant mutant);
 
 // `world` with the mutant's fault. Both outlive what is built on the result.
 std::unique_ptr<runtime::World> mutate(Mutant mutant, runtime::World& world);

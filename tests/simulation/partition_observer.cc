@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "replication/damage.h"
+
 namespace moldau::simulation {
 namespace {
 
@@ -24,7 +26,7 @@ template <class Visit>
 void for_each_partition(ClusterNode& node, Visit visit) {
   if (node.watched() == nullptr || node.watched()->partitions() == nullptr) return;
   for (const auto& hosted : node.watched()->partitions()->hosted()) {
-    for (const auto& [key, partition] : hosted->partitions.all()) visit(key, partition);
+    for (const auto& [key, partition] : hosted->partitions.all()) visit(key, partition, *hosted);
   }
 }
 
@@ -33,7 +35,7 @@ void for_each_partition(ClusterNode& node, Visit visit) {
 std::shared_ptr<replication::Partition> PartitionObserver::find(ClusterNode& node,
                                                                 const TopicIdPartition& key) {
   std::shared_ptr<replication::Partition> found;
-  for_each_partition(node, [&](const TopicIdPartition& at, const auto& partition) {
+  for_each_partition(node, [&](const TopicIdPartition& at, const auto& partition, const node::HostedLogs&) {
     if (at == key) found = partition;
   });
   return found;
@@ -53,24 +55,90 @@ void PartitionObserver::refresh(ClusterNode& node, Seen& seen) {
     if (!replica->partition.expired()) known[replica->address] = std::move(replica);
   }
   seen.replicas.clear();
-  for_each_partition(node, [&](const TopicIdPartition& key, const auto& partition) {
-    if (partition->closed()) return;
-    auto& replica = known[partition.get()];
-    if (!replica) {
-      replica =
-          std::make_shared<Replica>(Replica{.key = key, .partition = partition, .address = partition.get()});
-      replica->end = partition->log()->end_offset().value();
-    }
-    seen.replicas.push_back(replica);
-  });
+  for_each_partition(
+      node, [&](const TopicIdPartition& key, const auto& partition, const node::HostedLogs& hosted) {
+        if (partition->closed()) return;
+        auto& replica = known[partition.get()];
+        if (!replica) {
+          replica = std::make_shared<Replica>(Replica{.key = key,
+                                                      .partition = partition,
+                                                      .address = partition.get(),
+                                                      .commit_log = &hosted.logs->commit_log()});
+          replica->end = partition->log()->end_offset().value();
+          check_found(node, *replica, replica->end);
+        }
+        seen.replicas.push_back(replica);
+      });
   // The order of an unordered map is nobody's business, but reads happen in it.
   std::ranges::sort(seen.replicas, {}, [](const auto& replica) { return replica->key; });
 }
 
+void PartitionObserver::forget(const ClusterNode& node) {
+  const auto found = seen_.find(node.id());
+  if (found == seen_.end()) return;
+  auto& left = left_[node.id()];
+  for (const auto& replica : found->second.replicas) left[replica->key] = replica->durable_end;
+  seen_.erase(found);
+}
+
+// The first look at it since its process has started.
+void PartitionObserver::check_found(ClusterNode& node, const Replica& replica, Offset end) {
+  const auto process = left_.find(node.id());
+  if (process == left_.end()) return;
+  const auto left = process->second.extract(replica.key);
+  if (!left || ledger_.is_damaged(replica.key)) return;
+  // What was not committed may have been about to be cut.
+  const Offset kept = std::min(left.mapped(), ledger_.committed_end(replica.key));
+  if (end < kept && ledger_.deletable(replica.key) < kept)
+    report(ledger_.name(replica.key) + " on node " + text(node.id()) + ": the log ends at " + text(end) +
+           " after a restart, but it was durable up to " + text(kept) + " (I-S1)");
+}
+
+std::optional<Offset> PartitionObserver::durable_end(NodeId node, const TopicIdPartition& key) const {
+  if (const auto seen = seen_.find(node); seen != seen_.end()) {
+    for (const auto& replica : seen->second.replicas) {
+      if (replica->key == key && replica->get() != nullptr) return replica->durable_end;
+    }
+  }
+  if (const auto process = left_.find(node); process != left_.end()) {
+    const auto left = process->second.find(key);
+    if (left != process->second.end()) return left->second;
+  }
+  return std::nullopt;
+}
+
+void PartitionObserver::on_change(const TopicIdPartition& key, const metadata::Partition& before,
+                                  const metadata::Partition& after) {
+  const auto contains = [](const std::vector<NodeId>& nodes, NodeId id) {
+    return std::ranges::count(nodes, id) > 0;
+  };
+  for (const NodeId id : before.replicas) {
+    const auto process = left_.find(id);
+    if (process != left_.end() && !contains(after.replicas, id)) process->second.erase(key);
+  }
+  for (const NodeId id : after.isr) {
+    if (!contains(before.isr, id)) check_complete(key, id, "joins the ISR (I-P9)");
+  }
+  for (const NodeId id : after.eligible_leader_replicas) {
+    if (!contains(before.eligible_leader_replicas, id)) check_complete(key, id, "is eligible (I-P10)");
+  }
+}
+
+void PartitionObserver::check_complete(const TopicIdPartition& key, NodeId node, std::string_view as) {
+  const Offset committed = ledger_.committed_end(key);
+  if (ledger_.deletable(key) >= committed || metadata_.node(node).is_missed()) return;
+  const auto end = durable_end(node, key);
+  if (end && *end < committed)
+    report(ledger_.name(key) + ": node " + text(node) + " " + std::string(as) + " with a log up to " +
+           text(*end) + ", but " + text(committed) + " is committed");
+}
+
 void PartitionObserver::look_at(ClusterNode& node) {
   if (node.watched() == nullptr) return;
+  if (const auto known = seen_.find(node.id()); known != seen_.end() && known->second.life != node.life())
+    forget(node);
   Seen& seen = seen_[node.id()];
-  if (seen.life != node.life()) seen = {.life = node.life()};
+  seen.life = node.life();
   const std::size_t partitions = count(node);
   if (partitions != seen.partitions || seen.steps++ % kRefreshSteps == 0) {
     seen.partitions = partitions;
@@ -84,6 +152,12 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
   if (there == nullptr) return;
   replication::Partition& partition = *there;
   const Offset end = partition.log()->end_offset().value();
+  const Offset durable_end = partition.log()->durable_end_offset().value();
+  if (replica->poisoned && durable_end > replica->durable_end)
+    report(ledger_.name(replica->key) + " on node " + text(node.id()) +
+           ": its end becomes durable after a failure of the commit log (I-S7)");
+  replica->durable_end = durable_end;
+  replica->poisoned = replica->commit_log->poisoned() != nullptr;
   const Offset high_watermark = partition.high_watermark().value();
   const LeaderEpoch leader_epoch = partition.leader_epoch();
   const bool leads = partition.leading() != nullptr;
@@ -109,6 +183,8 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
     report(what() + ": high watermark " + text(high_watermark) + " above the end " + text(end) + " (I-P4)");
   if (leader_epoch < replica->leader_epoch)
     report(what() + ": leader epoch " + text(leader_epoch) + " after " + text(replica->leader_epoch));
+  check_position(node, *replica, end);
+  check_epochs(node, *replica);
   if (leads && (leader_epoch > replica->leader_epoch || !replica->leads)) began_to_lead(node, *replica, end);
   const bool led = std::exchange(replica->leads, leads);
   const bool rises = high_watermark > replica->high_watermark;
@@ -119,6 +195,7 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
   ledger_.on_high_watermark(replica->key, high_watermark, leader_epoch, leads);
   // Where a new leader's begins was decided before.
   if (led && leads) check_min_insync(node, *replica);
+  if (leads) check_maximal_isr(node, *replica);
   rose(node, *replica);
   if (!replica->reading && !replica->failed) read(node.id(), replica).detach();
 }
@@ -126,8 +203,43 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
 bool PartitionObserver::is_counted_on(const ClusterNode& node, const Replica& replica) const {
   const metadata::Partition* state = metadata_.image().partition(replica.key);
   if (state == nullptr || ledger_.is_unclean(replica.key)) return false;
+  // A replica whose log is damaged has said so: it leads no more, and begins anew.
+  if (replication::is_lost(*state, node.id())) return false;
   return std::ranges::count(state->isr, node.id()) > 0 ||
          std::ranges::count(state->eligible_leader_replicas, node.id()) > 0;
+}
+
+// A log that is being emptied starts above its high watermark for a moment.
+void PartitionObserver::check_position(ClusterNode& node, const Replica& replica, Offset end) {
+  const Offset start = replica.address->log()->log_start_offset();
+  const Offset high_watermark = replica.address->high_watermark().value();
+  if (start > high_watermark && start != end && !ledger_.is_unclean(replica.key))
+    report(ledger_.name(replica.key) + " on node " + text(node.id()) + " starts at " + text(start) +
+           ", above its high watermark " + text(high_watermark) + " (I-P4, I-S6)");
+}
+
+void PartitionObserver::check_epochs(ClusterNode& node, const Replica& replica) {
+  const auto& entries = replica.address->log()->epochs().entries();
+  bool rises = true;
+  for (std::size_t i = 1; i < entries.size(); ++i) {
+    rises &= entries[i].epoch > entries[i - 1].epoch && entries[i].start_offset > entries[i - 1].start_offset;
+  }
+  if (!rises || (!entries.empty() && entries.back().epoch > replica.address->leader_epoch()))
+    report(ledger_.name(replica.key) + " on node " + text(node.id()) + " in leader epoch " +
+           text(replica.address->leader_epoch()) + " has the epochs " +
+           to_string(replica.address->log()->epochs()) + " (I-P7)");
+}
+
+// The ISR of the newest metadata, as long as they are of the same leadership.
+void PartitionObserver::check_maximal_isr(ClusterNode& node, const Replica& replica) {
+  const metadata::Partition* state = metadata_.image().partition(replica.key);
+  if (state == nullptr || state->leader_epoch != replica.leader_epoch) return;
+  const replication::IsrTracker& tracker = replica.address->leading()->tracker();
+  for (const NodeId id : state->isr) {
+    if (!tracker.in_maximal_isr(id))
+      report(ledger_.name(replica.key) + ": node " + text(node.id()) + " does not count on node " + text(id) +
+             " of the ISR (I-P8)");
+  }
 }
 
 void PartitionObserver::began_to_lead(ClusterNode& node, const Replica& replica, Offset end) {
@@ -157,16 +269,12 @@ void PartitionObserver::rose(ClusterNode& node, const Replica& replica) {
   const metadata::Partition* state = metadata_.image().partition(replica.key);
   if (state == nullptr || ledger_.deletable(replica.key) >= replica.high_watermark) return;
   for (const NodeId member : state->isr) {
-    const auto seen = seen_.find(member);
-    if (member == node.id() || seen == seen_.end() || metadata_.node(member).is_missed()) continue;
-    for (const auto& other : seen->second.replicas) {
-      if (other->key != replica.key || other->get() == nullptr) continue;
-      const Offset end = other->get()->log()->end_offset().value();
-      if (end < replica.high_watermark)
-        report(ledger_.name(replica.key) + ": node " + text(node.id()) + " counts everything below " +
-               text(replica.high_watermark) + " as committed, but node " + text(member) +
-               " of the ISR ends at " + text(end) + " (I-P2)");
-    }
+    if (member == node.id() || metadata_.node(member).is_missed()) continue;
+    const auto end = durable_end(member, replica.key);
+    if (end && *end < replica.high_watermark)
+      report(ledger_.name(replica.key) + ": node " + text(node.id()) + " counts everything below " +
+             text(replica.high_watermark) + " as committed, but node " + text(member) +
+             " of the ISR is durable up to " + text(*end) + " (I-P2)");
   }
 }
 
@@ -192,9 +300,18 @@ Task<void> PartitionObserver::read(NodeId node, std::shared_ptr<Replica> replica
     }
     const Slice bytes = joined(result->batches);
     record::BatchReader reader{ByteView(bytes)};
-    for (record::BatchView batch; reader.next(batch).value_or(false);)
+    for (record::BatchView batch; reader.next(batch).value_or(false);) {
       ledger_.on_committed(replica->key, batch, who);
-    if (result->next_offset <= replica->read) break;
+      if (ledger_.is_damaged(replica->key) && !batch.crc_matches()) replica->failed = true;
+      if (replica->failed) break;
+      if (partition.closed() || batch.base_offset() < partition.log()->log_start_offset()) continue;
+      const LeaderEpoch epoch = partition.log()->epochs().epoch_of(batch.base_offset());
+      if (epoch != batch.partition_leader_epoch() && !ledger_.is_unclean(replica->key))
+        report(ledger_.name(replica->key) + " on " + who + ": offset " + text(batch.base_offset()) +
+               " is of epoch " + text(batch.partition_leader_epoch()) + ", but its epochs are " +
+               to_string(partition.log()->epochs()) + " (I-P7)");
+    }
+    if (replica->failed || result->next_offset <= replica->read) break;
     replica->read = result->next_offset;
   }
   replica->reading = false;
@@ -206,10 +323,10 @@ Task<void> PartitionObserver::compare(ClusterNode& node, TopicIdPartition key) {
   const std::string who = "node " + text(node.id());
   const std::string what = ledger_.name(key) + " on " + who;
   if (!partition || partition->closed()) co_return report(what + " is not there");
-  const Offset end = partition->log()->end_offset().value();
-  if (end != ledger_.committed_end(key))
-    co_return report(what + " ends at " + text(end) + ", but " + text(ledger_.committed_end(key)) +
-                     " is committed (I-L3)");
+  const Offset end = ledger_.committed_end(key);
+  if (partition->log()->end_offset().value() < end)
+    co_return report(what + " ends at " + text(partition->log()->end_offset().value()) + ", but " +
+                     text(end) + " is committed (I-L3)");
   Offset position = partition->log()->log_start_offset();
   ledger_.on_log_start(key, position, who);
   while (position < end) {
@@ -220,14 +337,20 @@ Task<void> PartitionObserver::compare(ClusterNode& node, TopicIdPartition key) {
       position = partition->log()->log_start_offset();
       continue;
     }
+    if (!result && ledger_.is_damaged(key)) co_return;  // nobody has noticed yet
     if (!result) co_return report(what + " cannot be read: " + result.error().message);
     const Slice bytes = joined(result->batches);
     record::BatchReader reader{ByteView(bytes)};
     for (record::BatchView batch; reader.next(batch).value_or(false);) {
+      if (ledger_.is_damaged(key) && !batch.crc_matches()) co_return;
       if (batch.base_offset() > position)
         report(what + " has a gap before offset " + text(batch.base_offset()));
       ledger_.on_committed(key, batch, who);
       position = batch.next_offset();
+    }
+    if (result->batches.empty() && partition->log()->log_start_offset() > position) {
+      position = partition->log()->log_start_offset();
+      continue;
     }
     if (result->next_offset < position || result->batches.empty())
       co_return report(what + " gives nothing at offset " + text(position));

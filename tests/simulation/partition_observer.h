@@ -1,12 +1,20 @@
 // PartitionObserver: sees every replica of every partition from outside, after every step of its node, reads
 // what comes below its high watermark, and tells the ledger.
 //
-//   I-P1  who begins to lead has all that is committed     I-P2  so has every member of the ISR
-//   I-P4  a high watermark does not fall                   I-P5  replicas agree below their high watermarks
-//   I-P6  no replica cuts what it counted as committed     I-P8  none moves while the ISR is too small
+//   I-P1  who begins to lead has all that is committed     I-P2  so has every member of the ISR, durably
+//   I-P4  a high watermark does not fall, and lies within   I-P5  replicas agree below their high watermarks
+//         the log                                           I-P6  no replica cuts what it counted as
+//         committed
+//   I-P7  the epoch cache says what the batches say         I-P8  the leader counts on whoever may be in the
+//   I-P9  who joins the ISR, or is left in the ELR (I-P10),       ISR, and not on too few
+//         has all that is committed                         I-S1  a restart takes nothing that was durable
+//   I-S6  records go below the high watermark only          I-S7  after a failure nothing becomes durable
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -24,7 +32,16 @@ class PartitionObserver {
 
   // After a step of the node's process.
   void look_at(ClusterNode& node);
-  void forget(const ClusterNode& node) { seen_.erase(node.id()); }
+  // Its process has ended.
+  void forget(const ClusterNode& node);
+  // Its disk is empty.
+  void forget_disk(NodeId node) {
+    seen_.erase(node);
+    left_.erase(node);
+  }
+  // The metadata have changed a partition.
+  void on_change(const TopicIdPartition& key, const metadata::Partition& before,
+                 const metadata::Partition& after);
 
   // Reads of logs that are under way.
   std::size_t reading() const { return reading_; }
@@ -40,8 +57,11 @@ class PartitionObserver {
     // Weak: a topic's files go once nobody holds its partitions any more.
     std::weak_ptr<replication::Partition> partition;
     replication::Partition* address = nullptr;  // good as long as `partition` has not expired
+    const storage::CommitLog* commit_log = nullptr;
     Offset high_watermark = 0;
     Offset end = 0;
+    Offset durable_end = 0;
+    bool poisoned = false;
     Offset read = 0;  // everything below is with the ledger
     LeaderEpoch leader_epoch = kNoEpoch;
     bool leads = false;
@@ -66,7 +86,14 @@ class PartitionObserver {
   // anew.
   bool is_counted_on(const ClusterNode& node, const Replica& replica) const;
   void began_to_lead(ClusterNode& node, const Replica& replica, Offset end);
+  void check_position(ClusterNode& node, const Replica& replica, Offset end);
+  void check_epochs(ClusterNode& node, const Replica& replica);
+  void check_found(ClusterNode& node, const Replica& replica, Offset end);
+  void check_complete(const TopicIdPartition& key, NodeId node, std::string_view as);
+  void check_maximal_isr(ClusterNode& node, const Replica& replica);
   void rose(ClusterNode& node, const Replica& replica);
+  // How far the replica is durable, or was when its process ended. Empty: nobody knows.
+  std::optional<Offset> durable_end(NodeId node, const TopicIdPartition& key) const;
   void check_min_insync(ClusterNode& node, const Replica& replica);
   runtime::Task<void> read(NodeId node, std::shared_ptr<Replica> replica);
   void report(std::string what) { ledger_.report(std::move(what)); }
@@ -75,6 +102,8 @@ class PartitionObserver {
   Ledger& ledger_;
   const MetadataObserver& metadata_;
   std::unordered_map<NodeId, Seen> seen_;
+  // What ended processes had durably, until their successors have opened it.
+  std::unordered_map<NodeId, std::map<TopicIdPartition, Offset>> left_;
   std::size_t reading_ = 0;
 };
 
