@@ -39,7 +39,7 @@ bool has_no_effect(const client::ConfigEntry& entry) {
 // Where nobody has set it, a node of ours gives the topic no more replicas than there are brokers.
 bool fits_by_itself(const client::ConfigEntry& entry) {
   return entry.source == client::ConfigSource::built_in && entry.documentation &&
-         entry.documentation->ends_with("a cluster of fewer brokers has as many.");
+         entry.documentation->contains("a cluster of fewer brokers has as many.");
 }
 
 Task<client::Outcome<BrokerConfigs>> configs_of(ClusterSession& session, const client::ClusterInfo& cluster) {
@@ -55,7 +55,8 @@ Task<client::Outcome<BrokerConfigs>> configs_of(ClusterSession& session, const c
     for (const auto& [resource, entries] : *results) {
       if (!entries) continue;
       for (const client::ConfigEntry& entry : *entries) {
-        if (!has_no_effect(entry) && !fits_by_itself(entry)) configs[broker.id][entry.name] = entry.value.value_or("");
+        if (!has_no_effect(entry) && !fits_by_itself(entry))
+          configs[broker.id][entry.name] = entry.value.value_or("");
       }
     }
   }
