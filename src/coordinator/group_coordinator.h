@@ -77,6 +77,8 @@ class GroupCoordinator {
   runtime::Task<GroupResult<std::vector<wire::ListGroupsResponse::Group>>> list(
       wire::ListGroupsRequest filters);
 
+  // For metrics: of all its partitions that are loaded.
+  std::vector<group::Glance> glances() const;
   // For those who watch from outside: by partition, once it is loaded.
   std::map<PartitionIndex, std::uint64_t> state_hashes() const;
 

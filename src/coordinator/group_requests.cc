@@ -248,4 +248,11 @@ Task<GroupResult<std::vector<wire::ListGroupsResponse::Group>>> GroupCoordinator
   co_return all;
 }
 
+std::vector<group::Glance> GroupCoordinator::glances() const {
+  std::vector<group::Glance> all;
+  for (const auto& [at, hosted] : hosted_)
+    if (hosted->loaded) std::ranges::move(hosted->groups->glances(), std::back_inserter(all));
+  return all;
+}
+
 }  // namespace moldau::coordinator

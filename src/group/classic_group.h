@@ -57,8 +57,7 @@ class ClassicGroup {
   // --- requests. They name this group, and their texts are of a size that a request may have.
   void join(const wire::JoinGroupRequest& request, const Client& client, Ticket ticket, Now now,
             Effects& effects);
-  void sync(const wire::SyncGroupRequest& request, const Client& client, Ticket ticket, Now now,
-            Effects& effects);
+  void sync(const wire::SyncGroupRequest& request, Ticket ticket, Now now, Effects& effects);
   wire::ErrorCode heartbeat(const wire::HeartbeatRequest& request, Now now);
   std::vector<wire::LeaveGroupResponse::Member> leave(
       const std::vector<wire::LeaveGroupRequest::Member>& members, Now now, Effects& effects);
@@ -80,6 +79,7 @@ class ClassicGroup {
 
   // --- what is seen
   Phase phase() const { return phase_; }
+  std::size_t size() const { return members_.size(); }
   const std::optional<std::string>& protocol_type() const { return protocol_type_; }
   // Nobody is or is about to be a member.
   bool is_deserted() const { return members_.empty() && pending_.empty() && phase_ == Phase::empty; }
@@ -182,7 +182,7 @@ class ClassicGroup {
   void expire_session(const std::string& id, Now now, Effects& effects);
 
   // classic_sync.cc: SyncGroup, and who stays or goes
-  wire::ErrorCode check_sync(const wire::SyncGroupRequest& request, const Client& client) const;
+  wire::ErrorCode check_sync(const wire::SyncGroupRequest& request) const;
   void answer_sync(Member& member, wire::ErrorCode code, Effects& effects) const;
   void take_assignments(Now now, Effects& effects);
   void end_syncs(wire::ErrorCode code, Now now, Effects& effects);

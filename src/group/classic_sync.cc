@@ -8,18 +8,13 @@ using wire::ErrorCode;
 
 namespace {
 
-constexpr wire::ApiVersion kProtocolRequiredFrom = 5;
-
 bool differ(const std::optional<std::string>& named, const std::optional<std::string>& known) {
   return named && known && named != known;
 }
 
 }  // namespace
 
-ErrorCode ClassicGroup::check_sync(const wire::SyncGroupRequest& request, const Client& client) const {
-  const bool names_protocol = request.protocol_type && request.protocol_name;
-  if (client.version >= kProtocolRequiredFrom && !names_protocol)
-    return ErrorCode::inconsistent_group_protocol;
+ErrorCode ClassicGroup::check_sync(const wire::SyncGroupRequest& request) const {
   if (phase_ == Phase::empty) return ErrorCode::unknown_member_id;
   const ErrorCode member = check_member(request.member_id, request.group_instance_id);
   if (member != ErrorCode::none) return member;
@@ -29,9 +24,8 @@ ErrorCode ClassicGroup::check_sync(const wire::SyncGroupRequest& request, const 
   return phase_ == Phase::preparing_rebalance ? ErrorCode::rebalance_in_progress : ErrorCode::none;
 }
 
-void ClassicGroup::sync(const wire::SyncGroupRequest& request, const Client& client, Ticket ticket, Now now,
-                        Effects& effects) {
-  if (const ErrorCode code = check_sync(request, client); code != ErrorCode::none) {
+void ClassicGroup::sync(const wire::SyncGroupRequest& request, Ticket ticket, Now now, Effects& effects) {
+  if (const ErrorCode code = check_sync(request); code != ErrorCode::none) {
     wire::SyncGroupResponse refused;
     refused.error_code = code;
     effects.answers.push_back({ticket, std::move(refused), stored_end_});

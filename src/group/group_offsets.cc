@@ -165,10 +165,14 @@ Outcome<wire::OffsetFetchResponse::Group> Groups::fetch_offsets(
 
 Outcome<wire::OffsetDeleteResponse> Groups::delete_offsets(const wire::OffsetDeleteRequest& request) const {
   Outcome<wire::OffsetDeleteResponse> outcome;
+  // Although offsets may be committed for a group without a name.
+  if (request.group_id.empty()) {
+    outcome.response.error_code = ErrorCode::invalid_group_id;
+    return outcome;
+  }
   const Group* group = find(request.group_id);
   if (group == nullptr) {
-    outcome.response.error_code =
-        request.group_id.empty() ? ErrorCode::invalid_group_id : ErrorCode::group_id_not_found;
+    outcome.response.error_code = ErrorCode::group_id_not_found;
     return outcome;
   }
   outcome.after = std::max(group->members.stored_end(), group->offsets_end);

@@ -12,7 +12,8 @@ using wire::ErrorCode;
 namespace {
 
 constexpr wire::ApiVersion kLeaveInBatchesFrom = 3;
-constexpr wire::ApiVersion kNotFoundErrorFrom = 6;  // of DescribeGroups
+constexpr wire::ApiVersion kNotFoundErrorFrom = 6;     // of DescribeGroups
+constexpr wire::ApiVersion kProtocolRequiredFrom = 5;  // of SyncGroup
 constexpr std::string_view kGroupType = "classic";
 // A turn of the loop is not to be longer for many members whose sessions end together.
 constexpr std::size_t kDueAtOnce = 256;
@@ -147,15 +148,19 @@ Records Groups::join(const wire::JoinGroupRequest& request, const Client& client
 }
 
 Records Groups::sync(const wire::SyncGroupRequest& request, const Client& client, Ticket ticket, Now now) {
-  Group* group = find(request.group_id);
-  if (group == nullptr) {
+  const auto refuse = [&](ErrorCode code) {
     wire::SyncGroupResponse response;
-    response.error_code =
-        request.group_id.empty() ? ErrorCode::invalid_group_id : ErrorCode::unknown_member_id;
+    response.error_code = code;
     effects_.answers.push_back({ticket, std::move(response), 0});
-    return {};
-  }
-  group->members.sync(request, client, ticket, now, effects_);
+    return Records();
+  };
+  const bool names_protocol = request.protocol_type && request.protocol_name;
+  if (client.version >= kProtocolRequiredFrom && !names_protocol)
+    return refuse(ErrorCode::inconsistent_group_protocol);
+  if (request.group_id.empty()) return refuse(ErrorCode::invalid_group_id);
+  Group* group = find(request.group_id);
+  if (group == nullptr) return refuse(ErrorCode::unknown_member_id);
+  group->members.sync(request, ticket, now, effects_);
   return take_records();
 }
 
@@ -223,6 +228,20 @@ Outcome<std::vector<wire::ListGroupsResponse::Group>> Groups::list(
         {id, group->members.protocol_type().value_or(""), std::string(phase), std::string(kGroupType)});
   }
   return outcome;
+}
+
+std::vector<Glance> Groups::glances() const {
+  std::vector<Glance> all;
+  for (const auto& [id, group] : groups_) {
+    Glance& glance = all.emplace_back();
+    glance.id = id;
+    glance.state = ClassicGroup::name_of(group->members.phase());
+    glance.members = group->members.size();
+    for (const auto& [topic, offsets] : group->offsets)
+      for (const auto& [index, committed] : offsets)
+        glance.offsets.push_back({{topic, index}, committed.offset});
+  }
+  return all;
 }
 
 // --- time

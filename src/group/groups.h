@@ -31,6 +31,14 @@
 
 namespace moldau::group {
 
+// One group, for metrics.
+struct Glance {
+  std::string id;
+  std::string_view state;
+  std::size_t members = 0;
+  std::vector<std::pair<TopicPartition, Offset>> offsets;
+};
+
 class Groups {
  public:
   Groups(Settings settings, Random random) : settings_(settings), random_(random) {}
@@ -84,6 +92,8 @@ class Groups {
   // Of all that is durable; equal for equal states, however the log looks that they come from.
   std::uint64_t state_hash() const;
   std::size_t size() const { return groups_.size(); }
+  // What is seen of each group, also before it is committed.
+  std::vector<Glance> glances() const;
 
  private:
   using TopicOffsets = std::map<PartitionIndex, CommittedOffset>;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/features.h"
+#include "node/group_metrics.h"
 #include "node/identity.h"
 #include "node/metrics_refresh.h"
 #include "telemetry/exposition.h"
@@ -15,6 +16,7 @@ using runtime::Task;
 namespace {
 
 constexpr runtime::Duration kMetricsInterval = std::chrono::seconds(1);
+constexpr runtime::Duration kGroupMetricsInterval = std::chrono::seconds(5);  // of all groups and offsets
 constexpr runtime::Duration kUnfenceTimeout = std::chrono::seconds(60);
 constexpr runtime::Duration kProbeTimeout = std::chrono::milliseconds(200);
 constexpr runtime::Duration kTopicRetry = std::chrono::seconds(1);
@@ -505,6 +507,7 @@ Task<void> Node::open_doors(bool controllers) {
 std::string Node::metrics_text() const {
   telemetry::Snapshot all;
   for (const auto& shard : shards_) all.merge(shard->registry().snapshot());
+  if (const auto groups = group_metrics_.load()) all.merge(*groups);
   all.add_gauge("moldau_build_info", "Always 1; the labels tell what runs.",
                 {{"cluster_id", cluster_id()}, {"node_id", std::to_string(node_id())}}, 1);
   if (options_.process_metrics) options_.process_metrics(all);
@@ -513,6 +516,7 @@ std::string Node::metrics_text() const {
 
 Task<void> Node::refresh_all() {
   runtime::Gate::Pass pass(gate_);
+  runtime::MonotonicTime next_groups = executor_.now();
   std::vector<std::vector<HostedLogs*>> by_shard(shards_.size());
   if (partitions_)
     for (const auto& hosted : partitions_->hosted())
@@ -523,6 +527,11 @@ Task<void> Node::refresh_all() {
       Shard& shard = *shards_[index];
       co_await runtime::on_shard(executor_, shard.executor(),
                                  [&] { refresh_metrics(by_shard[index], settings_, shard.registry()); });
+    }
+    if (partitions_ && executor_.now() >= next_groups) {
+      next_groups = executor_.now() + kGroupMetricsInterval;
+      group_metrics_.store(std::make_shared<const telemetry::Snapshot>(
+          co_await collect_group_metrics(executor_, group_homes_, partitions_->hosted(), image())));
     }
   } while (!co_await stopping_.wait(executor_.now() + kMetricsInterval));
 }

@@ -150,6 +150,8 @@ class Node {
   std::vector<GroupHome> group_homes_;                                              // the same
   std::atomic<group::Ticket> tickets_ = 0;
   std::vector<std::unique_ptr<GroupRoute>> group_routes_;  // by shard
+  // Of the last round; read by the admin port's thread.
+  std::atomic<std::shared_ptr<const telemetry::Snapshot>> group_metrics_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<BrokerLifecycle> lifecycle_;
   std::vector<Bound> bound_;

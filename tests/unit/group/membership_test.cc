@@ -280,6 +280,9 @@ TEST(ClassicGroup, SyncsAreChecked) {
   EXPECT_EQ(sync([](auto& r) { r.protocol_name = "sticky"; }), ErrorCode::inconsistent_group_protocol);
   EXPECT_EQ(sync([](auto& r) { r.protocol_type = "connect"; }), ErrorCode::inconsistent_group_protocol);
   EXPECT_EQ(sync([](auto& r) { r.protocol_type.reset(); }), ErrorCode::inconsistent_group_protocol);
+  const auto anonymous = [](auto& r) { r.group_id = "", r.protocol_name.reset(); };
+  EXPECT_EQ(sync(anonymous), ErrorCode::inconsistent_group_protocol);  // before anything else, as by Kafka
+  EXPECT_EQ(sync(anonymous, 4), ErrorCode::invalid_group_id);
   Consumer c(coordinator);
   c.join();
   EXPECT_EQ(sync([](auto&) {}), ErrorCode::rebalance_in_progress);

@@ -134,6 +134,8 @@ TEST(Offsets, AreDeletedUnlessSubscribed) {
   EXPECT_EQ(coordinator.committed("g", "t").committed_offset, 1);
   EXPECT_EQ(coordinator.delete_offset("none", "t"), ErrorCode::group_id_not_found);
   EXPECT_EQ(coordinator.delete_offset("", "t"), ErrorCode::invalid_group_id);
+  ASSERT_EQ(coordinator.commit({.group = "", .offset = 1}), ErrorCode::none);
+  EXPECT_EQ(coordinator.delete_offset("", "t"), ErrorCode::invalid_group_id) << "also when there is one";
 }
 
 TEST(Offsets, OfAGroupWhoseSubscriptionsCannotBeReadCountAsSubscribed) {

@@ -327,6 +327,29 @@ TEST_F(Groups, AreListedDescribedAndDeleted) {
   EXPECT_EQ(fetch("for offsets").offset, kNoOffset);
 }
 
+TEST_F(Groups, AreSeenInTheMetrics) {
+  const Member member = stable("seen");
+  ASSERT_EQ(commit("lonely", 0), ErrorCode::none);
+  const auto shows = [&](const std::string& line) {
+    return node->metrics_text().find("\n" + line + "\n") != std::string::npos;
+  };
+  const auto until = [&](const std::string& line) {
+    return world.run_until([&] { return shows(line); }, 20s);
+  };
+  EXPECT_TRUE(until(
+      "kafka_consumergroup_current_offset{consumergroup=\"lonely\",topic=\"events\",partition=\"0\"} 0"))
+      << node->metrics_text();
+  EXPECT_TRUE(shows("kafka_consumergroup_lag{consumergroup=\"lonely\",topic=\"events\",partition=\"0\"} 0"));
+  EXPECT_TRUE(shows("kafka_consumergroup_members{consumergroup=\"seen\"} 1"));
+  EXPECT_TRUE(shows("kafka_coordinator_group_groupmetadatamanager_numgroups 2"));
+  EXPECT_TRUE(shows("kafka_coordinator_group_groupmetadatamanager_numgroupsstable 1"));
+  wire::DeleteGroupsRequest request;
+  request.groups_names = {"lonely"};
+  ask<wire::DeleteGroupsResponse>(std::move(request), 2);
+  EXPECT_TRUE(until("kafka_coordinator_group_groupmetadatamanager_numgroups 1"));
+  EXPECT_EQ(node->metrics_text().find("lonely"), std::string::npos) << "what is gone is gone here, too";
+}
+
 TEST_F(Groups, OffsetsAreDeleted) {
   ASSERT_EQ(commit("g", 1), ErrorCode::none);
   const auto remove = [&](const std::string& group) {
