@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/cluster.h"
+#include "client/groups.h"
 
 namespace moldau::client {
 
@@ -224,6 +225,23 @@ class AdminCore {
       std::vector<std::pair<TopicPartition, Offset>> before);
   Task<Outcome<PerItem<TopicPartition, std::vector<ActiveProducer>>>> describe_producers(
       std::vector<TopicPartition> partitions);
+
+  // Of all brokers, ascending by id.
+  Task<Outcome<std::vector<GroupListing>>> list_groups();
+  // In the order of the names; of either protocol.
+  Task<Outcome<PerItem<std::string, GroupDescription>>> describe_groups(std::vector<std::string> groups);
+  // What the group has committed, for these partitions or for all; partitions without an offset are left out.
+  Task<Outcome<std::map<TopicPartition, Outcome<GroupOffset>>>> list_group_offsets(
+      std::string group, std::optional<std::vector<TopicPartition>> partitions = {});
+  // Commits for a group that has no members. UNKNOWN_MEMBER_ID: it has.
+  Task<Outcome<PerItem<TopicPartition, void>>> alter_group_offsets(
+      std::string group, std::vector<std::pair<TopicPartition, GroupOffset>> offsets);
+  Task<Outcome<PerItem<TopicPartition, void>>> delete_group_offsets(std::string group,
+                                                                    std::vector<TopicPartition> partitions);
+  Task<Outcome<PerItem<std::string, void>>> delete_groups(std::vector<std::string> groups);
+  // By instance id, where there is one, else by member id.
+  Task<Outcome<PerItem<std::string, void>>> remove_group_members(std::string group,
+                                                                 std::vector<LeavingMember> members);
 
   // Without partitions: of all that need one; those that need none are then left out of the results, else
   // they have the error ELECTION_NOT_NEEDED.

@@ -331,6 +331,16 @@ Task<Outcome<void>> ClusterClient::refresh(std::vector<std::string> topics, bool
   co_return mine->outcome;
 }
 
+Task<Outcome<BrokerConnection::Ptr>> ClusterClient::own_connection(NodeId node) {
+  const runtime::Gate::Pass pass(gate_);
+  if (!pass) co_return fail(closed());
+  const BrokerInfo* known = metadata_.broker(node);
+  if (known == nullptr)
+    co_return fail(local_failure(Errc::unavailable, "broker " + std::to_string(node) + " has no address"));
+  const Endpoint endpoint = known->endpoint;
+  co_return co_await BrokerConnection::open(executor_, network_, endpoint, options_.connection);
+}
+
 void ClusterClient::note_broker(NodeId id, std::string host, std::int32_t port) {
   const auto endpoint = endpoint_of(host, port);
   if (!endpoint || id < 0) return;

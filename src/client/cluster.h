@@ -88,6 +88,9 @@ class ClusterClient {
   Task<Outcome<BrokerConnection::Ptr>> any_connection();
   // Open or null, without waiting.
   BrokerConnection::Ptr open_connection(NodeId node) const;
+  // One that nobody else uses, for requests that would keep others waiting: a broker answers in order.
+  // Whoever asked closes it, and waits for its end, before this client is closed.
+  Task<Outcome<BrokerConnection::Ptr>> own_connection(NodeId node);
 
   // One request to one broker, no repetition.
   template <class Response, class Request>

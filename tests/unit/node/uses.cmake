@@ -1,1 +1,1 @@
-list(APPEND test_uses simulation_scenarios)
+list(APPEND test_uses simulation_scenarios client)
