@@ -86,6 +86,28 @@ void read_acks(Reader& reader, client::ProducerOptions& options) {
   if (options.acks != -1) options.idempotent = false;
 }
 
+// Names as Java's client and as librdkafka know them: "org.apache.kafka.clients.consumer.RangeAssignor",
+// "range".
+Answer<std::vector<client::Assignor>> assignors_of(const std::string& text) {
+  constexpr std::pair<std::string_view, client::Assignor> kClasses[] = {
+      {"RangeAssignor", client::Assignor::range},
+      {"RoundRobinAssignor", client::Assignor::round_robin},
+      {"CooperativeStickyAssignor", client::Assignor::cooperative_sticky}};
+  std::vector<client::Assignor> assignors;
+  for (std::string name : split(text, ',')) {
+    std::erase(name, ' ');
+    auto known = client::assignor_of(name);
+    for (const auto& [suffix, assignor] : kClasses)
+      if (name == "org.apache.kafka.clients.consumer." + std::string(suffix)) known = assignor;
+    if (!known)
+      return usage_trouble("partition.assignment.strategy: unknown assignor \"" + name + "\"",
+                           "one of: range, roundrobin, cooperative-sticky");
+    if (std::ranges::find(assignors, *known) == assignors.end()) assignors.push_back(*known);
+  }
+  if (assignors.empty()) return usage_trouble("partition.assignment.strategy names no assignor");
+  return assignors;
+}
+
 }  // namespace
 
 Answer<client::ClusterOptions> cluster_options(const Properties& properties) {
@@ -175,6 +197,33 @@ Answer<client::ConsumerOptions> consumer_options(const Properties& properties) {
     else if (*reset != "latest")
       reader.refuse("auto.offset.reset", *reset, "earliest, latest or none");
   }
+  return reader.finish(std::move(options));
+}
+
+Answer<client::GroupConsumerOptions> group_consumer_options(const Properties& properties) {
+  client::GroupConsumerOptions options;
+  auto consumer = consumer_options(properties);
+  if (!consumer) return std::unexpected(std::move(consumer).error());
+  options.consumer = std::move(*consumer);
+  Reader reader(properties);
+  client::GroupOptions& group = options.group;
+  if (const std::string* id = reader.find("group.id")) group.group_id = *id;
+  if (const std::string* id = reader.find("group.instance.id")) group.instance_id = *id;
+  if (const std::string* protocol = reader.find("group.protocol"); protocol && *protocol != "classic")
+    reader.refuse("group.protocol", *protocol, "classic");
+  reader.milliseconds("session.timeout.ms", group.session_timeout);
+  reader.milliseconds("heartbeat.interval.ms", group.heartbeat_interval);
+  reader.milliseconds("max.poll.interval.ms", group.rebalance_timeout);
+  reader.boolean("enable.auto.commit", options.auto_commit);
+  reader.milliseconds("auto.commit.interval.ms", options.auto_commit_interval);
+  if (const std::string* names = reader.find("partition.assignment.strategy")) {
+    auto assignors = assignors_of(*names);
+    if (!assignors) return std::unexpected(std::move(assignors).error());
+    group.assignors = std::move(*assignors);
+  }
+  if (group.group_id.empty()) return usage_trouble("the group has no name");
+  if (group.heartbeat_interval <= Duration::zero() || group.heartbeat_interval >= group.session_timeout)
+    return usage_trouble("heartbeat.interval.ms must be above 0 and below session.timeout.ms");
   return reader.finish(std::move(options));
 }
 

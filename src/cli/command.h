@@ -24,9 +24,10 @@ struct Command {
 
 // `moldau <name>`.
 std::span<const Command> moldau_commands();
-// Parts of them: `moldau topic …`, produce and consume; `moldau cluster …`, quorum, node and doctor;
-// `moldau perf …`; `moldau dev …`.
+// Parts of them: `moldau topic …`, produce and consume; `moldau group …`; `moldau cluster …`, quorum, node
+// and doctor; `moldau perf …`; `moldau dev …`.
 std::vector<Command> topic_commands();
+std::vector<Command> group_commands();
 std::vector<Command> cluster_commands();
 std::vector<Command> dev_commands();
 std::vector<Command> perf_commands();

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cli/session.h"
-#include "client/consumer.h"
+#include "client/group_consumer.h"
 #include "client/producer.h"
 
 namespace moldau::cli {
@@ -23,5 +23,7 @@ Answer<client::ProducerOptions> producer_options(const Properties& properties);
 // The same with --acks, --compression, --max-message-bytes and --delivery-timeout over the properties.
 Answer<client::ProducerOptions> producer_options_of_flags(const Session& session);
 Answer<client::ConsumerOptions> consumer_options(const Properties& properties);
+// Of a member of the group that group.id names.
+Answer<client::GroupConsumerOptions> group_consumer_options(const Properties& properties);
 
 }  // namespace moldau::cli

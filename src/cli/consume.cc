@@ -14,6 +14,9 @@ namespace moldau::cli {
 namespace {
 
 using runtime::Task;
+// So soon a group hears of new topics and partitions.
+constexpr runtime::Duration kLookInterval = std::chrono::seconds(5);
+
 using Print = std::function<void(std::string&, const PrintedRecord&, std::int64_t)>;
 
 Answer<FieldForm> field_form(const Arguments& arguments, std::string_view flag) {
@@ -172,9 +175,6 @@ struct Plan {
 
 Answer<Plan> plan_of(const ClusterSession& session) {
   const Arguments& arguments = session.arguments();
-  if (arguments.has("group"))
-    return trouble(Exit::failed, "consumer groups are not available", "this version reads without a group",
-                   "leave -g away: every partition is read, from -o on");
   Plan plan;
   Trouble why;
   if (take(print_of(session.session), plan.print, why) && take(filter_of(arguments), plan.filter, why) &&
@@ -187,6 +187,60 @@ Answer<Plan> plan_of(const ClusterSession& session) {
   return trouble(std::move(why));
 }
 
+// Of a member of --group: -o says where it begins in partitions that the group has not committed for.
+Answer<client::GroupConsumerOptions> group_options_of(const Session& session, const Plan& plan) {
+  if (session.arguments.has("partitions"))
+    return usage_trouble("--partitions and --group exclude each other", "the group gives out the partitions");
+  const bool whole = plan.range.from.value == 0 && !session.arguments.text("offset").contains(':');
+  const bool from_start = plan.range.from.kind == OffsetBound::Kind::start;
+  const bool from_end = plan.range.from.kind == OffsetBound::Kind::end;
+  if (!whole || (!from_start && !from_end))
+    return usage_trouble("with --group -o is start or end: where nothing is committed",
+                         "moldau group seek gives a group other offsets");
+  Properties properties = session.properties;
+  properties["group.id"] = session.arguments.text("group");
+  properties["auto.offset.reset"] = from_start ? "earliest" : "latest";
+  if (const auto balancer = session.arguments.find("balancer"))
+    properties["partition.assignment.strategy"] = *balancer;
+  auto options = group_consumer_options(properties);
+  if (!options) return options;
+  options->consumer.isolation = plan.options.isolation;
+  options->consumer.rack = plan.options.rack;
+  options->consumer.control_records = plan.options.control_records;
+  options->group.look_interval = kLookInterval;
+  return options;
+}
+
+Task<Answer<ReadEnd>> consume_as_member(ClusterSession& session, Plan& plan, VisitRecord visit) {
+  auto options = group_options_of(session.session, plan);
+  if (!options) co_return trouble(std::move(options).error());
+  const bool at_end = session.arguments().has("exit-at-end");
+  const client::Membership::Subscription subscription =
+      [&session]() -> Task<client::Outcome<std::vector<std::string>>> {
+    auto names = co_await topics_of_words(session);
+    if (!names) co_return client::fail(client::local_failure(Errc::not_found, names.error().one_line()));
+    co_return std::move(*names);
+  };
+  co_return co_await read_as_member(session, std::move(*options), subscription, at_end,
+                                    std::move(plan.limits), std::move(visit), [&] { session.out().flush(); });
+}
+
+Task<Answer<ReadEnd>> consume_alone(ClusterSession& session, Plan& plan,
+                                    const std::vector<TopicPartition>& partitions, VisitRecord visit) {
+  auto spans = co_await spans_of(session, partitions, plan.range);
+  if (!spans) co_return trouble(std::move(spans).error());
+  const PartitionsNow partitions_now = [&]() -> Task<Answer<std::vector<TopicPartition>>> {
+    auto names = co_await topics_of_words(session);
+    if (!names) co_return trouble(std::move(names).error());
+    co_return co_await partitions_of(session, std::move(*names), {});
+  };
+  if (plan.partitions.empty()) plan.limits.partitions_now = partitions_now;
+  if (plan.range.from.kind == OffsetBound::Kind::end && !plan.range.until)
+    plan.limits.on_silence = co_await silence_hint(session, *spans, "-o start shows them");
+  co_return co_await read_records(session, plan.options, std::move(*spans), std::move(plan.limits),
+                                  std::move(visit), [&] { session.out().flush(); });
+}
+
 }  // namespace
 
 ClusterAnswer consume(ClusterSession& session) {
@@ -197,17 +251,6 @@ ClusterAnswer consume(ClusterSession& session) {
   if (!topics) co_return trouble(topics.error());
   const auto partitions = co_await partitions_of(session, *topics, plan->partitions);
   if (!partitions) co_return trouble(partitions.error());
-  auto spans = co_await spans_of(session, *partitions, plan->range);
-  if (!spans) co_return trouble(std::move(spans).error());
-  const PartitionsNow partitions_now = [&]() -> Task<Answer<std::vector<TopicPartition>>> {
-    auto names = co_await topics_of_words(session);
-    if (!names) co_return trouble(std::move(names).error());
-    co_return co_await partitions_of(session, std::move(*names), {});
-  };
-  if (plan->partitions.empty()) plan->limits.partitions_now = partitions_now;
-  if (plan->range.from.kind == OffsetBound::Kind::end && !plan->range.until)
-    plan->limits.on_silence = co_await silence_hint(session, *spans, "-o start shows them");
-
   std::int64_t count = 0;
   std::string text;
   const auto visit = [&](const PrintedRecord& printed) {
@@ -217,8 +260,9 @@ ClusterAnswer consume(ClusterSession& session) {
     text.clear();
     return go_on_if(count < plan->count && !session.out().broken());
   };
-  const auto end = co_await read_records(session, plan->options, std::move(*spans), std::move(plan->limits),
-                                         visit, [&] { session.out().flush(); });
+  const bool as_member = session.arguments().has("group");
+  const auto end = as_member ? co_await consume_as_member(session, *plan, visit)
+                             : co_await consume_alone(session, *plan, *partitions, visit);
   if (!end) co_return trouble(end.error());
   if (*end == ReadEnd::interrupted) co_return exit_of(session.interrupt);
   co_return Exit::done;

@@ -64,13 +64,31 @@ Answer<client::ConsumerOptions> options_of(const Session& session) {
   return consumer_options(properties);
 }
 
+// Empty: every partition is read, and nothing committed. (Kafka's makes up a group that it does not commit
+// for.)
+std::string group_of(const Session& session) {
+  const auto property = session.properties.find("group.id");
+  return session.arguments.text("group", property == session.properties.end() ? "" : property->second);
+}
+
+Answer<client::GroupConsumerOptions> group_options_of(const Session& session, const Plan& plan) {
+  Properties properties = session.properties;
+  properties["group.id"] = group_of(session);
+  if (session.arguments.has("from-beginning")) properties["auto.offset.reset"] = "earliest";
+  auto options = group_consumer_options(properties);
+  if (!options) return options;
+  options->consumer.isolation = plan.options.isolation;
+  constexpr runtime::Duration kLookInterval = std::chrono::seconds(5);
+  options->group.look_interval = kLookInterval;
+  return options;
+}
+
 Answer<Plan> plan_of(Session& session) {
   const Arguments& arguments = session.arguments;
   if (arguments.has("topic") == arguments.has("include"))
     return usage_trouble("Exactly one of --include/--topic is required.");
-  if (arguments.has("group"))
-    return trouble(Exit::failed, "consumer groups are not available in this version", {},
-                   "leave --group away: every partition is read");
+  if (arguments.has("partition") && !group_of(session).empty())
+    return usage_trouble("Options group and partition cannot be specified together.");
   auto formatter = formatter_of(session);
   if (!formatter) return std::unexpected(std::move(formatter).error());
   const auto range = range_of(session);
@@ -118,15 +136,12 @@ Task<Answer<std::vector<std::string>>> awaited_topics(ClusterSession& session, c
   }
 }
 
-Task<Answer<ReadEnd>> print_all(ClusterSession& session, Plan& plan, std::int64_t& count) {
-  auto topics = co_await awaited_topics(session, plan.limits);
-  if (!topics) co_return trouble(std::move(topics).error());
-  if (topics->empty()) co_return session.interrupt.raised() ? ReadEnd::interrupted : ReadEnd::idle;
-  auto partitions = co_await partitions_of(session, *topics, plan.partitions);
+Task<Answer<ReadEnd>> read_alone(ClusterSession& session, Plan& plan, const std::vector<std::string>& topics,
+                                 VisitRecord visit) {
+  auto partitions = co_await partitions_of(session, topics, plan.partitions);
   if (!partitions) co_return trouble(std::move(partitions).error());
   auto spans = co_await spans_of(session, *partitions, plan.range);
   if (!spans) co_return trouble(std::move(spans).error());
-  if (plan.most == 0) co_return ReadEnd::stopped;
   const PartitionsNow partitions_now = [&]() -> Task<Answer<std::vector<TopicPartition>>> {
     auto names = co_await topics_now(session);
     if (!names) co_return trouble(std::move(names).error());
@@ -135,6 +150,28 @@ Task<Answer<ReadEnd>> print_all(ClusterSession& session, Plan& plan, std::int64_
   if (plan.partitions.empty()) plan.limits.partitions_now = partitions_now;
   if (plan.range.from.kind == OffsetBound::Kind::end)
     plan.limits.on_silence = co_await silence_hint(session, *spans, "--from-beginning shows them");
+  co_return co_await read_records(session, plan.options, std::move(*spans), std::move(plan.limits),
+                                  std::move(visit), [&] { session.out().flush(); });
+}
+
+Task<Answer<ReadEnd>> read_in_group(ClusterSession& session, Plan& plan, VisitRecord visit) {
+  auto options = group_options_of(session.session, plan);
+  if (!options) co_return trouble(std::move(options).error());
+  const client::Membership::Subscription subscription =
+      [&session]() -> Task<client::Outcome<std::vector<std::string>>> {
+    auto names = co_await topics_now(session);
+    if (!names) co_return client::fail(client::local_failure(Errc::unavailable, names.error().one_line()));
+    co_return std::move(*names);
+  };
+  co_return co_await read_as_member(session, std::move(*options), subscription, false, std::move(plan.limits),
+                                    std::move(visit), [&] { session.out().flush(); });
+}
+
+Task<Answer<ReadEnd>> print_all(ClusterSession& session, Plan& plan, std::int64_t& count) {
+  const auto topics = co_await awaited_topics(session, plan.limits);
+  if (!topics) co_return trouble(topics.error());
+  if (topics->empty()) co_return session.interrupt.raised() ? ReadEnd::interrupted : ReadEnd::idle;
+  if (plan.most == 0) co_return ReadEnd::stopped;
   bool undecodable = false;
   const auto visit = [&](const PrintedRecord& printed) {
     std::string text;
@@ -146,8 +183,8 @@ Task<Answer<ReadEnd>> print_all(ClusterSession& session, Plan& plan, std::int64_
     session.out().put(text);
     return go_on_if(++count < plan.most && !session.out().broken());
   };
-  auto end = co_await read_records(session, plan.options, std::move(*spans), std::move(plan.limits), visit,
-                                   [&] { session.out().flush(); });
+  auto end = group_of(session.session).empty() ? co_await read_alone(session, plan, *topics, visit)
+                                               : co_await read_in_group(session, plan, visit);
   if (undecodable)
     co_return trouble(Exit::failed, "Error processing message, terminating consumer process",
                       "a key or value does not have the size that its deserializer reads");

@@ -27,6 +27,9 @@ std::vector<Flag> add_controller_flags();
 std::vector<Flag> remove_controller_flags();
 std::vector<Flag> reassign_flags();
 std::vector<Flag> leader_election_flags();
+// kafka_group_flags.cc: what shows and changes groups.
+std::vector<Flag> groups_flags();
+std::vector<Flag> consumer_groups_flags();
 // kafka_record_flags.cc: what reads and writes records.
 std::vector<Flag> console_producer_flags();
 std::vector<Flag> console_consumer_flags();

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cli/handlers.h"
+#include "cli/kafka_exception.h"
 #include "cli/reassignment_file.h"
 #include "cli/text_file.h"
 
@@ -55,22 +56,6 @@ std::string joined(const std::vector<TopicPartition>& partitions) {
   return out;
 }
 
-// The class that Kafka's clients have for an error code: ELIGIBLE_LEADERS_NOT_AVAILABLE is
-// EligibleLeadersNotAvailableException.
-std::string exception_name(wire::ErrorCode code) {
-  std::string name;
-  bool upper = true;
-  for (const char c : wire::name_of(code)) {
-    if (c == '_') {
-      upper = true;
-      continue;
-    }
-    name += upper ? c : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    upper = false;
-  }
-  return "org.apache.kafka.common.errors." + name + "Exception";
-}
-
 Answer<Exit> report(Session& session, client::ElectionType type,
                     client::PerItem<TopicPartition, void> results) {
   const std::string name = type == client::ElectionType::preferred ? "PREFERRED" : "UNCLEAN";
@@ -84,8 +69,7 @@ Answer<Exit> report(Session& session, client::ElectionType type,
       not_needed.push_back(partition);
     } else {
       failures.push_back("Error completing leader election (" + name +
-                         ") for partition: " + partition.to_string() + ": " +
-                         exception_name(result.error().broker) + ": " + words_of(result.error()));
+                         ") for partition: " + partition.to_string() + ": " + exception_text(result.error()));
     }
   }
   if (!elected.empty())

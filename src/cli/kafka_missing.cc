@@ -10,8 +10,6 @@ struct Missing {
 };
 
 constexpr Missing kMissing[] = {
-    {"kafka-consumer-groups", "kafka-consumer-groups: consumer groups are not available in this version"},
-    {"kafka-groups", "kafka-groups: groups are not available in this version"},
     {"kafka-share-groups", "kafka-share-groups: share groups are not available in this version"},
     {"kafka-streams-groups", "kafka-streams-groups: streams groups are not available in this version"},
     {"kafka-console-share-consumer",

@@ -84,16 +84,7 @@ class Reader {
       for (const std::size_t next = at + batch.records; at < next; ++at) {
         const record::RecordView& record = lot.records[at];
         if (end != ends_.end() && record.offset >= end->second) co_return true;
-        const Visit next_step = visit({.topic = lot.topic,
-                                       .partition = lot.partition,
-                                       .record = record,
-                                       .leader_epoch = batch.leader_epoch,
-                                       .log_start_offset = bounds.log_start_offset,
-                                       .last_stable_offset = bounds.last_stable_offset,
-                                       .high_watermark = bounds.high_watermark,
-                                       .producer_id = batch.producer_id,
-                                       .producer_epoch = batch.producer_epoch,
-                                       .attributes = batch.attributes});
+        const Visit next_step = visit(printed_of(lot, batch, record, bounds));
         if (next_step == Visit::stop) co_return false;
         if (next_step != Visit::wait) continue;
         co_await limits_.until_ready();
@@ -173,6 +164,20 @@ Task<Answer<OffsetsByPartition>> resolved(ClusterSession& session,
 }
 
 }  // namespace
+
+PrintedRecord printed_of(const client::FetchedRecords& lot, const client::FetchedBatch& batch,
+                         const record::RecordView& record, const client::PartitionBounds& bounds) {
+  return {.topic = lot.topic,
+          .partition = lot.partition,
+          .record = record,
+          .leader_epoch = batch.leader_epoch,
+          .log_start_offset = bounds.log_start_offset,
+          .last_stable_offset = bounds.last_stable_offset,
+          .high_watermark = bounds.high_watermark,
+          .producer_id = batch.producer_id,
+          .producer_epoch = batch.producer_epoch,
+          .attributes = batch.attributes};
+}
 
 runtime::Task<Answer<std::vector<ReadSpan>>> spans_of(ClusterSession& session,
                                                       std::vector<TopicPartition> partitions,

@@ -1,5 +1,5 @@
-// Reading: records of assigned partitions, each from one offset up to another or for ever, handed out one by
-// one. What consume, the console consumer and the perf tools read with. No consumer group.
+// Reading: records of assigned partitions, each from one offset up to another or for ever, or of those that a
+// group gives, handed out one by one. What consume, the console consumer and the perf tools read with.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 #include "cli/offset_range.h"
 #include "cli/record_writer.h"
 #include "cli/session.h"
-#include "client/consumer.h"
+#include "client/group_consumer.h"
 
 namespace moldau::cli {
 
@@ -69,5 +69,15 @@ using AfterLot = std::function<void()>;
 runtime::Task<Answer<ReadEnd>> read_records(ClusterSession& session, client::ConsumerOptions options,
                                             std::vector<ReadSpan> spans, ReadLimits limits, VisitRecord visit,
                                             AfterLot after_lot);
+
+// As a member of a group, which gives the partitions; of the limits those that concern partitions have no
+// effect. Commits what the visitor has seen. `at_end`: ends once everything that the group gave is read.
+runtime::Task<Answer<ReadEnd>> read_as_member(ClusterSession& session, client::GroupConsumerOptions options,
+                                              client::Membership::Subscription subscription, bool at_end,
+                                              ReadLimits limits, VisitRecord visit, AfterLot after_lot);
+
+// The record `record` of `batch` of `lot`. Borrows.
+PrintedRecord printed_of(const client::FetchedRecords& lot, const client::FetchedBatch& batch,
+                         const record::RecordView& record, const client::PartitionBounds& bounds);
 
 }  // namespace moldau::cli

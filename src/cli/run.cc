@@ -180,6 +180,7 @@ class KafkaRun {
         {"LeaderElectionCommand", "kafka-leader-election"},
         {"Kafka", "kafka-server-start"},
         {"ConsumerGroupCommand", "kafka-consumer-groups"},
+        {"GroupsCommand", "kafka-groups"},
         {"AclCommand", "kafka-acls"},
     };
     while (!words_.empty() &&

@@ -12,9 +12,10 @@ namespace {
 using runtime::Task;
 
 constexpr std::string_view kWatched[] = {
-    "topic list",         "topic describe",      "topic offsets",    "cluster info",    "cluster health",
-    "topic storage",      "cluster config list", "cluster quorum",   "cluster logdirs", "cluster features",
-    "cluster config get", "cluster brokers",     "cluster reassign", "quorum status"};
+    "topic list",       "topic describe",   "topic offsets",       "cluster info",
+    "cluster health",   "topic storage",    "cluster config list", "cluster quorum",
+    "cluster logdirs",  "cluster features", "cluster config get",  "cluster brokers",
+    "cluster reassign", "quorum status",    "group list",          "group describe"};
 
 std::map<std::string, std::string> rows_of(std::string_view lines) {
   std::map<std::string, std::string> rows;

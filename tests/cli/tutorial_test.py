@@ -336,9 +336,30 @@ class KafkaNames(CliTest):
         ).out
         self.assertIn('{"type":"TopicRecord","data":{"name":"dumped"', metadata)
 
+    def test_consumer_groups(self):
+        self.done("kafka-topics.sh --bootstrap-server localhost:9092 --create --topic grouped --partitions 2")
+        self.done("kafka-console-producer.sh --bootstrap-server localhost:9092 --topic grouped",
+                  "".join(f"line {n}\n" for n in range(10)))
+        consume = "kafka-console-consumer.sh --bootstrap-server localhost:9092 --topic grouped --group readers"
+        first = self.done(f"{consume} --from-beginning --max-messages 4").splitlines()
+        rest = self.done(f"{consume} --from-beginning --timeout-ms 3000").splitlines()
+        self.assertEqual(len(first), 4)
+        self.assertEqual(sorted(first + rest), sorted(f"line {n}" for n in range(10)), "each once, by who came first and who came after")
+        groups = "kafka-consumer-groups.sh --bootstrap-server localhost:9092"
+        self.assertIn("readers\n", self.done(f"{groups} --list"))
+        self.assertRegex(self.done(f"{groups} --list --state"), r"readers +Empty")
+        rows = [line.split() for line in self.done(f"{groups} --describe --group readers").splitlines() if line.startswith("readers")]
+        self.assertEqual([(row[1], row[2], row[5]) for row in rows], [("grouped", "0", "0"), ("grouped", "1", "0")])
+        self.done(f"{groups} --reset-offsets --group readers --topic grouped:0 --to-earliest --execute")
+        plan = self.done(f"{groups} --reset-offsets --group readers --topic grouped --to-current --export --dry-run")
+        self.assertRegex(plan, r"grouped,0,0\ngrouped,1,\d+\n")
+        self.fails(f"{groups} --describe --group nobody", 1)
+        self.assertIn("'readers'", self.done(f"{groups} --delete --group readers"))
+        self.assertNotIn("readers", self.done("kafka-groups.sh --bootstrap-server localhost:9092 --list"))
+
     def test_tools_of_later_versions(self):
         for line in (
-            "kafka-consumer-groups.sh --bootstrap-server localhost:9092 --describe --group g --members --verbose",
+            "kafka-share-groups.sh --bootstrap-server localhost:9092 --describe --group g",
             "kafka-acls.sh --bootstrap-server localhost:9092 --add --allow-principal User:Bob --consumer --topic T --group G",
         ):
             result = self.fails(line, 1)
@@ -375,6 +396,31 @@ class MoldauCommands(CliTest):
         self.fails("moldau topic delete m7 --dry-run", 5)
         self.done("moldau topic delete m1 m2 -y")
         self.fails("moldau topic describe m1", 5)
+
+    def test_groups(self):
+        self.done("moldau topic create seen -p 3")
+        self.done("moldau produce seen", "".join(f"{n}\n" for n in range(30)))
+        some = self.done("moldau consume seen -g watchers -n 12 -f '%v\\n'").split()
+        rest = self.done("moldau consume seen -g watchers --exit-at-end -f '%v\\n'").split()
+        self.assertEqual(len(some), 12)
+        self.assertEqual(sorted(map(int, some + rest)), list(range(30)))
+        self.assertEqual(self.done("moldau group list --format name").split(), ["watchers"])
+        described = json.loads(self.done("moldau group describe watchers --format json"))[0]
+        self.assertEqual(described["total_lag"], 0)
+        self.assertEqual(described["state"], "Empty")
+        self.done("moldau group seek watchers --to start -y")
+        described = json.loads(self.done("moldau group describe watchers --format json"))[0]
+        self.assertEqual(described["total_lag"], 30)
+        self.assertEqual({row["why"] for row in described["partition_list"] if row["lag"]}, {"the group has no members"})
+        both = [subprocess.Popen(["moldau", "consume", "seen", "-g", "pair", "--idle-exit", "6s", "-f", "%v\\n",
+                                  "--balancer", "cooperative-sticky"], env=self.node.env, text=True,
+                                 stdout=subprocess.PIPE) for _ in range(2)]
+        lines = [process.communicate(timeout=LIMIT_S)[0].split() for process in both]
+        self.assertEqual(sorted(map(int, lines[0] + lines[1])), list(range(30)), "two share, nobody reads twice")
+        self.fails("moldau consume seen -g watchers -p 0", 2)
+        self.fails("moldau group describe nobody", 5)
+        self.done("moldau group delete watchers pair -y")
+        self.assertEqual(self.done("moldau group list --format name"), "")
 
     def test_lines_round_trip(self):
         text = "".join(f"line {i} \u00e9\n" for i in range(5000))

@@ -176,14 +176,14 @@ TEST_F(RunTest, KafkaToolsFailWithOne) {
 }
 
 TEST_F(RunTest, MissingToolsNameTheMissingFeature) {
-  for (const char* name : {"kafka-consumer-groups.sh", "kafka-acls", "kafka-transactions",
+  for (const char* name : {"kafka-share-groups.sh", "kafka-acls", "kafka-transactions",
                            "connect-standalone.sh", "zookeeper-server-start.sh"}) {
     EXPECT_EQ(run({name, "--list"}), 1) << name;
     EXPECT_EQ(std::ranges::count(err.text, '\n'), 1) << name;
   }
   EXPECT_EQ(run({"moldau", "kafka-acls", "--list"}), 1);
-  EXPECT_EQ(run({"kafka-run-class", "kafka.admin.ConsumerGroupCommand", "--list"}), 1);
-  EXPECT_TRUE(told("consumer groups"));
+  EXPECT_EQ(run({"kafka-run-class", "kafka.admin.AclCommand", "--list"}), 1);
+  EXPECT_TRUE(told("ACLs"));
   EXPECT_EQ(run({"kafka-run-class", "org.example.Tool"}), 1);
 }
 
