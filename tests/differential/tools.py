@@ -23,9 +23,11 @@ CLASSES = {
     "kafka-reassign-partitions": TOOLS + "reassign.ReassignPartitionsCommand",
     "kafka-leader-election": TOOLS + "LeaderElectionCommand",
     "kafka-broker-api-versions": TOOLS + "BrokerApiVersionsCommand", "kafka-console-producer": TOOLS + "ConsoleProducer",
-    "kafka-console-consumer": TOOLS + "consumer.ConsoleConsumer"}
+    "kafka-console-consumer": TOOLS + "consumer.ConsoleConsumer",
+    "kafka-consumer-groups": TOOLS + "consumer.group.ConsumerGroupCommand", "kafka-groups": TOOLS + "GroupsCommand"}
 # What Kafka prints in the order of a hash map: commands and how their arguments begin.
-UNORDERED = {"kafka-topics": ("--describe",), "kafka-delete-records": ("",), "kafka-broker-api-versions": ("",)}
+UNORDERED = {"kafka-consumer-groups": ("--list", "--reset-offsets", "--delete "), "kafka-groups": ("",),
+             "kafka-topics": ("--describe",), "kafka-delete-records": ("",), "kafka-broker-api-versions": ("",)}
 RECORDS = "".join(f"key{n}:value {n}\n" for n in range(20))
 
 # Command, arguments, standard input.
@@ -100,6 +102,47 @@ STEPS = [
     ("kafka-leader-election", "--election-type preferred --topic WHO-one --partition 0"),
     ("kafka-leader-election", "--election-type unclean --path-to-json-file MOVE"),
     ("kafka-leader-election", "--election-type preferred --topic WHO-none --partition 0"),
+    ("kafka-consumer-groups", "--list"),
+    ("kafka-consumer-groups", "--describe --group WHO-g"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-g --topic WHO-one --to-earliest"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-g --topic WHO-one:0,1 --to-latest --execute"),
+    ("kafka-console-consumer", "--topic WHO-one --group WHO-reader --from-beginning --timeout-ms 6000"),
+    ("kafka-console-consumer", "--topic WHO-one --group WHO-reader --from-beginning --timeout-ms 6000"),
+    ("kafka-consumer-groups", "--list --state"),
+    ("kafka-consumer-groups", "--list --type --state empty"),
+    ("kafka-consumer-groups", "--list --state nonsense"),
+    ("kafka-consumer-groups", "--describe --group WHO-reader"),
+    ("kafka-consumer-groups", "--describe --group WHO-reader --offsets --verbose"),
+    ("kafka-consumer-groups", "--describe --group WHO-reader --members"),
+    ("kafka-consumer-groups", "--describe --group WHO-reader --members --verbose"),
+    ("kafka-consumer-groups", "--describe --group WHO-reader --state"),
+    ("kafka-consumer-groups", "--describe --group WHO-g --group WHO-reader --state --verbose"),
+    ("kafka-consumer-groups", "--describe --group WHO-none"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-reader --all-topics --shift-by -3 --execute"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-reader --topic WHO-one --shift-by -100 --dry-run"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-reader --all-topics --to-offset 5 --export"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-reader --group WHO-g --all-topics --to-offset 4 --export"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-reader --all-topics --to-current --dry-run"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-reader --topic WHO-one --to-datetime 2024-01-01T00:00:00.000 --dry-run"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-reader --topic WHO-one --to-datetime 2094-01-01T00:00:00.000 --dry-run"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-reader --topic WHO-one --by-duration PT1H --dry-run"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-reader --topic WHO-one:9 --to-latest --dry-run"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-reader --topic WHO-none --to-latest --dry-run"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-reader --topic WHO-one"),
+    ("kafka-consumer-groups", "--reset-offsets --group WHO-reader --from-file PLAN --execute"),
+    ("kafka-consumer-groups", "--delete-offsets --group WHO-reader --topic WHO-one:0"),
+    ("kafka-consumer-groups", "--delete-offsets --group WHO-reader --topic WHO-one --topic WHO-none"),
+    ("kafka-consumer-groups", "--delete-offsets --group WHO-none --topic WHO-one"),
+    ("kafka-groups", "--list"),
+    ("kafka-groups", "--list --consumer"),
+    ("kafka-groups", "--list --group-type classic --protocol consumer"),
+    ("kafka-groups", "--list --group-type nonsense"),
+    ("kafka-consumer-groups", "--delete --group WHO-g"),
+    ("kafka-consumer-groups", "--delete --group WHO-none"),
+    ("kafka-consumer-groups", "--delete --group WHO-reader --group WHO-none"),
+    ("kafka-consumer-groups", "--validate-regex a.*b"),
+    ("kafka-consumer-groups", "--validate-regex ["),
+    ("kafka-consumer-groups", "--describe"),
     ("kafka-broker-api-versions", ""),
     ("kafka-topics", "--delete --topic WHO-one"),
     ("kafka-topics", "--delete --topic WHO-none"),
@@ -121,7 +164,9 @@ class Commands:
         offsets = self.node.folder / f"{who}.json"
         offsets.write_text(json.dumps({"version": 1, "partitions": [
             {"topic": f"{who}-one", "partition": 0, "offset": 3}, {"topic": f"{who}-one", "partition": 1, "offset": -1}]}))
-        words = text.replace("WHO", who).replace("OFFSETS", str(offsets))
+        plan = self.node.folder / f"{who}.csv"
+        plan.write_text(f"{who}-one,0,2\n{who}-one,1,1\n")
+        words = text.replace("WHO", who).replace("OFFSETS", str(offsets)).replace("PLAN", str(plan))
         for word, contents in self.files(who).items():
             file = self.node.folder / f"{who}-{word}.json"
             file.write_text(json.dumps({"version": 1, **contents}))
