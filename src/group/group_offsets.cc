@@ -11,6 +11,7 @@ using wire::ErrorCode;
 namespace {
 
 constexpr wire::ApiVersion kGroupNotFoundFrom = 9;  // of OffsetCommit
+constexpr wire::ApiVersion kMemberEpochFrom = 9;    // of OffsetCommit: its generation may be one
 constexpr std::int64_t kDefaultRetention = -1;
 
 // In UTF-16 code units, which Kafka counts.
@@ -60,7 +61,7 @@ void set_retention(CommittedOffset& committed, std::int64_t retention_ms, Timest
 
 }  // namespace
 
-void Groups::replay_one(const OffsetRecord& record, Offset end) {
+void Groups::replay_one(const OffsetRecord& record, Offset end, Now) {
   const auto& [topic, partition] = record.partition;
   if (record.value) {
     Group& group = find_or_add(record.group);
@@ -80,7 +81,16 @@ void Groups::replay_one(const OffsetRecord& record, Offset end) {
 // --- commits
 
 ErrorCode Groups::check_commit(const wire::OffsetCommitRequest& request, const Client& client, Now now) {
-  if (Group* group = find(request.group_id)) {
+  Group* group = find(request.group_id);
+  if (group != nullptr && group->consumer) {
+    const ErrorCode code =
+        group->consumer->check_offsets(request.member_id, request.generation_id_or_member_epoch, false);
+    const bool by_member = !request.member_id.empty();
+    const bool too_old =
+        by_member && client.version < kMemberEpochFrom && code != ErrorCode::unknown_member_id;
+    return too_old ? ErrorCode::unsupported_version : code;
+  }
+  if (group != nullptr) {
     return group->members.check_commit(
         {request.member_id, request.group_instance_id, request.generation_id_or_member_epoch}, now);
   }
@@ -119,7 +129,7 @@ Outcome<wire::OffsetCommitResponse> Groups::commit_offsets(const wire::OffsetCom
     }
   }
   const Group* group = find(request.group_id);
-  if (group != nullptr) outcome.after = group->members.stored_end();
+  if (group != nullptr) outcome.after = group->stored_end();
   return outcome;
 }
 
@@ -131,6 +141,11 @@ Outcome<wire::OffsetFetchResponse::Group> Groups::fetch_offsets(
   outcome.response.group_id = request.group_id;
   const Group* group = find(request.group_id);
   outcome.after = group ? group->offsets_end : end_;
+  if (group != nullptr && group->consumer) {
+    outcome.response.error_code =
+        group->consumer->check_offsets(request.member_id.value_or(""), request.member_epoch, true);
+    if (outcome.response.error_code != ErrorCode::none) return outcome;
+  }
   if (!request.topics) {
     if (group == nullptr) return outcome;
     for (const auto& [topic, offsets] : group->offsets)
@@ -175,13 +190,14 @@ Outcome<wire::OffsetDeleteResponse> Groups::delete_offsets(const wire::OffsetDel
     outcome.response.error_code = ErrorCode::group_id_not_found;
     return outcome;
   }
-  outcome.after = std::max(group->members.stored_end(), group->offsets_end);
-  outcome.response.error_code = group->members.check_offset_delete();
+  outcome.after = std::max(group->stored_end(), group->offsets_end);
+  // Of the consumer protocol each topic is judged by itself.
+  if (!group->consumer) outcome.response.error_code = group->members.check_offset_delete();
   if (outcome.response.error_code != ErrorCode::none) return outcome;
   for (const auto& topic : request.topics) {
     auto& topic_answer = outcome.response.topics.emplace_back();
     topic_answer.name = topic.name;
-    const bool subscribed = group->members.is_subscribed_to(topic.name);
+    const bool subscribed = group->is_subscribed_to(topic.name);
     const auto offsets = group->offsets.find(topic.name);
     for (const auto& partition : topic.partitions) {
       const ErrorCode code = subscribed ? ErrorCode::group_subscribed_to_topic : ErrorCode::none;
@@ -200,15 +216,17 @@ Records Groups::tombstones(const std::string& id, const Group& group) const {
   Records records;
   for (const auto& [topic, offsets] : group.offsets)
     for (const auto& [index, committed] : offsets) records.push_back(OffsetRecord{id, {topic, index}, {}});
-  records.push_back(GenerationRecord{id, std::nullopt});
+  if (group.consumer)
+    std::ranges::move(group.consumer->tombstones(), std::back_inserter(records));
+  else
+    records.push_back(GenerationRecord{id, std::nullopt});
   return records;
 }
 
 Outcome<ErrorCode> Groups::delete_group(const std::string& group_id) const {
   const Group* group = find(group_id);
   if (group == nullptr) return {ErrorCode::group_id_not_found, {}, end_};
-  if (group->members.phase() != ClassicGroup::Phase::empty)
-    return {ErrorCode::non_empty_group, {}, group->members.stored_end()};
+  if (!group->is_empty()) return {ErrorCode::non_empty_group, {}, group->stored_end()};
   return {ErrorCode::none, tombstones(group_id, *group)};
 }
 
@@ -216,9 +234,9 @@ Outcome<ErrorCode> Groups::delete_group(const std::string& group_id) const {
 bool Groups::expire_offsets_of(const std::string& id, const Group& group, Now now, Records& records) const {
   bool all = true;
   for (const auto& [topic, offsets] : group.offsets) {
-    const bool subscribed = group.members.is_subscribed_to(topic);
+    const bool subscribed = group.is_subscribed_to(topic);
     for (const auto& [index, committed] : offsets) {
-      const auto since = group.members.unneeded_since(committed);
+      const auto since = group.unneeded_since(committed);
       const bool expired =
           !subscribed && since &&
           (committed.expire_ms != kNoTimestamp ? now.wall_ms >= committed.expire_ms
@@ -237,9 +255,12 @@ Records Groups::expire_offsets(Now now) {
   Records records;
   for (auto at = groups_.begin(); at != groups_.end();) {
     const auto& [id, group] = *at;
-    const bool empty = expire_offsets_of(id, *group, now, records) && group->members.is_deserted();
-    const bool durable = group->members.stored() || !group->offsets.empty();
-    if (empty && durable) records.push_back(GenerationRecord{id, std::nullopt});
+    const bool empty = expire_offsets_of(id, *group, now, records) && group->is_deserted();
+    const bool durable = group->is_durable();
+    if (empty && group->consumer)
+      std::ranges::move(group->consumer->tombstones(), std::back_inserter(records));
+    else if (empty && durable)
+      records.push_back(GenerationRecord{id, std::nullopt});
     // What nothing in the log tells of may go without a record.
     at = empty && !durable ? groups_.erase(at) : std::next(at);
   }

@@ -14,7 +14,6 @@ namespace {
 constexpr wire::ApiVersion kLeaveInBatchesFrom = 3;
 constexpr wire::ApiVersion kNotFoundErrorFrom = 6;     // of DescribeGroups
 constexpr wire::ApiVersion kProtocolRequiredFrom = 5;  // of SyncGroup
-constexpr std::string_view kGroupType = "classic";
 // A turn of the loop is not to be longer for many members whose sessions end together.
 constexpr std::size_t kDueAtOnce = 256;
 
@@ -60,7 +59,18 @@ class Hash {
   std::uint64_t value_ = 0xcbf29ce484222325;
 };
 
+class NoTopics final : public Topics {
+ public:
+  std::uint64_t version() const override { return 0; }
+  std::optional<TopicView> find(std::string_view) const override { return std::nullopt; }
+  std::optional<std::string> name_of(const TopicId&) const override { return std::nullopt; }
+  void for_each_name(const std::function<void(const std::string&)>&) const override {}
+};
+
 }  // namespace
+
+Groups::Groups(Settings settings, Random random)
+    : settings_(settings), random_(random), topics_(std::make_shared<NoTopics>()) {}
 
 Groups::Group* Groups::find(std::string_view id) {
   const auto found = groups_.find(id);
@@ -82,8 +92,7 @@ Groups::Group& Groups::find_or_add(const std::string& id) {
 
 void Groups::replay(const Record& record, Offset offset, Now now) {
   end_ = offset + 1;
-  if (const auto* committed = std::get_if<OffsetRecord>(&record)) return replay_one(*committed, end_);
-  replay_one(std::get<GenerationRecord>(record), end_, now);
+  std::visit([&](const auto& of_type) { replay_one(of_type, end_, now); }, record);
 }
 
 void Groups::replay_one(const GenerationRecord& record, Offset end, Now now) {
@@ -92,16 +101,28 @@ void Groups::replay_one(const GenerationRecord& record, Offset end, Now now) {
   if (group == nullptr) return;
   // Its offsets have records of their own, which may be after this one.
   group->members.replay(std::nullopt, end, now, effects_);
-  if (group->offsets.empty()) groups_.erase(record.group);
+  if (!group->is_durable()) groups_.erase(record.group);
+}
+
+template <class ConsumerRecord>
+void Groups::replay_one(const ConsumerRecord& record, Offset end, Now now) {
+  if (!record.value && (find(record.group) == nullptr || !find(record.group)->consumer)) return;
+  Group& group = find_or_add(record.group);
+  if (!group.consumer) group.consumer = std::make_unique<ConsumerGroup>(record.group, consumer_parts());
+  group.consumer->replay(record, end, loaded_ ? std::optional(now) : std::nullopt);
+  if (group.consumer->is_stored()) return;
+  group.consumer.reset();
+  if (!group.is_durable() && group.members.is_deserted()) groups_.erase(record.group);
 }
 
 Records Groups::loaded(Now now) {
   MOLDAU_ASSERT(!loaded_);
   loaded_ = true;
-  std::erase_if(groups_, [](const auto& each) {
-    return !each.second->members.stored() && each.second->offsets.empty();
-  });
-  for (const auto& [id, group] : groups_) group->members.loaded(now, effects_);
+  std::erase_if(groups_, [](const auto& each) { return !each.second->is_durable(); });
+  for (const auto& [id, group] : groups_) {
+    group->members.loaded(now, effects_);
+    if (group->consumer) group->consumer->loaded(now);
+  }
   return take_records();
 }
 
@@ -119,6 +140,8 @@ std::uint64_t Groups::state_hash() const {
   Hash hash;
   for (const auto& [id, group] : groups_) {
     if (group->members.stored()) hash.add(GenerationRecord{id, group->members.stored()});
+    if (group->consumer)
+      for (const Record& record : group->consumer->snapshot()) hash.add(record);
     for (const auto& [topic, offsets] : group->offsets)
       for (const auto& [partition, committed] : offsets)
         hash.add(OffsetRecord{id, {topic, partition}, committed});
@@ -143,7 +166,10 @@ Records Groups::join(const wire::JoinGroupRequest& request, const Client& client
   // Whoever has an id has it from a group.
   if (!request.member_id.empty() && find(request.group_id) == nullptr)
     return refuse(ErrorCode::unknown_member_id);
-  find_or_add(request.group_id).members.join(request, client, ticket, now, effects_);
+  Group& group = find_or_add(request.group_id);
+  if (group.consumer && !group.consumer->is_empty()) return refuse(ErrorCode::inconsistent_group_protocol);
+  if (group.consumer) effects_.records = group.consumer->tombstones();
+  group.members.join(request, client, ticket, now, effects_);
   return take_records();
 }
 
@@ -176,6 +202,30 @@ Outcome<wire::HeartbeatResponse> Groups::heartbeat(const wire::HeartbeatRequest&
   return answer<wire::HeartbeatResponse>(code, group->members.stored_end());
 }
 
+Outcome<wire::ConsumerGroupHeartbeatResponse> Groups::heartbeat(
+    const wire::ConsumerGroupHeartbeatRequest& request, const Client& client, Now now) {
+  const auto refuse = [&](ErrorCode code, std::string message) {
+    auto refused = answer<wire::ConsumerGroupHeartbeatResponse>(code, end_);
+    refused.response.error_message = std::move(message);
+    refused.response.assignment.reset();
+    return refused;
+  };
+  if (auto refusal = ConsumerGroup::check(request, client))
+    return refuse(refusal->code, std::move(refusal->message));
+  Group* group = find(request.group_id);
+  if (group != nullptr && group->consumer) return group->consumer->heartbeat(request, client, *topics_, now);
+  if (group != nullptr && !group->members.is_deserted())
+    return refuse(ErrorCode::group_id_not_found, "Group " + request.group_id + " is not a consumer group.");
+  if (request.member_epoch != kJoinEpoch)
+    return refuse(ErrorCode::group_id_not_found, "Group " + request.group_id + " not found.");
+  // It becomes one with its first record.
+  ConsumerGroup created(request.group_id, consumer_parts());
+  auto outcome = created.heartbeat(request, client, *topics_, now);
+  if (group != nullptr && group->members.stored() && !outcome.records.empty())
+    outcome.records.insert(outcome.records.begin(), GenerationRecord{request.group_id, std::nullopt});
+  return outcome;
+}
+
 Outcome<wire::LeaveGroupResponse> Groups::leave(const wire::LeaveGroupRequest& request, const Client& client,
                                                 Now now) {
   if (request.group_id.empty()) return answer<wire::LeaveGroupResponse>(ErrorCode::invalid_group_id);
@@ -201,7 +251,8 @@ Outcome<wire::LeaveGroupResponse> Groups::leave(const wire::LeaveGroupRequest& r
 Outcome<wire::DescribeGroupsResponse::Group> Groups::describe(const std::string& group_id,
                                                               wire::ApiVersion version) const {
   Outcome<wire::DescribeGroupsResponse::Group> outcome;
-  if (const Group* group = find(group_id)) {
+  const Group* group = find(group_id);
+  if (group != nullptr && !group->consumer) {
     outcome.response = group->members.describe();
     outcome.after = group->members.stored_end();
     return outcome;
@@ -211,8 +262,25 @@ Outcome<wire::DescribeGroupsResponse::Group> Groups::describe(const std::string&
   outcome.after = end_;  // it may have been deleted just now
   if (version >= kNotFoundErrorFrom) {
     outcome.response.error_code = ErrorCode::group_id_not_found;
-    outcome.response.error_message = "Group " + group_id + " not found.";
+    outcome.response.error_message =
+        "Group " + group_id + (group != nullptr ? " is not a classic group." : " not found.");
   }
+  return outcome;
+}
+
+Outcome<wire::ConsumerGroupDescribeResponse::Group> Groups::describe_consumers(
+    const std::string& group_id) const {
+  Outcome<wire::ConsumerGroupDescribeResponse::Group> outcome;
+  outcome.after = end_;
+  const Group* group = find(group_id);
+  if (group != nullptr && group->consumer) {
+    outcome.response = group->consumer->describe(*topics_);
+    return outcome;
+  }
+  outcome.response.group_id = group_id;
+  outcome.response.error_code = ErrorCode::group_id_not_found;
+  outcome.response.error_message =
+      "Group " + group_id + (group != nullptr ? " is not a consumer group." : " not found.");
   return outcome;
 }
 
@@ -220,12 +288,11 @@ Outcome<std::vector<wire::ListGroupsResponse::Group>> Groups::list(
     const wire::ListGroupsRequest& filters) const {
   Outcome<std::vector<wire::ListGroupsResponse::Group>> outcome;
   outcome.after = end_;
-  if (!passes(filters.types_filter, kGroupType)) return outcome;
   for (const auto& [id, group] : groups_) {
-    const std::string_view phase = ClassicGroup::name_of(group->members.phase());
-    if (!passes(filters.states_filter, phase)) continue;
+    if (!passes(filters.types_filter, group->type()) || !passes(filters.states_filter, group->state()))
+      continue;
     outcome.response.push_back(
-        {id, group->members.protocol_type().value_or(""), std::string(phase), std::string(kGroupType)});
+        {id, group->protocol_type(), std::string(group->state()), std::string(group->type())});
   }
   return outcome;
 }
@@ -235,8 +302,8 @@ std::vector<Glance> Groups::glances() const {
   for (const auto& [id, group] : groups_) {
     Glance& glance = all.emplace_back();
     glance.id = id;
-    glance.state = ClassicGroup::name_of(group->members.phase());
-    glance.members = group->members.size();
+    glance.state = group->state();
+    glance.members = group->size();
     for (const auto& [topic, offsets] : group->offsets)
       for (const auto& [index, committed] : offsets)
         glance.offsets.push_back({{topic, index}, committed.offset});
@@ -252,7 +319,14 @@ Records Groups::expire(Now now) {
     if (due == nullptr) break;
     // The timer itself may go with what it belongs to.
     const std::string member = due->member();
-    find(due->group())->members.on_timer(member, now, effects_);
+    Group& group = *find(due->group());
+    if (!group.consumer) {
+      group.members.on_timer(member, now, effects_);
+    } else if (Records records = group.consumer->on_timer(member, *topics_, now); !records.empty()) {
+      std::ranges::move(records, std::back_inserter(effects_.records));
+      // The next one is judged by what these change.
+      break;
+    }
   }
   return take_records();
 }

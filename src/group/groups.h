@@ -1,6 +1,7 @@
-// Groups: what the coordinator of one partition of __consumer_offsets knows and decides: the classic groups
-// whose ids belong there, and the offsets that they have committed. Pure: no clock, no I/O; the same events
-// give the same records and answers.
+// Groups: what the coordinator of one partition of __consumer_offsets knows and decides: the groups of the
+// classic and of the consumer protocol whose ids belong there, and the offsets that they have committed. A
+// group that nobody is in becomes one of the other protocol when somebody joins it so. Pure: no clock, no
+// I/O; the same events give the same records and answers.
 //
 // What is durable changes by replay() alone. Whoever drives this appends the records that an event gives,
 // then replays them before the next event, and lets an answer leave when the log is committed as far as it
@@ -18,6 +19,7 @@
 
 #include "base/random.h"
 #include "group/classic_group.h"
+#include "group/consumer_group.h"
 #include "group/event.h"
 #include "group/settings.h"
 #include "group/timers.h"
@@ -41,7 +43,7 @@ struct Glance {
 
 class Groups {
  public:
-  Groups(Settings settings, Random random) : settings_(settings), random_(random) {}
+  Groups(Settings settings, Random random);
   Groups(const Groups&) = delete;
   Groups& operator=(const Groups&) = delete;
 
@@ -53,6 +55,8 @@ class Groups {
   Records loaded(Now now);
   // The records of an event were not appended, none of them.
   void refused(const Records& records, wire::ErrorCode code, Now now);
+  // What there is to subscribe to and to assign, for groups of the consumer protocol; until then: nothing.
+  void set_topics(std::shared_ptr<const Topics> topics) { topics_ = std::move(topics); }
   // The answers to tickets since the last call.
   std::vector<Answer> take_answers() { return std::exchange(effects_.answers, {}); }
 
@@ -62,6 +66,8 @@ class Groups {
   // Nobody waits for the answer to the ticket any more.
   void abandon(const std::string& group_id, Ticket ticket, Now now);
   Outcome<wire::HeartbeatResponse> heartbeat(const wire::HeartbeatRequest& request, Now now);
+  Outcome<wire::ConsumerGroupHeartbeatResponse> heartbeat(const wire::ConsumerGroupHeartbeatRequest& request,
+                                                          const Client& client, Now now);
   // In the form of every version.
   Outcome<wire::LeaveGroupResponse> leave(const wire::LeaveGroupRequest& request, const Client& client,
                                           Now now);
@@ -75,6 +81,7 @@ class Groups {
   Outcome<wire::OffsetDeleteResponse> delete_offsets(const wire::OffsetDeleteRequest& request) const;
   Outcome<wire::DescribeGroupsResponse::Group> describe(const std::string& group_id,
                                                         wire::ApiVersion version) const;
+  Outcome<wire::ConsumerGroupDescribeResponse::Group> describe_consumers(const std::string& group_id) const;
   Outcome<std::vector<wire::ListGroupsResponse::Group>> list(const wire::ListGroupsRequest& filters) const;
   Outcome<wire::ErrorCode> delete_group(const std::string& group_id) const;
 
@@ -100,12 +107,27 @@ class Groups {
   struct Group {
     Group(const std::string& id, ClassicGroup::Parts parts) : members(id, parts) {}
     ClassicGroup members;
+    std::unique_ptr<ConsumerGroup> consumer;  // while anything of one is stored
     std::map<std::string, TopicOffsets, std::less<>> offsets;
     Offset offsets_end = 0;  // where the last record of one ends
+
+    // group_kinds.cc: of whichever protocol it is
+    Offset stored_end() const;
+    bool is_durable() const;
+    bool is_empty() const;
+    bool is_deserted() const;
+    bool is_subscribed_to(const std::string& topic) const;
+    std::optional<TimestampMs> unneeded_since(const CommittedOffset& committed) const;
+    std::string_view type() const;
+    std::string_view state() const;
+    std::size_t size() const;  // members
+    std::string protocol_type() const;
   };
 
-  void replay_one(const OffsetRecord& record, Offset end);
+  void replay_one(const OffsetRecord& record, Offset end, Now now);
   void replay_one(const GenerationRecord& record, Offset end, Now now);
+  template <class ConsumerRecord>
+  void replay_one(const ConsumerRecord& record, Offset end, Now now);
   Group* find(std::string_view id);
   const Group* find(std::string_view id) const;
   Group& find_or_add(const std::string& id);
@@ -114,8 +136,11 @@ class Groups {
   bool expire_offsets_of(const std::string& id, const Group& group, Now now, Records& records) const;
   wire::ErrorCode check_commit(const wire::OffsetCommitRequest& request, const Client& client, Now now);
 
+  ConsumerGroup::Parts consumer_parts() { return {settings_, timers_, random_}; }
+
   const Settings settings_;
   Random random_;
+  std::shared_ptr<const Topics> topics_;
   Timers timers_;
   std::map<std::string, std::unique_ptr<Group>, std::less<>> groups_;
   Offset end_ = 0;  // of the last record

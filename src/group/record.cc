@@ -9,13 +9,24 @@ using wire::ApiVersion;
 
 namespace {
 
-enum class Type : std::int16_t { legacy_offset = 0, offset = 1, generation = 2 };
+enum class Type : std::int16_t {
+  legacy_offset = 0,
+  offset = 1,
+  generation = 2,
+  epoch = 3,
+  subscription = 5,
+  target_epoch = 6,
+  target = 7,
+  current = 8,
+  pattern = 16,
+};
 
 // What is written; everything that the messages have is read.
 constexpr ApiVersion kKeyVersion = 0;
 constexpr ApiVersion kOffsetVersion = 4;
 constexpr ApiVersion kExpiringOffsetVersion = 1;  // the only one with a time to expire at
 constexpr ApiVersion kGenerationVersion = 3;      // 4 is Kafka's to read only
+constexpr ApiVersion kConsumerVersion = 0;        // of every record of the consumer protocol
 
 template <class Message>
 Slice with_prefix(std::int16_t prefix, const Message& message, ApiVersion version) {
@@ -44,6 +55,16 @@ Slice encode_value(const CommittedOffset& committed) {
 Slice encode_value(const Generation& value) {
   return with_prefix(kGenerationVersion, value, kGenerationVersion);
 }
+
+Slice encode_consumer_value(const auto& value) {
+  return with_prefix(kConsumerVersion, value, kConsumerVersion);
+}
+Slice encode_value(const EpochRecord::Value& value) { return encode_consumer_value(value); }
+Slice encode_value(const SubscriptionRecord::Value& value) { return encode_consumer_value(value); }
+Slice encode_value(const TargetEpochRecord::Value& value) { return encode_consumer_value(value); }
+Slice encode_value(const TargetRecord::Value& value) { return encode_consumer_value(value); }
+Slice encode_value(const CurrentRecord::Value& value) { return encode_consumer_value(value); }
+Slice encode_value(const PatternRecord::Value& value) { return encode_consumer_value(value); }
 
 template <class Value>
 std::optional<Slice> encode_if(const std::optional<Value>& value) {
@@ -110,6 +131,70 @@ EncodedRecord encoded(const GenerationRecord& record) {
   return {encode_key(Type::generation, wire::GroupMetadataKey{record.group}), encode_if(record.value)};
 }
 
+EncodedRecord encoded(const EpochRecord& record) {
+  return {encode_key(Type::epoch, wire::ConsumerGroupMetadataKey{record.group}), encode_if(record.value)};
+}
+EncodedRecord encoded(const SubscriptionRecord& record) {
+  const wire::ConsumerGroupMemberMetadataKey key{record.group, record.member};
+  return {encode_key(Type::subscription, key), encode_if(record.value)};
+}
+EncodedRecord encoded(const TargetEpochRecord& record) {
+  const wire::ConsumerGroupTargetAssignmentMetadataKey key{record.group};
+  return {encode_key(Type::target_epoch, key), encode_if(record.value)};
+}
+EncodedRecord encoded(const TargetRecord& record) {
+  const wire::ConsumerGroupTargetAssignmentMemberKey key{record.group, record.member};
+  return {encode_key(Type::target, key), encode_if(record.value)};
+}
+EncodedRecord encoded(const CurrentRecord& record) {
+  const wire::ConsumerGroupCurrentMemberAssignmentKey key{record.group, record.member};
+  return {encode_key(Type::current, key), encode_if(record.value)};
+}
+EncodedRecord encoded(const PatternRecord& record) {
+  const wire::ConsumerGroupRegularExpressionKey key{record.group, record.pattern};
+  return {encode_key(Type::pattern, key), encode_if(record.value)};
+}
+
+// Fills in the value; nothing when its version is not known.
+template <class OneRecord>
+Result<std::optional<Record>> with_value(OneRecord record, const std::optional<Slice>& value) {
+  if (!value) return record;
+  ASSIGN_OR_RETURN(record.value, read_value<typename OneRecord::Value>(*value));
+  if (!record.value) return std::nullopt;
+  return record;
+}
+
+template <class OneRecord, class Key>
+Result<std::optional<Record>> decode_of_group(const Slice& body, const std::optional<Slice>& value) {
+  ASSIGN_OR_RETURN(Key key, Key::decode(body, kKeyVersion));
+  return with_value(OneRecord{.group = std::move(key.group_id), .value = {}}, value);
+}
+
+template <class OneRecord, class Key>
+Result<std::optional<Record>> decode_of_member(const Slice& body, const std::optional<Slice>& value) {
+  ASSIGN_OR_RETURN(Key key, Key::decode(body, kKeyVersion));
+  return with_value(OneRecord{std::move(key.group_id), std::move(key.member_id), {}}, value);
+}
+
+Result<std::optional<Record>> decode_subscription(const Slice& body, const std::optional<Slice>& value) {
+  ASSIGN_OR_RETURN(auto decoded,
+                   (decode_of_member<SubscriptionRecord, wire::ConsumerGroupMemberMetadataKey>(body, value)));
+  if (!decoded) return std::nullopt;
+  auto& subscription = std::get<SubscriptionRecord>(*decoded).value;
+  // What is read comes in large pieces of the log, which must not live as long as a group.
+  if (subscription && subscription->classic_member_metadata) {
+    for (auto& protocol : subscription->classic_member_metadata->supported_protocols)
+      protocol.metadata = Slice::copy_of(protocol.metadata);
+  }
+  return decoded;
+}
+
+Result<std::optional<Record>> decode_pattern(const Slice& body, const std::optional<Slice>& value) {
+  using Key = wire::ConsumerGroupRegularExpressionKey;
+  ASSIGN_OR_RETURN(Key key, Key::decode(body, kKeyVersion));
+  return with_value(PatternRecord{std::move(key.group_id), std::move(key.regular_expression), {}}, value);
+}
+
 }  // namespace
 
 EncodedRecord encode(const Record& record) {
@@ -124,6 +209,20 @@ Result<std::optional<Record>> decode(const Slice& key, const std::optional<Slice
       return decode_offset(typed.body, value);
     case Type::generation:
       return decode_generation(typed.body, value);
+    case Type::epoch:
+      return decode_of_group<EpochRecord, wire::ConsumerGroupMetadataKey>(typed.body, value);
+    case Type::subscription:
+      return decode_subscription(typed.body, value);
+    case Type::target_epoch:
+      return decode_of_group<TargetEpochRecord, wire::ConsumerGroupTargetAssignmentMetadataKey>(typed.body,
+                                                                                                value);
+    case Type::target:
+      return decode_of_member<TargetRecord, wire::ConsumerGroupTargetAssignmentMemberKey>(typed.body, value);
+    case Type::current:
+      return decode_of_member<CurrentRecord, wire::ConsumerGroupCurrentMemberAssignmentKey>(typed.body,
+                                                                                            value);
+    case Type::pattern:
+      return decode_pattern(typed.body, value);
   }
   return std::nullopt;
 }

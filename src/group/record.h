@@ -41,7 +41,56 @@ struct GenerationRecord {
   friend bool operator==(const GenerationRecord&, const GenerationRecord&) = default;
 };
 
-using Record = std::variant<OffsetRecord, GenerationRecord>;
+// Groups of the consumer protocol (KIP-848): record types 3 and 5 to 8, and 16. A group's epoch, and what its
+// members subscribe to.
+using Subscription = wire::ConsumerGroupMemberMetadataValue;
+
+struct EpochRecord {
+  using Value = wire::ConsumerGroupMetadataValue;
+  std::string group;
+  std::optional<Value> value;
+  friend bool operator==(const EpochRecord&, const EpochRecord&) = default;
+};
+struct SubscriptionRecord {
+  using Value = Subscription;
+  std::string group;
+  std::string member;
+  std::optional<Value> value;
+  friend bool operator==(const SubscriptionRecord&, const SubscriptionRecord&) = default;
+};
+// The epoch that the target assignment is for, and each member's part of it.
+struct TargetEpochRecord {
+  using Value = wire::ConsumerGroupTargetAssignmentMetadataValue;
+  std::string group;
+  std::optional<Value> value;
+  friend bool operator==(const TargetEpochRecord&, const TargetEpochRecord&) = default;
+};
+struct TargetRecord {
+  using Value = wire::ConsumerGroupTargetAssignmentMemberValue;
+  std::string group;
+  std::string member;
+  std::optional<Value> value;
+  friend bool operator==(const TargetRecord&, const TargetRecord&) = default;
+};
+// What a member has.
+struct CurrentRecord {
+  using Value = wire::ConsumerGroupCurrentMemberAssignmentValue;
+  std::string group;
+  std::string member;
+  std::optional<Value> value;
+  friend bool operator==(const CurrentRecord&, const CurrentRecord&) = default;
+};
+// The topics that a regular expression of members matches.
+struct PatternRecord {
+  using Value = wire::ConsumerGroupRegularExpressionValue;
+  std::string group;
+  std::string pattern;
+  std::optional<Value> value;
+  friend bool operator==(const PatternRecord&, const PatternRecord&) = default;
+};
+
+using Record = std::variant<OffsetRecord, GenerationRecord, EpochRecord, SubscriptionRecord,
+                            TargetEpochRecord, TargetRecord, CurrentRecord, PatternRecord>;
 using Records = std::vector<Record>;
 
 struct EncodedRecord {

@@ -34,9 +34,48 @@ inline Slice subscription(const std::vector<std::string>& topics) {
   return std::move(out).finish_contiguous();
 }
 
+// Topics by name; an id is made of the name.
+class FakeTopics final : public Topics {
+ public:
+  static TopicId id_of(const std::string& name) {
+    TopicId id{1, 0};
+    for (const char c : name) id.low = id.low * 131 + static_cast<unsigned char>(c);
+    return id;
+  }
+  void set(const std::string& name, std::int32_t partitions) {
+    topics_[name] = {id_of(name), partitions};
+    ++version_;
+  }
+  void remove(const std::string& name) {
+    topics_.erase(name);
+    ++version_;
+  }
+  std::uint64_t version() const override { return version_; }
+  std::optional<TopicView> find(std::string_view name) const override {
+    const auto found = topics_.find(name);
+    if (found == topics_.end()) return std::nullopt;
+    return found->second;
+  }
+  std::optional<std::string> name_of(const TopicId& id) const override {
+    for (const auto& [name, topic] : topics_)
+      if (topic.id == id) return name;
+    return std::nullopt;
+  }
+  void for_each_name(const std::function<void(const std::string&)>& visit) const override {
+    for (const auto& [name, topic] : topics_) visit(name);
+  }
+
+ private:
+  std::map<std::string, TopicView, std::less<>> topics_;
+  std::uint64_t version_ = 1;
+};
+
 class Coordinator {
  public:
-  explicit Coordinator(Settings settings = {}) : settings_(settings) { fail_over(); }
+  explicit Coordinator(Settings settings = {}) : settings_(settings) {
+    topics_->set("t", 1);
+    fail_over();
+  }
 
   struct Stored {
     EncodedRecord record;
@@ -47,6 +86,7 @@ class Coordinator {
   // A new coordinator takes over, from what the log holds.
   void fail_over() {
     groups_ = std::make_unique<Groups>(settings_, Random(++seed_));
+    groups_->set_topics(topics_);
     for (const Stored& stored : log_) {
       const auto record = decode(stored.record.key, stored.record.value);
       ASSERT_TRUE(record.has_value()) << record.error().message;
@@ -132,6 +172,13 @@ class Coordinator {
     std::int64_t retention_ms = -1;
     wire::ApiVersion version = 8;
   };
+  wire::ConsumerGroupHeartbeatResponse heartbeat(const wire::ConsumerGroupHeartbeatRequest& request,
+                                                 wire::ApiVersion version = 1) {
+    return take(groups_->heartbeat(request, Client{"client", "/127.0.0.1", version}, now_));
+  }
+  wire::ConsumerGroupDescribeResponse::Group describe_consumers(const std::string& group) const {
+    return groups_->describe_consumers(group).response;
+  }
   ErrorCode commit(const Commit& commit) {
     wire::OffsetCommitRequest request;
     request.group_id = commit.group;
@@ -195,6 +242,7 @@ class Coordinator {
   Offset waits_for(Ticket ticket) const { return answers_.at(ticket).after; }
 
   Now now_{1000s, 1'700'000'000'000};
+  std::shared_ptr<FakeTopics> topics_ = std::make_shared<FakeTopics>();
 
  private:
   void collect() {
