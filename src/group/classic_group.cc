@@ -187,7 +187,7 @@ Generation ClassicGroup::generation() const {
 void ClassicGroup::replay(std::optional<Generation> generation, Offset end, Now now, Effects& effects) {
   stored_ = std::move(generation);
   stored_end_ = end;
-  if (!stored_) return;
+  if (!stored_) return reset(effects);
   if (replacement_) return finish_replacement(effects, now);
   if (phase_ == Phase::completing_rebalance) take_assignments(now, effects);
 }
@@ -227,6 +227,50 @@ void ClassicGroup::loaded(Now now, Effects& effects) {
   read_subscriptions();
   // The limit may have been lowered meanwhile: who rejoins last is refused.
   if (members_.size() > static_cast<std::size_t>(parts_.settings.max_size)) prepare_rebalance(now, effects);
+}
+
+// --- to and from the consumer protocol
+
+void ClassicGroup::take_over(Now now, Effects& effects) {
+  loaded(now, effects);
+  if (!members_.empty() && phase_ == Phase::stable) prepare_rebalance(now, effects);
+}
+
+void ClassicGroup::reset(Effects& effects) {
+  while (!members_.empty()) remove(members_.begin()->first, effects);
+  pending_.clear();
+  unsynced_.clear();
+  deadline_.clear();
+  replacement_.reset();
+  phase_ = Phase::empty;
+  protocol_type_.reset();
+  protocol_.reset();
+  subscribed_.reset();
+}
+
+void ClassicGroup::interrupt(Now now, Effects& effects) {
+  for (auto& [id, member] : members_) {
+    wire::JoinGroupResponse again;
+    again.error_code = ErrorCode::rebalance_in_progress;
+    again.member_id = id;
+    answer_join(member, std::move(again), effects);
+    answer_sync(member, ErrorCode::rebalance_in_progress, effects);
+    restart_session(member, now);
+  }
+}
+
+std::optional<ClassicGroup::Upgradable> ClassicGroup::upgradable() const {
+  if (protocol_type_ != kConsumerProtocolType) return std::nullopt;
+  Upgradable out{generation(), {}};
+  for (Generation::Member& stored : out.generation.members) {
+    const Member& member = members_.find(stored.member_id)->second;
+    auto& protocols = out.protocols[stored.member_id];
+    for (const Protocol& protocol : member.protocols) protocols.push_back({protocol.name, protocol.metadata});
+    const auto assigned = read_assignment(stored.assignment);
+    const bool known = !protocols.empty() && read_subscription(protocols.front().metadata) && assigned;
+    if (!known || assigned->has_user_data) return std::nullopt;
+  }
+  return out;
 }
 
 // --- what is seen

@@ -50,6 +50,19 @@ class ClassicGroup {
   void refused(wire::ErrorCode code, Now now, Effects& effects);
   // All that is in the log has been replayed: sessions begin.
   void loaded(Now now, Effects& effects);
+  // What a group of the consumer protocol has become (KIP-848) is stored: its members join this one anew.
+  void take_over(Now now, Effects& effects);
+  // What it would hand to one of those: nothing when its members are no consumers, or use assignors or forms
+  // that the coordinator does not know.
+  struct Upgradable {
+    Generation generation;
+    std::map<std::string,
+             std::vector<wire::ConsumerGroupMemberMetadataValue::ClassicMemberMetadata::SupportedProtocol>>
+        protocols;
+  };
+  std::optional<Upgradable> upgradable() const;
+  // Whoever waits is told to begin again.
+  void interrupt(Now now, Effects& effects);
   const std::optional<Generation>& stored() const { return stored_; }
   // Where its last record ends: what is seen here must not be shown before that is committed.
   Offset stored_end() const { return stored_end_; }
@@ -149,6 +162,8 @@ class ClassicGroup {
   bool all_joined() const { return joining_ == members_.size() && pending_.empty(); }
   // What is under way, as it would be stored.
   Generation generation() const;
+  // Nobody is in it any more.
+  void reset(Effects& effects);
 
   // classic_join.cc: JoinGroup
   struct Joiner;

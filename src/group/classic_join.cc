@@ -1,8 +1,8 @@
 // JoinGroup.
 #include <algorithm>
-#include <cstdio>
 
 #include "group/classic_group.h"
+#include "group/classic_member_id.h"
 
 namespace moldau::group {
 
@@ -29,17 +29,6 @@ constexpr Duration kNewMemberTimeout = std::chrono::minutes(5);
 constexpr std::size_t kMaxPendingIds = 10'000;
 // What the members of one group say of themselves in all: the leader is sent the most of it in one answer.
 constexpr std::size_t kMaxDescribedSize = std::size_t{64} << 20;
-
-// In the form of java.util.UUID, random (version 4), as Kafka's member ids end.
-std::string uuid_text(Random& random) {
-  const std::uint64_t high = (random.next() & ~0xf000ULL) | 0x4000ULL;
-  const std::uint64_t low = (random.next() & ~(3ULL << 62)) | (2ULL << 62);
-  char text[37];
-  std::snprintf(text, sizeof text, "%08x-%04x-%04x-%04x-%012llx", static_cast<unsigned>(high >> 32),
-                static_cast<unsigned>(high >> 16 & 0xffff), static_cast<unsigned>(high & 0xffff),
-                static_cast<unsigned>(low >> 48), static_cast<unsigned long long>(low & 0xffffffffffffULL));
-  return text;
-}
 
 }  // namespace
 
@@ -100,7 +89,7 @@ bool ClassicGroup::has_room_for(const Joiner& joiner) const {
 
 std::string ClassicGroup::new_member_id(const Joiner& joiner) {
   const Described& described = joiner.described;
-  return described.instance_id.value_or(described.client_id) + "-" + uuid_text(parts_.random);
+  return group::new_member_id(described.instance_id.value_or(described.client_id), parts_.random);
 }
 
 void ClassicGroup::join_as_new(Joiner& joiner, Effects& effects) {

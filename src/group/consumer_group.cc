@@ -11,7 +11,7 @@ using wire::ErrorCode;
 
 namespace {
 
-constexpr std::int8_t kConsumerMember = 1;  // of ConsumerGroupDescribe: it speaks this protocol
+constexpr std::int8_t kClassicMember = 0, kConsumerMember = 1;  // of ConsumerGroupDescribe: what it speaks
 constexpr std::int32_t kDefaultRebalanceTimeoutMs = 300'000;
 
 CurrentAssignment of_record(const CurrentRecord::Value& value) {
@@ -81,8 +81,10 @@ const Partitions& ConsumerGroup::target_of(const std::string& id) const {
 }
 
 void ConsumerGroup::restart_session(const std::string& id, Now now) {
-  members_.find(id)->second.session.set(now.monotonic +
-                                        milliseconds(parts_.settings.consumer_session_timeout_ms));
+  Member& member = members_.find(id)->second;
+  const auto& classic = member.subscription.classic_member_metadata;
+  member.session.set(now.monotonic + milliseconds(classic ? classic->session_timeout_ms
+                                                          : parts_.settings.consumer_session_timeout_ms));
 }
 
 void ConsumerGroup::hold(const std::string& id, const CurrentAssignment& before,
@@ -125,8 +127,10 @@ void ConsumerGroup::replay(const SubscriptionRecord& record, Offset end, std::op
     members_.erase(found);
     return;
   }
+  const bool is_new = !members_.contains(record.member);
   Member& member = find_or_add(record.member, now);
   member.subscription = *record.value;
+  if (is_new && now) restart_session(record.member, *now);  // by the session that it asks for
   if (member.subscription.instance_id) static_members_[*member.subscription.instance_id] = record.member;
 }
 
@@ -229,7 +233,14 @@ ErrorCode ConsumerGroup::check_offsets(std::string_view member_id, std::int32_t 
   if (epoch < 0 && member_id.empty() && (fetches || members_.empty())) return ErrorCode::none;
   const Member* member = find(member_id);
   if (member == nullptr) return ErrorCode::unknown_member_id;
-  return epoch == member->current.epoch ? ErrorCode::none : ErrorCode::stale_member_epoch;
+  if (epoch == member->current.epoch) return ErrorCode::none;
+  return member->subscription.classic_member_metadata ? ErrorCode::illegal_generation
+                                                      : ErrorCode::stale_member_epoch;
+}
+
+bool ConsumerGroup::speaks_classic(std::string_view member_id) const {
+  const Member* member = find(member_id);
+  return member != nullptr && member->subscription.classic_member_metadata;
 }
 
 // --- what is seen
@@ -259,7 +270,7 @@ bool ConsumerGroup::is_subscribed_to(const std::string& topic) const {
 
 ServerAssignor ConsumerGroup::preferred_assignor(const Draft* draft) const {
   std::map<ServerAssignor, std::size_t> votes;
-  for_each_subscription(draft, nullptr, [&](const std::string&, const Subscription& subscription) {
+  for_each_subscription(draft, {}, [&](const std::string&, const Subscription& subscription) {
     const auto named = server_assignor_of(subscription.server_assignor.value_or(""));
     if (named) ++votes[*named];
   });
@@ -298,7 +309,7 @@ wire::ConsumerGroupDescribeResponse::Group ConsumerGroup::describe(const Topics&
       out.subscribed_topic_regex = member.subscription.subscribed_topic_regex;
     out.assignment = list(member.current.assigned);
     out.target_assignment = list(target_of(id));
-    out.member_type = kConsumerMember;
+    out.member_type = member.subscription.classic_member_metadata ? kClassicMember : kConsumerMember;
   }
   return group;
 }

@@ -27,8 +27,12 @@
 #include "wire/error_code.h"
 #include "wire/messages/consumer_group_describe.h"
 #include "wire/messages/consumer_group_heartbeat.h"
+#include "wire/messages/heartbeat.h"
+#include "wire/messages/leave_group.h"
 
 namespace moldau::group {
+
+using ClassicProtocols = std::vector<Subscription::ClassicMemberMetadata::SupportedProtocol>;
 
 CurrentRecord current_record(const std::string& group, const std::string& member,
                              const CurrentAssignment& current);
@@ -76,8 +80,24 @@ class ConsumerGroup {
   };
   static std::optional<Refusal> check(const wire::ConsumerGroupHeartbeatRequest& request,
                                       const Client& client);
+  // Of members that speak the classic protocol (KIP-848, migration): each of them is assigned to by the
+  // coordinator, too, and told to join again when it has to give something up or is to get something.
+  Outcome<wire::JoinGroupResponse> join(const wire::JoinGroupRequest& request, const Client& client,
+                                        const Topics& topics, Now now);
+  wire::SyncGroupResponse sync(const wire::SyncGroupRequest& request, const Topics& topics, Now now);
+  wire::ErrorCode heartbeat(const wire::HeartbeatRequest& request, Now now);
+  // Of either protocol, as administrators ask for it.
+  Outcome<std::vector<wire::LeaveGroupResponse::Member>> leave(
+      const std::vector<wire::LeaveGroupRequest::Member>& members, const Topics& topics) const;
+  // What a classic group becomes; what this one becomes once only classic members are left, while `without`
+  // go.
+  static Records upgraded(const std::string& id, const Generation& generation,
+                          const std::map<std::string, ClassicProtocols>& protocols, const Topics& topics);
+  std::optional<Records> downgraded(const std::set<std::string>& without, const Topics& topics) const;
+
   // Whether offsets may be committed or, if only `fetches`, read by a member that says this of itself.
   wire::ErrorCode check_offsets(std::string_view member_id, std::int32_t epoch, bool fetches) const;
+  bool speaks_classic(std::string_view member_id) const;
 
   // A timer of this member is due: it has been silent, or has not given up what it should have, for too long.
   Records on_timer(const std::string& member, const Topics& topics, Now now);
@@ -126,9 +146,9 @@ class ConsumerGroup {
   void restart_session(const std::string& id, Now now);
   Records removal_of(const std::string& id) const;
   ServerAssignor preferred_assignor(const Draft* draft) const;
-  // Of the members as they will be; `without`: one that goes.
+  // Of the members as they will be; `without`: those that go.
   using VisitSubscription = std::function<void(const std::string& id, const Subscription& subscription)>;
-  void for_each_subscription(const Draft* draft, const std::string* without,
+  void for_each_subscription(const Draft* draft, const std::set<std::string>& without,
                              const VisitSubscription& visit) const;
 
   // consumer_heartbeat.cc
@@ -138,16 +158,25 @@ class ConsumerGroup {
   std::optional<Refusal> check_epoch(const Request& request, const Member& member) const;
   Draft draft_of_new(const Request& request) const;
   Outcome<Response> leave(const Request& request, const Topics& topics) const;
-  void write_patterns(const Draft* draft, const std::string* without, const Topics& topics, Records& records,
-                      Patterns& resolved) const;
+  void write_patterns(const Draft* draft, const std::set<std::string>& without, const Topics& topics,
+                      Records& records, Patterns& resolved) const;
   std::set<std::string> subscribed_topics(const Subscription& subscription, const Patterns& resolved) const;
-  std::uint64_t metadata_hash(const Draft* draft, const std::string* without, const Topics& topics,
+  std::uint64_t metadata_hash(const Draft* draft, const std::set<std::string>& without, const Topics& topics,
                               const Patterns& resolved) const;
   Plan write_epoch(const Draft& draft, bool changed, const Topics& topics, const Patterns& resolved,
                    Records& records);
   void write_target(Draft& draft, Plan& plan, const Topics& topics, const Patterns& resolved,
                     Records& records) const;
-  Records fence(const std::string& id, const Topics& topics) const;
+  CurrentAssignment advance(Draft& draft, const Partitions* owned, const Topics& topics, Records& records);
+  Records fence(const std::set<std::string>& ids, const Topics& topics) const;
+
+  // consumer_classic.cc
+  bool supports(const std::string& member, const ClassicProtocols& protocols) const;
+  std::expected<Draft, wire::ErrorCode> draft_of(const wire::JoinGroupRequest& request,
+                                                 const Client& client) const;
+  const Member* find_classic(const std::string& id, const std::optional<std::string>& instance_id,
+                             wire::ErrorCode& code) const;
+  bool must_join_again(const std::string& id, const Member& member) const;
 
   const std::string id_;
   const Parts parts_;

@@ -208,18 +208,18 @@ std::expected<ConsumerGroup::Draft, ConsumerGroup::Refusal> ConsumerGroup::draft
 
 // --- what all of them subscribe to
 
-void ConsumerGroup::for_each_subscription(const Draft* draft, const std::string* without,
+void ConsumerGroup::for_each_subscription(const Draft* draft, const std::set<std::string>& without,
                                           const VisitSubscription& visit) const {
   for (const auto& [id, member] : members_) {
     const bool replaced = draft != nullptr && (draft->id == id || draft->in_place_of == id);
-    if (!replaced && (without == nullptr || *without != id)) visit(id, member.subscription);
+    if (!replaced && !without.contains(id)) visit(id, member.subscription);
   }
   if (draft != nullptr) visit(draft->id, draft->subscription);
 }
 
 // Gives the topics that the members' patterns match, and the records of what has changed about them.
-void ConsumerGroup::write_patterns(const Draft* draft, const std::string* without, const Topics& topics,
-                                   Records& records, Patterns& resolved) const {
+void ConsumerGroup::write_patterns(const Draft* draft, const std::set<std::string>& without,
+                                   const Topics& topics, Records& records, Patterns& resolved) const {
   for_each_subscription(draft, without, [&](const std::string&, const Subscription& subscription) {
     const std::string& pattern = subscription.subscribed_topic_regex.value_or("");
     if (!pattern.empty()) resolved.try_emplace(pattern);
@@ -247,7 +247,7 @@ std::set<std::string> ConsumerGroup::subscribed_topics(const Subscription& subsc
   return names;
 }
 
-std::uint64_t ConsumerGroup::metadata_hash(const Draft* draft, const std::string* without,
+std::uint64_t ConsumerGroup::metadata_hash(const Draft* draft, const std::set<std::string>& without,
                                            const Topics& topics, const Patterns& resolved) const {
   std::set<std::string> names;
   for_each_subscription(draft, without, [&](const std::string&, const Subscription& subscription) {
@@ -270,7 +270,7 @@ std::uint64_t ConsumerGroup::metadata_hash(const Draft* draft, const std::string
 ConsumerGroup::Plan ConsumerGroup::write_epoch(const Draft& draft, bool changed, const Topics& topics,
                                                const Patterns& resolved, Records& records) {
   Plan plan{epoch_.value_or(0), target_epoch_};
-  const std::uint64_t hash = metadata_hash(&draft, nullptr, topics, resolved);
+  const std::uint64_t hash = metadata_hash(&draft, {}, topics, resolved);
   if (!changed && hash == metadata_hash_) {
     checked_topics_ = topics.version();
     return plan;
@@ -287,7 +287,7 @@ void ConsumerGroup::write_target(Draft& draft, Plan& plan, const Topics& topics,
                                  Records& records) const {
   std::vector<AssignedMember> members;
   std::map<TopicId, std::int32_t> counts;
-  for_each_subscription(&draft, nullptr, [&](const std::string& id, const Subscription& subscription) {
+  for_each_subscription(&draft, {}, [&](const std::string& id, const Subscription& subscription) {
     AssignedMember& member = members.emplace_back();
     member.id = id;
     member.instance_id = subscription.instance_id;
@@ -316,24 +316,19 @@ void ConsumerGroup::write_target(Draft& draft, Plan& plan, const Topics& topics,
 
 // --- the heartbeat
 
-Outcome<ConsumerGroup::Response> ConsumerGroup::heartbeat(const Request& request, const Client& client,
-                                                          const Topics& topics, Now now) {
-  if (request.member_epoch < kJoinEpoch) return leave(request, topics);
-  auto drafted = draft_of(request, client);
-  if (!drafted) return refuse(std::move(drafted).error());
-  Draft& draft = *drafted;
+// Writes what a member that is described so changes: what it subscribes to, the epochs, and its next step
+// towards its target, which is given back. `owned`: what it says it has; null: nothing of the kind.
+CurrentAssignment ConsumerGroup::advance(Draft& draft, const Partitions* owned, const Topics& topics,
+                                         Records& records) {
   const Member* before = find(draft.in_place_of.value_or(draft.id));
-  Outcome<Response> outcome;
-  Records& records = outcome.records;
   if (draft.in_place_of) records = removal_of(*draft.in_place_of);
   const bool described_anew = draft.is_new || before->subscription != draft.subscription;
   if (described_anew) records.push_back(SubscriptionRecord{id_, draft.id, draft.subscription});
   const bool resubscribed = before == nullptr || !same_topics(before->subscription, draft.subscription);
-
   Patterns resolved;
   Plan plan{epoch_.value_or(0), target_epoch_};
   if (described_anew || checked_topics_ != topics.version() || plan.epoch > plan.target_epoch) {
-    write_patterns(&draft, nullptr, topics, records, resolved);
+    write_patterns(&draft, {}, topics, records, resolved);
     plan = write_epoch(draft, resubscribed, topics, resolved, records);
     if (plan.epoch > plan.target_epoch) {
       write_target(draft, plan, topics, resolved, records);
@@ -346,22 +341,32 @@ Outcome<ConsumerGroup::Response> ConsumerGroup::heartbeat(const Request& request
     for (const auto& [pattern, value] : patterns_)
       resolved.emplace(pattern, std::set<std::string>(value.topics.begin(), value.topics.end()));
   }
-
   std::set<TopicId> subscribed;
   for (const std::string& name : subscribed_topics(draft.subscription, resolved))
     if (const auto topic = topics.find(name)) subscribed.insert(topic->id);
-  const std::optional<Partitions> owned =
-      request.topic_partitions ? std::optional(Partitions::of(*request.topic_partitions)) : std::nullopt;
   const std::string holder = draft.in_place_of.value_or(draft.id);
   const CurrentAssignment next = reconcile(
       draft.current, {.target_epoch = plan.target_epoch,
                       .target = draft.target,
-                      .owned = owned ? &*owned : nullptr,
+                      .owned = owned,
                       .is_free = [&](const TopicIdPartition& one) { return is_free_for(holder, one); },
                       .subscribed = subscribed});
-  const bool moved = draft.is_new || next != before->current;
-  if (moved) records.push_back(current_record(id_, draft.id, next));
+  if (draft.is_new || next != before->current) records.push_back(current_record(id_, draft.id, next));
+  return next;
+}
 
+Outcome<ConsumerGroup::Response> ConsumerGroup::heartbeat(const Request& request, const Client& client,
+                                                          const Topics& topics, Now now) {
+  if (request.member_epoch < kJoinEpoch) return leave(request, topics);
+  auto drafted = draft_of(request, client);
+  if (!drafted) return refuse(std::move(drafted).error());
+  Draft& draft = *drafted;
+  draft.subscription.classic_member_metadata.reset();
+  const Member* before = find(draft.in_place_of.value_or(draft.id));
+  const std::optional<Partitions> owned =
+      request.topic_partitions ? std::optional(Partitions::of(*request.topic_partitions)) : std::nullopt;
+  Outcome<Response> outcome;
+  const CurrentAssignment next = advance(draft, owned ? &*owned : nullptr, topics, outcome.records);
   if (members_.contains(draft.id)) restart_session(draft.id, now);
   outcome.after = stored_end_;
   outcome.response.member_id = draft.id;
@@ -380,13 +385,15 @@ Outcome<ConsumerGroup::Response> ConsumerGroup::heartbeat(const Request& request
 // --- who goes
 
 // The others hear of it by the epoch, and the first of them has a new target assignment made.
-Records ConsumerGroup::fence(const std::string& id, const Topics& topics) const {
-  Records records = removal_of(id);
+Records ConsumerGroup::fence(const std::set<std::string>& ids, const Topics& topics) const {
+  if (auto classic = downgraded(ids, topics)) return std::move(*classic);
+  Records records;
+  for (const std::string& id : ids) std::ranges::move(removal_of(id), std::back_inserter(records));
   Patterns resolved;
-  write_patterns(nullptr, &id, topics, records, resolved);
+  write_patterns(nullptr, ids, topics, records, resolved);
   EpochRecord::Value value;
   value.epoch = epoch_.value_or(0) + 1;
-  value.metadata_hash = static_cast<std::int64_t>(metadata_hash(nullptr, &id, topics, resolved));
+  value.metadata_hash = static_cast<std::int64_t>(metadata_hash(nullptr, ids, topics, resolved));
   records.push_back(EpochRecord{id_, value});
   return records;
 }
@@ -418,7 +425,7 @@ Outcome<ConsumerGroup::Response> ConsumerGroup::leave(const Request& request, co
     away.pending_revocation = {};
     outcome.records.push_back(current_record(id_, id, away));
   } else {
-    outcome.records = fence(id, topics);
+    outcome.records = fence({id}, topics);
   }
   return outcome;
 }
@@ -433,7 +440,7 @@ Records ConsumerGroup::on_timer(const std::string& id, const Topics& topics, Now
   if (silent) member.session.set(now.monotonic + kFenceRetry);
   if (late) member.rebalance.set(now.monotonic + kFenceRetry);
   if (!silent && !late) return {};
-  return fence(id, topics);
+  return fence({id}, topics);
 }
 
 }  // namespace moldau::group

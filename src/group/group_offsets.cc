@@ -85,7 +85,8 @@ ErrorCode Groups::check_commit(const wire::OffsetCommitRequest& request, const C
   if (group != nullptr && group->consumer) {
     const ErrorCode code =
         group->consumer->check_offsets(request.member_id, request.generation_id_or_member_epoch, false);
-    const bool by_member = !request.member_id.empty();
+    // A member of the consumer protocol says its epoch, which older versions do not have.
+    const bool by_member = !request.member_id.empty() && !group->consumer->speaks_classic(request.member_id);
     const bool too_old =
         by_member && client.version < kMemberEpochFrom && code != ErrorCode::unknown_member_id;
     return too_old ? ErrorCode::unsupported_version : code;

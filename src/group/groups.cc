@@ -59,6 +59,18 @@ class Hash {
   std::uint64_t value_ = 0xcbf29ce484222325;
 };
 
+// Of records that are made and not appended yet.
+struct Replay {
+  ConsumerGroup& group;
+  Offset end;
+  void operator()(const OffsetRecord&) const {}
+  void operator()(const GenerationRecord&) const {}
+  template <class ConsumerRecord>
+  void operator()(const ConsumerRecord& record) const {
+    group.replay(record, end, std::nullopt);
+  }
+};
+
 class NoTopics final : public Topics {
  public:
   std::uint64_t version() const override { return 0; }
@@ -96,7 +108,13 @@ void Groups::replay(const Record& record, Offset offset, Now now) {
 }
 
 void Groups::replay_one(const GenerationRecord& record, Offset end, Now now) {
-  if (record.value) return find_or_add(record.group).members.replay(record.value, end, now, effects_);
+  if (record.value) {
+    ClassicGroup& members = find_or_add(record.group).members;
+    const bool of_consumers = loaded_ && members.is_deserted() && !record.value->members.empty();
+    members.replay(record.value, end, now, effects_);
+    if (of_consumers) members.take_over(now, effects_);
+    return;
+  }
   Group* group = find(record.group);
   if (group == nullptr) return;
   // Its offsets have records of their own, which may be after this one.
@@ -127,6 +145,12 @@ Records Groups::loaded(Now now) {
 }
 
 void Groups::refused(const Records& records, ErrorCode code, Now now) {
+  if (held_) {
+    wire::JoinGroupResponse response;
+    response.error_code = code;
+    effects_.answers.push_back({held_->ticket, std::move(response), 0});
+    held_.reset();
+  }
   for (const Record& record : records) {
     const auto* generation = std::get_if<GenerationRecord>(&record);
     if (generation == nullptr) continue;
@@ -149,6 +173,15 @@ std::uint64_t Groups::state_hash() const {
   return hash.value();
 }
 
+std::vector<Answer> Groups::take_answers() {
+  if (held_) {
+    held_->after = end_;
+    effects_.answers.push_back(std::move(*held_));
+    held_.reset();
+  }
+  return std::exchange(effects_.answers, {});
+}
+
 // --- members
 
 Records Groups::join(const wire::JoinGroupRequest& request, const Client& client, Ticket ticket, Now now) {
@@ -167,7 +200,15 @@ Records Groups::join(const wire::JoinGroupRequest& request, const Client& client
   if (!request.member_id.empty() && find(request.group_id) == nullptr)
     return refuse(ErrorCode::unknown_member_id);
   Group& group = find_or_add(request.group_id);
-  if (group.consumer && !group.consumer->is_empty()) return refuse(ErrorCode::inconsistent_group_protocol);
+  if (group.consumer && !group.consumer->is_empty()) {
+    auto outcome = group.consumer->join(request, client, *topics_, now);
+    Answer answer{ticket, std::move(outcome.response), outcome.after};
+    if (outcome.records.empty())
+      effects_.answers.push_back(std::move(answer));
+    else
+      held_ = std::move(answer);
+    return std::move(outcome.records);
+  }
   if (group.consumer) effects_.records = group.consumer->tombstones();
   group.members.join(request, client, ticket, now, effects_);
   return take_records();
@@ -186,6 +227,11 @@ Records Groups::sync(const wire::SyncGroupRequest& request, const Client& client
   if (request.group_id.empty()) return refuse(ErrorCode::invalid_group_id);
   Group* group = find(request.group_id);
   if (group == nullptr) return refuse(ErrorCode::unknown_member_id);
+  if (group->consumer) {
+    effects_.answers.push_back(
+        {ticket, group->consumer->sync(request, *topics_, now), group->consumer->stored_end()});
+    return {};
+  }
   group->members.sync(request, ticket, now, effects_);
   return take_records();
 }
@@ -198,6 +244,9 @@ Outcome<wire::HeartbeatResponse> Groups::heartbeat(const wire::HeartbeatRequest&
   if (request.group_id.empty()) return answer<wire::HeartbeatResponse>(ErrorCode::invalid_group_id);
   Group* group = find(request.group_id);
   if (group == nullptr) return answer<wire::HeartbeatResponse>(ErrorCode::unknown_member_id);
+  if (group->consumer)
+    return answer<wire::HeartbeatResponse>(group->consumer->heartbeat(request, now),
+                                           group->consumer->stored_end());
   const ErrorCode code = group->members.heartbeat(request, now);
   return answer<wire::HeartbeatResponse>(code, group->members.stored_end());
 }
@@ -214,15 +263,28 @@ Outcome<wire::ConsumerGroupHeartbeatResponse> Groups::heartbeat(
     return refuse(refusal->code, std::move(refusal->message));
   Group* group = find(request.group_id);
   if (group != nullptr && group->consumer) return group->consumer->heartbeat(request, client, *topics_, now);
-  if (group != nullptr && !group->members.is_deserted())
+  const bool in_use = group != nullptr && !group->members.is_deserted();
+  const auto upgradable = in_use && settings_.upgrades ? group->members.upgradable() : std::nullopt;
+  if (in_use && (!upgradable || request.member_epoch != kJoinEpoch))
     return refuse(ErrorCode::group_id_not_found, "Group " + request.group_id + " is not a consumer group.");
   if (request.member_epoch != kJoinEpoch)
     return refuse(ErrorCode::group_id_not_found, "Group " + request.group_id + " not found.");
-  // It becomes one with its first record.
+  // It becomes one with its first records, and begins with the members that the classic group has.
   ConsumerGroup created(request.group_id, consumer_parts());
+  Records before;
+  if (group != nullptr && group->members.stored())
+    before.push_back(GenerationRecord{request.group_id, std::nullopt});
+  if (upgradable) {
+    for (const Record& record :
+         ConsumerGroup::upgraded(request.group_id, upgradable->generation, upgradable->protocols, *topics_)) {
+      std::visit(Replay{created, end_}, record);
+      before.push_back(record);
+    }
+  }
   auto outcome = created.heartbeat(request, client, *topics_, now);
-  if (group != nullptr && group->members.stored() && !outcome.records.empty())
-    outcome.records.insert(outcome.records.begin(), GenerationRecord{request.group_id, std::nullopt});
+  if (outcome.records.empty()) return outcome;
+  outcome.records.insert(outcome.records.begin(), before.begin(), before.end());
+  if (in_use) group->members.interrupt(now, effects_);
   return outcome;
 }
 
@@ -232,7 +294,13 @@ Outcome<wire::LeaveGroupResponse> Groups::leave(const wire::LeaveGroupRequest& r
   std::vector<wire::LeaveGroupRequest::Member> members = request.members;
   if (client.version < kLeaveInBatchesFrom) members = {{.member_id = request.member_id}};
   Outcome<wire::LeaveGroupResponse> outcome;
-  if (Group* group = find(request.group_id)) {
+  Group* group = find(request.group_id);
+  if (group != nullptr && group->consumer) {
+    auto left = group->consumer->leave(members, *topics_);
+    outcome.response.members = std::move(left.response);
+    outcome.records = std::move(left.records);
+    outcome.after = left.after;
+  } else if (group != nullptr) {
     outcome.response.members = group->members.leave(members, now, effects_);
     outcome.after = group->members.stored_end();
     outcome.records = take_records();

@@ -57,8 +57,8 @@ class Groups {
   void refused(const Records& records, wire::ErrorCode code, Now now);
   // What there is to subscribe to and to assign, for groups of the consumer protocol; until then: nothing.
   void set_topics(std::shared_ptr<const Topics> topics) { topics_ = std::move(topics); }
-  // The answers to tickets since the last call.
-  std::vector<Answer> take_answers() { return std::exchange(effects_.answers, {}); }
+  // The answers to tickets since the last call: after the records of an event were replayed or refused.
+  std::vector<Answer> take_answers();
 
   // --- requests, from loaded() on. The answers to the first two come by take_answers(), at once or later.
   Records join(const wire::JoinGroupRequest& request, const Client& client, Ticket ticket, Now now);
@@ -146,6 +146,7 @@ class Groups {
   Offset end_ = 0;  // of the last record
   bool loaded_ = false;
   Effects effects_;
+  std::optional<Answer> held_;  // until the records of its event are replayed
 };
 
 }  // namespace moldau::group

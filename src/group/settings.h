@@ -16,7 +16,11 @@ struct Settings {
   std::int32_t consumer_max_size = std::numeric_limits<std::int32_t>::max();  // group.consumer.max.size
   std::int32_t consumer_session_timeout_ms = 45'000;    // group.consumer.session.timeout.ms
   std::int32_t consumer_heartbeat_interval_ms = 5'000;  // group.consumer.heartbeat.interval.ms
-  std::int32_t offset_metadata_max_size = 4'096;        // offset.metadata.max.bytes
+  // group.consumer.migration.policy: whether classic groups with members become such of the consumer protocol
+  // when somebody joins who speaks that, and the other way round when the last of those leaves.
+  bool upgrades = true;
+  bool downgrades = true;
+  std::int32_t offset_metadata_max_size = 4'096;                             // offset.metadata.max.bytes
   std::int64_t offsets_retention_ms = std::int64_t{7} * 24 * 3'600 * 1'000;  // offsets.retention.minutes
 };
 
