@@ -7,10 +7,11 @@ namespace moldau::controller {
 
 namespace {
 
-// streams.version, share.version, group.version and transaction.version come with their coordinators.
+// streams.version, share.version and transaction.version come with their coordinators.
 constexpr std::array kFeatures = {
     Feature{kElrVersion, 0, 1, 1},
-    Feature{kKraftVersion, 0, 1, 0},
+    Feature{"group.version", 0, 1, 1},  // KIP-848
+    Feature{"kraft.version", 0, 1, 0},
     Feature{kMetadataVersion, 7, 30, 30},
 };
 

@@ -1,6 +1,8 @@
 // Loading, unloading, timers.
 #include "coordinator/group_coordinator.h"
 
+#include <algorithm>
+
 #include "metadata/topic_name.h"
 #include "telemetry/log.h"
 
@@ -20,12 +22,23 @@ telemetry::Level level_for(std::size_t groups) {
   return groups > 0 ? telemetry::Level::info : telemetry::Level::debug;
 }
 
+// Topics or partitions were added or removed.
+bool topics_changed(const metadata::Image& before, const metadata::Image& now, const metadata::Delta& delta) {
+  if (!delta.created_topics.empty() || !delta.removed_topics.empty()) return true;
+  return std::ranges::any_of(delta.changed_partitions, [&](const TopicIdPartition& key) {
+    const metadata::Topic* old = before.topic(key.topic_id);
+    const metadata::Topic* topic = now.topic(key.topic_id);
+    return old == nullptr || topic == nullptr || old->partition_count() != topic->partition_count();
+  });
+}
+
 }  // namespace
 
 GroupCoordinator::GroupCoordinator(Parts parts)
     : parts_(parts),
       random_(parts.seed),
       image_(std::make_shared<metadata::Image>()),
+      topics_(std::make_shared<ImageTopics>(image_)),
       stopping_(parts.executor),
       gate_(parts.executor) {
   expire_offsets_from_time_to_time().detach();
@@ -42,6 +55,11 @@ group::Now GroupCoordinator::now() const {
 void GroupCoordinator::apply(std::shared_ptr<const metadata::Image> image, const metadata::Delta& delta) {
   const std::shared_ptr<const metadata::Image> before = std::exchange(image_, std::move(image));
   if (stopped_) return;
+  if (topics_changed(*before, *image_, delta)) {
+    topics_ = std::make_shared<ImageTopics>(image_);
+    for (const auto& [at, hosted] : hosted_)
+      if (hosted->groups) hosted->groups->set_topics(topics_);
+  }
   const metadata::Topic* topic = image_->topic(metadata::kOffsetsTopic);
   std::vector<PartitionIndex> lost;
   for (const auto& [at, hosted] : hosted_) {
@@ -105,6 +123,7 @@ Task<void> GroupCoordinator::load(HostedPtr hosted) {
 
 Task<bool> GroupCoordinator::read_log(Hosted& hosted) {
   hosted.groups = std::make_unique<group::Groups>(parts_.settings.groups, Random(random_.next()));
+  hosted.groups->set_topics(topics_);
   std::size_t malformed = 0;
   const auto read = co_await hosted.log.read_all(
       parts_.executor,

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "coordinator/image_topics.h"
 #include "coordinator/settings.h"
 #include "coordinator/state_log.h"
 #include "group/groups.h"
@@ -59,6 +60,8 @@ class GroupCoordinator {
   void abandon(PartitionIndex at, group::Ticket ticket);
   runtime::Task<GroupResult<wire::HeartbeatResponse>> heartbeat(PartitionIndex at,
                                                                 wire::HeartbeatRequest request);
+  runtime::Task<GroupResult<wire::ConsumerGroupHeartbeatResponse>> heartbeat(
+      PartitionIndex at, wire::ConsumerGroupHeartbeatRequest request, group::Client client);
   runtime::Task<GroupResult<wire::LeaveGroupResponse>> leave(PartitionIndex at,
                                                              wire::LeaveGroupRequest request,
                                                              group::Client client);
@@ -72,6 +75,8 @@ class GroupCoordinator {
   runtime::Task<GroupResult<wire::DescribeGroupsResponse::Group>> describe(PartitionIndex at,
                                                                            std::string group_id,
                                                                            wire::ApiVersion version);
+  runtime::Task<GroupResult<wire::ConsumerGroupDescribeResponse::Group>> describe_consumers(
+      PartitionIndex at, std::string group_id);
   runtime::Task<GroupResult<wire::ErrorCode>> delete_group(PartitionIndex at, std::string group_id);
   // Of all its partitions.
   runtime::Task<GroupResult<std::vector<wire::ListGroupsResponse::Group>>> list(
@@ -144,6 +149,7 @@ class GroupCoordinator {
   Random random_;
   std::map<PartitionIndex, HostedPtr> hosted_;
   std::shared_ptr<const metadata::Image> image_;
+  std::shared_ptr<const ImageTopics> topics_;
   bool stopped_ = false;
   runtime::OneShot stopping_;
   runtime::Gate gate_;

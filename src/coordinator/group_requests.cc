@@ -192,6 +192,12 @@ Task<GroupResult<wire::HeartbeatResponse>> GroupCoordinator::heartbeat(Partition
   co_return response;
 }
 
+Task<GroupResult<wire::ConsumerGroupHeartbeatResponse>> GroupCoordinator::heartbeat(
+    PartitionIndex at, wire::ConsumerGroupHeartbeatRequest request, group::Client client) {
+  co_return co_await run(at, Batches::one,
+                         [&](group::Groups& groups) { return groups.heartbeat(request, client, now()); });
+}
+
 Task<GroupResult<wire::LeaveGroupResponse>> GroupCoordinator::leave(PartitionIndex at,
                                                                     wire::LeaveGroupRequest request,
                                                                     group::Client client) {
@@ -227,6 +233,12 @@ Task<GroupResult<wire::DescribeGroupsResponse::Group>> GroupCoordinator::describ
                                                                                   wire::ApiVersion version) {
   co_return co_await run(at, Batches::one,
                          [&](group::Groups& groups) { return groups.describe(group_id, version); });
+}
+
+Task<GroupResult<wire::ConsumerGroupDescribeResponse::Group>> GroupCoordinator::describe_consumers(
+    PartitionIndex at, std::string group_id) {
+  co_return co_await run(at, Batches::one,
+                         [&](group::Groups& groups) { return groups.describe_consumers(group_id); });
 }
 
 Task<GroupResult<ErrorCode>> GroupCoordinator::delete_group(PartitionIndex at, std::string group_id) {

@@ -14,6 +14,7 @@ class Reader {
   explicit Reader(const config::ConfigMap& map) : config_({.static_broker = &map}) {}
   std::int64_t number(std::string_view name) const { return config_.int_of(name); }
   std::int32_t number32(std::string_view name) const { return static_cast<std::int32_t>(number(name)); }
+  std::string text(std::string_view name) const { return config_.string_of(name); }
   // Bounded, so that nanoseconds can be made of it.
   Milliseconds time(std::string_view name) const {
     constexpr std::int64_t kCenturyMs = 36'500LL * 86'400'000;
@@ -33,6 +34,12 @@ Settings Settings::of(const config::ConfigMap& static_broker) {
   settings.groups.initial_rebalance_delay = read.time("group.initial.rebalance.delay.ms");
   settings.groups.min_session_timeout_ms = read.number32("group.min.session.timeout.ms");
   settings.groups.max_session_timeout_ms = read.number32("group.max.session.timeout.ms");
+  settings.groups.consumer_max_size = read.number32("group.consumer.max.size");
+  settings.groups.consumer_session_timeout_ms = read.number32("group.consumer.session.timeout.ms");
+  settings.groups.consumer_heartbeat_interval_ms = read.number32("group.consumer.heartbeat.interval.ms");
+  const std::string policy = read.text("group.consumer.migration.policy");
+  settings.groups.upgrades = policy == "bidirectional" || policy == "upgrade";
+  settings.groups.downgrades = policy == "bidirectional" || policy == "downgrade";
   settings.groups.offset_metadata_max_size = read.number32("offset.metadata.max.bytes");
   settings.groups.offsets_retention_ms = read.number("offsets.retention.minutes") * kMinuteMs;
   settings.commit_timeout = read.time("offsets.commit.timeout.ms");

@@ -116,6 +116,16 @@ Task<GroupResult<wire::HeartbeatResponse>> GroupRoute::ask(wire::HeartbeatReques
       });
 }
 
+Task<GroupResult<wire::ConsumerGroupHeartbeatResponse>> GroupRoute::ask(
+    wire::ConsumerGroupHeartbeatRequest request, group::Client client) {
+  const std::string id = request.group_id;
+  co_return co_await go<wire::ConsumerGroupHeartbeatResponse>(
+      id, [request = std::move(request), client = std::move(client)](GroupCoordinator& coordinator,
+                                                                     PartitionIndex at) mutable {
+        return coordinator.heartbeat(at, std::move(request), std::move(client));
+      });
+}
+
 Task<GroupResult<wire::LeaveGroupResponse>> GroupRoute::ask(wire::LeaveGroupRequest request,
                                                             group::Client client) {
   const std::string id = request.group_id;
@@ -157,6 +167,14 @@ Task<GroupResult<wire::DescribeGroupsResponse::Group>> GroupRoute::describe(std:
   co_return co_await go<wire::DescribeGroupsResponse::Group>(
       group_id, [group_id, version](GroupCoordinator& coordinator, PartitionIndex at) {
         return coordinator.describe(at, group_id, version);
+      });
+}
+
+Task<GroupResult<wire::ConsumerGroupDescribeResponse::Group>> GroupRoute::describe_consumers(
+    std::string group_id) {
+  co_return co_await go<wire::ConsumerGroupDescribeResponse::Group>(
+      group_id, [group_id](GroupCoordinator& coordinator, PartitionIndex at) {
+        return coordinator.describe_consumers(at, group_id);
       });
 }
 

@@ -41,6 +41,8 @@ class GroupRoute final : public server::GroupChannel {
                                                                   group::Client client,
                                                                   runtime::Watermark& closing) override;
   runtime::Task<server::GroupResult<wire::HeartbeatResponse>> ask(wire::HeartbeatRequest request) override;
+  runtime::Task<server::GroupResult<wire::ConsumerGroupHeartbeatResponse>> ask(
+      wire::ConsumerGroupHeartbeatRequest request, group::Client client) override;
   runtime::Task<server::GroupResult<wire::LeaveGroupResponse>> ask(wire::LeaveGroupRequest request,
                                                                    group::Client client) override;
   runtime::Task<server::GroupResult<wire::OffsetCommitResponse>> ask(wire::OffsetCommitRequest request,
@@ -51,6 +53,8 @@ class GroupRoute final : public server::GroupChannel {
       wire::OffsetDeleteRequest request) override;
   runtime::Task<server::GroupResult<wire::DescribeGroupsResponse::Group>> describe(
       std::string group_id, wire::ApiVersion version) override;
+  runtime::Task<server::GroupResult<wire::ConsumerGroupDescribeResponse::Group>> describe_consumers(
+      std::string group_id) override;
   runtime::Task<server::GroupResult<wire::ErrorCode>> delete_group(std::string group_id) override;
   runtime::Task<server::GroupResult<std::vector<wire::ListGroupsResponse::Group>>> list(
       wire::ListGroupsRequest filters) override;

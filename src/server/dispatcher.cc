@@ -95,6 +95,8 @@ constexpr Served kServed[] = {
     brokers(wire::ApiKey::describe_groups, serve<handlers::describe_groups>),
     brokers(wire::ApiKey::list_groups, serve<handlers::list_groups>),
     brokers(wire::ApiKey::delete_groups, serve<handlers::delete_groups>),
+    brokers(wire::ApiKey::consumer_group_heartbeat, serve<handlers::consumer_group_heartbeat>),
+    brokers(wire::ApiKey::consumer_group_describe, serve<handlers::consumer_group_describe>),
     brokers(wire::ApiKey::offset_delete, serve<handlers::offset_delete>),
     brokers(wire::ApiKey::init_producer_id, serve<handlers::init_producer_id>),
     brokers(wire::ApiKey::offset_for_leader_epoch, serve<handlers::offset_for_leader_epoch>),

@@ -11,6 +11,8 @@
 #include "runtime/task.h"
 #include "runtime/wait.h"
 #include "wire/error_code.h"
+#include "wire/messages/consumer_group_describe.h"
+#include "wire/messages/consumer_group_heartbeat.h"
 #include "wire/messages/describe_groups.h"
 #include "wire/messages/heartbeat.h"
 #include "wire/messages/leave_group.h"
@@ -40,6 +42,8 @@ class GroupChannel {
                                                                   group::Client client,
                                                                   runtime::Watermark& closing) = 0;
   virtual runtime::Task<GroupResult<wire::HeartbeatResponse>> ask(wire::HeartbeatRequest request) = 0;
+  virtual runtime::Task<GroupResult<wire::ConsumerGroupHeartbeatResponse>> ask(
+      wire::ConsumerGroupHeartbeatRequest request, group::Client client) = 0;
   virtual runtime::Task<GroupResult<wire::LeaveGroupResponse>> ask(wire::LeaveGroupRequest request,
                                                                    group::Client client) = 0;
   virtual runtime::Task<GroupResult<wire::OffsetCommitResponse>> ask(wire::OffsetCommitRequest request,
@@ -49,6 +53,8 @@ class GroupChannel {
   virtual runtime::Task<GroupResult<wire::OffsetDeleteResponse>> ask(wire::OffsetDeleteRequest request) = 0;
   virtual runtime::Task<GroupResult<wire::DescribeGroupsResponse::Group>> describe(
       std::string group_id, wire::ApiVersion version) = 0;
+  virtual runtime::Task<GroupResult<wire::ConsumerGroupDescribeResponse::Group>> describe_consumers(
+      std::string group_id) = 0;
   virtual runtime::Task<GroupResult<wire::ErrorCode>> delete_group(std::string group_id) = 0;
   // Of all groups whose coordinator this broker is.
   virtual runtime::Task<GroupResult<std::vector<wire::ListGroupsResponse::Group>>> list(

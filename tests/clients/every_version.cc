@@ -25,6 +25,8 @@
 #include "wire/messages/alter_configs.h"
 #include "wire/messages/alter_partition_reassignments.h"
 #include "wire/messages/api_versions.h"
+#include "wire/messages/consumer_group_describe.h"
+#include "wire/messages/consumer_group_heartbeat.h"
 #include "wire/messages/create_partitions.h"
 #include "wire/messages/create_topics.h"
 #include "wire/messages/delete_groups.h"
@@ -235,6 +237,8 @@ const std::map<ApiKey, TryVersion> kRequests{
     entry<DescribeGroupsRequest, DescribeGroupsResponse>(),
     entry<ListGroupsRequest, ListGroupsResponse>(),
     entry<DeleteGroupsRequest, DeleteGroupsResponse>(),
+    entry<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(),
+    entry<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(),
 };
 
 int try_everything(Peer& peer, const ApiVersionsResponse& told, std::uint64_t seed) {

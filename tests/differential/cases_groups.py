@@ -361,3 +361,121 @@ def delete_groups(s, version):
     s.ask("DeleteGroups", version, groupsNames=[group])
     s.ask("DescribeGroups", 5, groups=[group])
     s.ask("DeleteGroups", version, groupsNames=[group, ""])
+
+
+class Consumer:
+    """A member of the consumer protocol (KIP-848)."""
+
+    def __init__(self, s, version, group, topics, name="m"):
+        self.s, self.version, self.group, self.topics = s, version, group, topics
+        self.id, self.epoch = (name if version >= 1 else ""), 0
+
+    def beat(self, ask=None, **changes):
+        fields = {"groupId": self.group, "memberId": self.id, "memberEpoch": self.epoch, "instanceId": None, "rackId": None,
+                  "rebalanceTimeoutMs": -1, "subscribedTopicNames": None, "serverAssignor": None, "topicPartitions": None,
+                  **({"subscribedTopicRegex": None} if self.version >= 1 else {}), **changes}
+        answer = (ask or self.s.ask)("ConsumerGroupHeartbeat", self.version, **fields)
+        if answer.get("errorCode") == NONE:
+            self.id, self.epoch = answer["memberId"], answer["memberEpoch"]
+        return answer
+
+    def join(self, ask=None, **changes):
+        self.epoch = 0
+        return self.beat(ask, **{"rebalanceTimeoutMs": 60000, "subscribedTopicNames": self.topics, "topicPartitions": [], **changes})
+
+    def leave(self, epoch=-1, **changes):
+        return self.beat(memberEpoch=epoch, **changes)
+
+
+@case("ConsumerGroupHeartbeat")
+def consumer_heartbeat(s, version):
+    topic, topic_id = s.create(partitions=3)
+    group = s.named()
+    ready(s, group)
+    member = Consumer(s, version, group, [topic])
+    member.join(groupId="")
+    member.join(instanceId="")
+    member.join(rackId="")
+    member.join(rebalanceTimeoutMs=-1)
+    member.join(topicPartitions=None)
+    member.join(topicPartitions=[{"topicId": topic_id, "partitions": [0]}])
+    member.join(subscribedTopicNames=None)
+    member.join(serverAssignor="no-such")
+    member.beat(memberEpoch=-3, memberId="m")
+    member.beat(memberEpoch=-2, memberId="m")
+    member.beat(memberEpoch=3, memberId="m")
+    if version >= 1:
+        member.join(memberId="")
+        member.join(subscribedTopicRegex="[")
+    member.join()
+    member.beat()
+    member.beat(topicPartitions=[{"topicId": topic_id, "partitions": [0, 1, 2]}])
+    s.ask("ConsumerGroupDescribe", 1, groupIds=[group])
+    known = member.epoch
+    member.beat(memberEpoch=known + 1)
+    member.beat(memberEpoch=known + 1, memberId="nobody")
+    member.beat(serverAssignor="range")
+    commit(s, 9, group, topic, topic_id, 5, generation=known + 4, member=member.id)
+    commit(s, 8, group, topic, topic_id, 5, generation=known, member=member.id)
+    commit(s, 9, group, topic, topic_id, 5, generation=known, member="nobody")
+    commit(s, 9, group, topic, topic_id, 5)
+    commit(s, 9, group, topic, topic_id, 5, generation=known, member=member.id)
+    fetch(s, 9, group, None)
+    s.ask("DescribeGroups", 6, groups=[group])
+    s.ask("DeleteGroups", 2, groupsNames=[group])
+    Member(s, group, protocol_type="connect").join()
+    member.leave()
+    member.leave()
+    s.ask("ConsumerGroupDescribe", 1, groupIds=[group, group + "-none"])
+    s.ask("DeleteGroups", 2, groupsNames=[group])
+
+
+@case("ConsumerGroupHeartbeat")
+def static_consumers(s, version):
+    topic, _ = s.create()
+    group = s.named()
+    ready(s, group)
+    first, second = Consumer(s, version, group, [topic], "one"), Consumer(s, version, group, [topic], "two")
+    first.join(instanceId="i")
+    second.join(instanceId="i")
+    second.beat(memberEpoch=1, memberId="two", instanceId="i")
+    second.beat(memberEpoch=1, memberId="two", instanceId="j")
+    first.leave(-2, instanceId="i")
+    second.join(instanceId="i")
+    first.beat(instanceId="i")
+    s.ask("ConsumerGroupDescribe", 1, groupIds=[group])
+    second.leave(instanceId="i")
+
+
+@case("ConsumerGroupDescribe")
+def consumer_describe(s, version):
+    group = s.named()
+    for name in (group, group + "-classic"):
+        ready(s, name)
+    Member(s, group + "-classic").stable()
+    topic, _ = s.create(partitions=2)
+    Consumer(s, 1, group, [topic]).join(s.side.ask)
+    s.ask("ConsumerGroupDescribe", version, groupIds=[])
+    s.ask("ConsumerGroupDescribe", version, groupIds=[group, group + "-classic", group + "-none"], includeAuthorizedOperations=True)
+
+
+@case("ConsumerGroupHeartbeat", versions=(1,))
+def both_protocols(s, version):
+    topic, topic_id = s.create(partitions=2)
+    group = s.named()
+    ready(s, group)
+    classic = Member(s, group, topics=(topic,))
+    classic.join_fully()
+    assigned = (1).to_bytes(2, "big") + (1).to_bytes(4, "big") + len(topic).to_bytes(2, "big") + topic.encode() + \
+        (2).to_bytes(4, "big") + (0).to_bytes(4, "big") + (1).to_bytes(4, "big") + (-1).to_bytes(4, "big", signed=True)
+    classic.sync(assignments={classic.id: assigned})
+    member = Consumer(s, version, group, [topic])
+    member.join()
+    classic.beat()
+    classic.join()
+    classic.sync()
+    member.beat()
+    s.ask("ConsumerGroupDescribe", 1, groupIds=[group])
+    member.leave()
+    s.ask("DescribeGroups", 5, groups=[group])
+    classic.beat()

@@ -1,5 +1,5 @@
 // Members of groups, and groups as a whole: JoinGroup, SyncGroup, Heartbeat, LeaveGroup, DescribeGroups,
-// ListGroups, DeleteGroups.
+// ListGroups, DeleteGroups; ConsumerGroupHeartbeat and ConsumerGroupDescribe (KIP-848).
 #include <set>
 
 #include "server/handlers/handlers.h"
@@ -23,6 +23,11 @@ Response answer_of(Broker& broker, const Request& request, GroupResult<Response>
   }
   broker.metrics.error(request.header.api_key, response.error_code);
   return response;
+}
+
+// group.version: a cluster may go back to one in which brokers do not know the consumer protocol.
+bool has_consumer_protocol(const Broker& broker) {
+  return broker.image()->feature_level("group.version") >= 1;
 }
 
 // What is named again is described once, so that small requests have no large answers.
@@ -82,6 +87,46 @@ Task<wire::DescribeGroupsResponse> describe_groups(Broker& broker, const Request
     if (message.include_authorized_operations && group.error_code == ErrorCode::none)
       group.authorized_operations = kAllGroupOperations;
     broker.metrics.error(wire::ApiKey::describe_groups, group.error_code);
+  }
+  co_return response;
+}
+
+Task<wire::ConsumerGroupHeartbeatResponse> consumer_group_heartbeat(
+    Broker& broker, const Request& request, wire::ConsumerGroupHeartbeatRequest message) {
+  GroupResult<wire::ConsumerGroupHeartbeatResponse> result = std::unexpected(ErrorCode::unsupported_version);
+  if (has_consumer_protocol(broker))
+    result = co_await broker.groups->ask(std::move(message), client_of(request));
+  if (!result) {
+    wire::ConsumerGroupHeartbeatResponse refused;
+    refused.error_message = std::string(wire::describe(result.error()));
+    refused.assignment.reset();
+    refused.member_id.reset();
+    refused.error_code = result.error();
+    result = std::move(refused);
+  }
+  broker.metrics.error(request.header.api_key, result->error_code);
+  co_return std::move(*result);
+}
+
+Task<wire::ConsumerGroupDescribeResponse> consumer_group_describe(
+    Broker& broker, const Request&, wire::ConsumerGroupDescribeRequest message) {
+  wire::ConsumerGroupDescribeResponse response;
+  Turn turn;
+  for (const std::string& name : distinct(std::move(message.group_ids))) {
+    if (turn.over()) co_await runtime::yield(broker.executor);
+    GroupResult<wire::ConsumerGroupDescribeResponse::Group> described =
+        std::unexpected(ErrorCode::unsupported_version);
+    if (has_consumer_protocol(broker)) described = co_await broker.groups->describe_consumers(name);
+    auto& group = response.groups.emplace_back();
+    if (described) {
+      group = std::move(*described);
+    } else {
+      group.group_id = name;
+      group.error_code = described.error();
+    }
+    if (message.include_authorized_operations && group.error_code == ErrorCode::none)
+      group.authorized_operations = kAllGroupOperations;
+    broker.metrics.error(wire::ApiKey::consumer_group_describe, group.error_code);
   }
   co_return response;
 }

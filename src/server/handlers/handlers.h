@@ -9,6 +9,8 @@
 #include "wire/messages/alter_configs.h"
 #include "wire/messages/api_versions.h"
 #include "wire/messages/begin_quorum_epoch.h"
+#include "wire/messages/consumer_group_describe.h"
+#include "wire/messages/consumer_group_heartbeat.h"
 #include "wire/messages/create_partitions.h"
 #include "wire/messages/create_topics.h"
 #include "wire/messages/delete_groups.h"
@@ -88,6 +90,10 @@ Task<wire::BrokerHeartbeatResponse> broker_heartbeat(Broker&, const Request&, wi
 Task<wire::FetchResponse> fetch(Broker&, const Request&, wire::FetchRequest);
 Task<wire::ListOffsetsResponse> list_offsets(Broker&, const Request&, wire::ListOffsetsRequest);
 Task<wire::MetadataResponse> metadata(Broker&, const Request&, wire::MetadataRequest);
+Task<wire::ConsumerGroupHeartbeatResponse> consumer_group_heartbeat(Broker&, const Request&,
+                                                                    wire::ConsumerGroupHeartbeatRequest);
+Task<wire::ConsumerGroupDescribeResponse> consumer_group_describe(Broker&, const Request&,
+                                                                  wire::ConsumerGroupDescribeRequest);
 Task<wire::FindCoordinatorResponse> find_coordinator(Broker&, const Request&, wire::FindCoordinatorRequest);
 Task<wire::DeleteRecordsResponse> delete_records(Broker&, const Request&, wire::DeleteRecordsRequest);
 Task<wire::InitProducerIdResponse> init_producer_id(Broker&, const Request&, wire::InitProducerIdRequest);

@@ -1,5 +1,7 @@
 // Consumer groups on one node: every API of the classic protocol at every version, as clients use them.
 #include "unit/node/one_node.h"
+#include "wire/messages/consumer_group_describe.h"
+#include "wire/messages/consumer_group_heartbeat.h"
 #include "wire/messages/create_topics.h"
 #include "wire/messages/delete_groups.h"
 #include "wire/messages/delete_topics.h"
@@ -348,6 +350,90 @@ TEST_F(Groups, AreSeenInTheMetrics) {
   ask<wire::DeleteGroupsResponse>(std::move(request), 2);
   EXPECT_TRUE(until("kafka_coordinator_group_groupmetadatamanager_numgroups 1"));
   EXPECT_EQ(node->metrics_text().find("lonely"), std::string::npos) << "what is gone is gone here, too";
+}
+
+// A member of the consumer protocol.
+struct Reconciled {
+  std::string id;
+  std::int32_t epoch = 0;
+  std::vector<PartitionIndex> partitions;
+};
+
+class ConsumerGroups : public Groups {
+ protected:
+  wire::ConsumerGroupHeartbeatResponse beat(Reconciled& member, std::int32_t epoch,
+                                            wire::ApiVersion version = 1) {
+    wire::ConsumerGroupHeartbeatRequest request;
+    request.group_id = "modern";
+    request.member_id = member.id;
+    request.member_epoch = epoch;
+    request.topic_partitions.emplace();
+    if (epoch == 0) {
+      request.rebalance_timeout_ms = 30'000;
+      request.subscribed_topic_names = std::vector<std::string>{kTopic};
+    } else {
+      request.subscribed_topic_names.reset();
+      if (!member.partitions.empty()) request.topic_partitions->push_back({topic_id(), member.partitions});
+    }
+    auto answer = ask<wire::ConsumerGroupHeartbeatResponse>(std::move(request), version);
+    if (answer.error_code != ErrorCode::none) return answer;
+    member.id = answer.member_id.value_or("");
+    member.epoch = answer.member_epoch;
+    if (answer.assignment) {
+      member.partitions.clear();
+      for (const auto& topic : answer.assignment->topic_partitions) member.partitions = topic.partitions;
+    }
+    return answer;
+  }
+  wire::ConsumerGroupDescribeResponse::Group describe_modern(wire::ApiVersion version = 1) {
+    return ask<wire::ConsumerGroupDescribeResponse>(wire::ConsumerGroupDescribeRequest{{"modern"}, true},
+                                                    version)
+        .groups.at(0);
+  }
+};
+
+TEST_F(ConsumerGroups, AreServedInEveryVersion) {
+  for (const wire::ApiVersion version : {0, 1}) {
+    Reconciled member{.id = version == 0 ? "" : "made up"};
+    ASSERT_EQ(beat(member, 0, version).error_code, ErrorCode::none);
+    EXPECT_EQ(member.partitions, std::vector<PartitionIndex>{0});
+    EXPECT_FALSE(member.id.empty());
+    const auto described = describe_modern(version);
+    EXPECT_EQ(described.group_state, "Stable");
+    EXPECT_EQ(described.assignor_name, "uniform");
+    ASSERT_EQ(described.members.size(), 1U);
+    EXPECT_EQ(described.members[0].subscribed_topic_names, std::vector<std::string>{kTopic});
+    EXPECT_EQ(described.members[0].assignment.topic_partitions.at(0).topic_name, kTopic);
+    EXPECT_EQ(beat(member, member.epoch, version).error_code, ErrorCode::none);
+    EXPECT_EQ(beat(member, member.epoch + 5, version).error_code, ErrorCode::fenced_member_epoch);
+    EXPECT_EQ(beat(member, -1, version).error_code, ErrorCode::none);
+    EXPECT_EQ(describe_modern(version).group_state, "Empty");
+  }
+}
+
+TEST_F(ConsumerGroups, SeeTopicsThatComeAndGo) {
+  Reconciled member{.id = "m"};
+  ASSERT_EQ(beat(member, 0).error_code, ErrorCode::none);
+  const std::int32_t before = member.epoch;
+  wire::DeleteTopicsRequest request;
+  request.topics.push_back({std::string(kTopic), {}});
+  request.timeout_ms = 10'000;
+  ask<wire::DeleteTopicsResponse>(std::move(request), 6);
+  member.partitions.clear();
+  EXPECT_TRUE(world.run_until(
+      [&] { return beat(member, member.epoch).error_code == ErrorCode::none && member.epoch > before; },
+      20s));
+  EXPECT_TRUE(describe_modern().members.at(0).assignment.topic_partitions.empty());
+}
+
+TEST_F(ConsumerGroups, AreThereAfterARestart) {
+  Reconciled member{.id = "m"};
+  ASSERT_EQ(beat(member, 0).error_code, ErrorCode::none);
+  stop();
+  start_again();
+  wait_for("modern");
+  EXPECT_EQ(beat(member, member.epoch).error_code, ErrorCode::none);
+  EXPECT_EQ(describe_modern().members.size(), 1U);
 }
 
 TEST_F(Groups, OffsetsAreDeleted) {

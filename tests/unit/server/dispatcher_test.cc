@@ -48,7 +48,8 @@ TEST(Dispatcher, WhatClientsDoWithRecordsIsNotForControllers) {
        {ApiKey::produce, ApiKey::metadata, ApiKey::list_offsets, ApiKey::find_coordinator,
         ApiKey::init_producer_id, ApiKey::join_group, ApiKey::sync_group, ApiKey::heartbeat,
         ApiKey::leave_group, ApiKey::offset_commit, ApiKey::offset_fetch, ApiKey::offset_delete,
-        ApiKey::describe_groups, ApiKey::list_groups, ApiKey::delete_groups}) {
+        ApiKey::describe_groups, ApiKey::list_groups, ApiKey::delete_groups, ApiKey::consumer_group_heartbeat,
+        ApiKey::consumer_group_describe}) {
     EXPECT_NE(find_handler(key, false), nullptr) << wire::name_of(key);
     EXPECT_EQ(find_handler(key, true), nullptr) << wire::name_of(key);
   }
