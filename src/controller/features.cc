@@ -11,7 +11,7 @@ namespace {
 constexpr std::array kFeatures = {
     Feature{kElrVersion, 0, 1, 1},
     Feature{"group.version", 0, 1, 1},  // KIP-848
-    Feature{"kraft.version", 0, 1, 0},
+    Feature{kKraftVersion, 0, 1, 0},
     Feature{kMetadataVersion, 7, 30, 30},
 };
 

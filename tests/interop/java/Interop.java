@@ -30,6 +30,7 @@ public final class Interop {
       TopicScenarios.all(interop);
       ProduceScenarios.all(interop);
       FetchScenarios.all(interop);
+      GroupScenarios.all(interop);
       AdminScenarios.all(interop);
     }
     System.out.println("end");
