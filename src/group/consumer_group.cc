@@ -305,8 +305,8 @@ wire::ConsumerGroupDescribeResponse::Group ConsumerGroup::describe(const Topics&
     out.client_id = member.subscription.client_id;
     out.client_host = member.subscription.client_host;
     out.subscribed_topic_names = member.subscription.subscribed_topic_names;
-    if (is_pattern(member.subscription))
-      out.subscribed_topic_regex = member.subscription.subscribed_topic_regex;
+    out.subscribed_topic_regex =
+        member.subscription.subscribed_topic_regex.value_or("");  // as Kafka: never null
     out.assignment = list(member.current.assigned);
     out.target_assignment = list(target_of(id));
     out.member_type = member.subscription.classic_member_metadata ? kClassicMember : kConsumerMember;

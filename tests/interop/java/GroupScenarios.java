@@ -86,6 +86,7 @@ final class GroupScenarios {
     try (var member = member(session, "p-" + protocol, protocol)) {
       member.subscribe(Pattern.compile(Pattern.quote(session.name("pattern-" + protocol)) + "-.*"));
       Check.equal(8, poll(List.of(member), 8).size(), "values of a topic that matches");
+      member.commitSync();
       String later = session.create("pattern-" + protocol + "-two", PARTITIONS, Map.of());
       produce(session, later, 8, 12);
       Check.equal(4, poll(List.of(member), 4).size(), "values of a topic that came later");
