@@ -7,12 +7,11 @@ namespace moldau::controller {
 
 namespace {
 
-// streams.version, share.version and transaction.version come with their coordinators.
+// streams.version and share.version come with their coordinators.
 constexpr std::array kFeatures = {
-    Feature{kElrVersion, 0, 1, 1},
-    Feature{"group.version", 0, 1, 1},  // KIP-848
-    Feature{kKraftVersion, 0, 1, 0},
-    Feature{kMetadataVersion, 7, 30, 30},
+    Feature{kElrVersion, 0, 1, 1},         Feature{"group.version", 0, 1, 1},  // KIP-848
+    Feature{kKraftVersion, 0, 1, 0},       Feature{kMetadataVersion, 7, 30, 30},
+    Feature{kTransactionVersion, 0, 2, 2},
 };
 
 struct MetadataVersionName {

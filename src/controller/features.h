@@ -23,6 +23,7 @@ struct Feature {
 inline constexpr std::string_view kMetadataVersion = "metadata.version";
 inline constexpr std::string_view kKraftVersion = "kraft.version";                   // of the quorum, KIP-853
 inline constexpr std::string_view kElrVersion = "eligible.leader.replicas.version";  // KIP-966
+inline constexpr std::string_view kTransactionVersion = "transaction.version";       // KIP-890
 
 // By name.
 std::span<const Feature> features();

@@ -63,7 +63,7 @@ void GroupCoordinator::apply(std::shared_ptr<const metadata::Image> image, const
   const metadata::Topic* topic = image_->topic(metadata::kOffsetsTopic);
   std::vector<PartitionIndex> lost;
   for (const auto& [at, hosted] : hosted_) {
-    const bool is_there = topic != nullptr && topic->id == hosted->key.topic_id;
+    const bool is_there = topic != nullptr && topic->id == hosted->key().topic_id;
     if (!is_there || !hosted->log.is_led()) lost.push_back(at);
   }
   for (const PartitionIndex at : lost) unload(at);
@@ -80,7 +80,7 @@ void GroupCoordinator::apply(std::shared_ptr<const metadata::Image> image, const
 }
 
 void GroupCoordinator::host(TopicIdPartition key) {
-  auto hosted = std::make_shared<Hosted>(parts_, key);
+  auto hosted = std::make_shared<Hosted>(parts_.executor, parts_.partitions, key);
   hosted_.emplace(key.partition, hosted);
   load(std::move(hosted)).detach();
 }
@@ -90,12 +90,10 @@ void GroupCoordinator::unload(PartitionIndex at) {
   if (found == hosted_.end()) return;
   const HostedPtr hosted = std::move(found->second);
   hosted_.erase(found);
-  hosted->gone = true;
   parts_.executor.cancel(std::exchange(hosted->alarm, runtime::TimerId::none));
-  hosted->resumed.notify_all();
-  hosted->closing.fire();
+  hosted->leave();
   for (const auto& [ticket, waiting] : hosted->waiting) waiting->shot.fire();
-  const std::size_t groups = hosted->loaded ? hosted->groups->size() : 0;
+  const std::size_t groups = hosted->loaded() ? hosted->groups->size() : 0;
   telemetry::log(level_for(groups), "coordinator", "the groups of a partition are unloaded",
                  {{"partition", at}, {"groups", groups}});
 }
@@ -105,18 +103,18 @@ Task<void> GroupCoordinator::load(HostedPtr hosted) {
   const runtime::Gate::Pass pass(gate_);
   const auto began = parts_.executor.now();
   while (!co_await read_log(*hosted)) {
-    if (!hosted->gone) co_await hosted->closing.wait(parts_.executor.now() + kLoadRetry);
-    if (hosted->gone) co_return;
-    if (!hosted->log.is_led()) co_return unload(hosted->key.partition);
+    co_await hosted->wait_until_gone(parts_.executor.now() + kLoadRetry);
+    if (hosted->gone()) co_return;
+    if (!hosted->log.is_led()) co_return unload(hosted->key().partition);
   }
-  if (hosted->gone) co_return;
+  if (hosted->gone()) co_return;
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.executor.now() - began);
   telemetry::log(
       level_for(hosted->groups->size()), "coordinator", "the groups of a partition are loaded",
-      {{"partition", hosted->key.partition}, {"groups", hosted->groups->size()}, {"ms", took.count()}});
-  hosted->loaded = true;
+      {{"partition", hosted->key().partition}, {"groups", hosted->groups->size()}, {"ms", took.count()}});
+  hosted->set_loaded();
   static_cast<void>(co_await write(hosted, hosted->groups->loaded(now()), Batches::several));
-  if (!hosted->gone && !hosted->forgotten.empty())
+  if (!hosted->gone() && !hosted->forgotten.empty())
     static_cast<void>(
         co_await write(hosted, hosted->groups->forget_topics(hosted->forgotten), Batches::several));
 }
@@ -125,23 +123,38 @@ Task<bool> GroupCoordinator::read_log(Hosted& hosted) {
   hosted.groups = std::make_unique<group::Groups>(parts_.settings.groups, Random(random_.next()));
   hosted.groups->set_topics(topics_);
   std::size_t malformed = 0;
+  const auto decoded = [&](const Slice& key, const std::optional<Slice>& value) {
+    std::optional<group::Record> record;
+    if (hosted.gone()) return record;
+    if (auto result = group::decode(key, value)) {
+      record = std::move(*result);
+    } else {
+      ++malformed;
+    }
+    return record;
+  };
+  StateLog::TransactionVisit visit;
+  visit.record = [&](Offset offset, const Slice& key, const std::optional<Slice>& value) {
+    if (const auto record = decoded(key, value)) hosted.groups->replay(*record, offset, now());
+  };
+  visit.pending = [&](Offset offset, const Slice& key, const std::optional<Slice>& value, ProducerId id) {
+    if (const auto record = decoded(key, value)) hosted.groups->replay_pending(*record, offset, id);
+  };
+  visit.end = [&](Offset offset, ProducerId id, bool committed) {
+    if (!hosted.gone()) hosted.groups->replay_end(id, committed, offset);
+  };
   const auto read = co_await hosted.log.read_all(
       parts_.executor,
       static_cast<std::size_t>(std::clamp<std::int64_t>(parts_.settings.load_buffer_bytes, 1, kMostAtOnce)),
-      [&](Offset offset, const Slice& key, const std::optional<Slice>& value) {
-        if (hosted.gone) return;
-        const auto record = group::decode(key, value);
-        if (!record) ++malformed;
-        if (record && *record) hosted.groups->replay(**record, offset, now());
-      });
+      visit);
   if (malformed > 0) {
     telemetry::log_warn("coordinator", "records of groups that have not Kafka's form were passed over",
-                        {{"partition", hosted.key.partition}, {"records", malformed}});
+                        {{"partition", hosted.key().partition}, {"records", malformed}});
   }
   if (read) co_return true;
-  if (hosted.gone || !hosted.log.is_led()) co_return false;
+  if (hosted.gone() || !hosted.log.is_led()) co_return false;
   telemetry::log_error("coordinator", "the groups of a partition cannot be loaded",
-                       {{"partition", hosted.key.partition},
+                       {{"partition", hosted.key().partition},
                         {"code", wire::name_of(read.error().code)},
                         {"error", read.error().message}});
   co_return false;
@@ -151,13 +164,13 @@ void GroupCoordinator::forget_topics(std::map<std::string, TopicId> topics) {
   const auto forget = [](GroupCoordinator& self, HostedPtr hosted,
                          std::map<std::string, TopicId> gone) -> Task<void> {
     const runtime::Gate::Pass pass(self.gate_);
-    const auto is_ready = co_await self.ready(hosted->key.partition);
+    const auto is_ready = co_await self.ready(hosted->key().partition);
     if (is_ready && *is_ready == hosted)
       static_cast<void>(co_await self.write(hosted, hosted->groups->forget_topics(gone), Batches::several));
   };
   std::vector<HostedPtr> loaded;
   for (const auto& [at, hosted] : hosted_) {
-    if (hosted->loaded) {
+    if (hosted->loaded()) {
       loaded.push_back(hosted);
     } else {
       hosted->forgotten.insert(topics.begin(), topics.end());
@@ -176,14 +189,14 @@ Task<void> GroupCoordinator::stop() {
 std::map<PartitionIndex, std::uint64_t> GroupCoordinator::state_hashes() const {
   std::map<PartitionIndex, std::uint64_t> hashes;
   for (const auto& [at, hosted] : hosted_)
-    if (hosted->loaded) hashes.emplace(at, hosted->groups->state_hash());
+    if (hosted->loaded()) hashes.emplace(at, hosted->groups->state_hash());
   return hashes;
 }
 
 // --- time
 
 void GroupCoordinator::arm(const HostedPtr& hosted) {
-  if (hosted->gone) return;
+  if (hosted->gone()) return;
   const group::Time next = hosted->groups->next_deadline();
   if (next == hosted->alarm_at && hosted->alarm != runtime::TimerId::none) return;
   parts_.executor.cancel(std::exchange(hosted->alarm, runtime::TimerId::none));
@@ -191,7 +204,7 @@ void GroupCoordinator::arm(const HostedPtr& hosted) {
   if (next == group::kNever) return;
   hosted->alarm = parts_.executor.call_at(runtime::MonotonicTime(next), [this, weak = std::weak_ptr(hosted)] {
     const HostedPtr due = weak.lock();
-    if (due == nullptr || due->gone) return;
+    if (due == nullptr || due->gone()) return;
     due->alarm = runtime::TimerId::none;
     expire(due).detach();
   });
@@ -199,7 +212,7 @@ void GroupCoordinator::arm(const HostedPtr& hosted) {
 
 Task<void> GroupCoordinator::expire(HostedPtr hosted) {
   const runtime::Gate::Pass pass(gate_);
-  const auto is_ready = co_await ready(hosted->key.partition);
+  const auto is_ready = co_await ready(hosted->key().partition);
   if (!is_ready || *is_ready != hosted) co_return;
   static_cast<void>(co_await write(hosted, hosted->groups->expire(now()), Batches::several));
 }

@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "base/random.h"
+#include "coordinator/hosted_partition.h"
 #include "coordinator/image_topics.h"
 #include "coordinator/settings.h"
-#include "coordinator/state_log.h"
 #include "group/groups.h"
 #include "metadata/image.h"
 #include "runtime/wait.h"
@@ -68,8 +68,19 @@ class GroupCoordinator {
   runtime::Task<GroupResult<wire::OffsetCommitResponse>> commit_offsets(PartitionIndex at,
                                                                         wire::OffsetCommitRequest request,
                                                                         group::Client client);
+  // The guard of a transaction that offsets are about to be committed in: as Partition::guard_for.
+  runtime::Task<GroupResult<replication::TransactionGuard>> guard_transaction(PartitionIndex at,
+                                                                              ProducerId producer_id,
+                                                                              ProducerEpoch epoch);
+  // In that transaction, which ends by end_transaction(). `producer`: the request's.
+  runtime::Task<GroupResult<wire::TxnOffsetCommitResponse>> commit_offsets(
+      PartitionIndex at, wire::TxnOffsetCommitRequest request, StateLog::Producer producer);
+  // The marker of a transaction in which offsets were committed. None, once it is committed itself; else what
+  // WriteTxnMarkers answers for a partition.
+  runtime::Task<wire::ErrorCode> end_transaction(PartitionIndex at, record::EndTransaction marker,
+                                                 std::int16_t transaction_version);
   runtime::Task<GroupResult<wire::OffsetFetchResponse::Group>> fetch_offsets(
-      PartitionIndex at, wire::OffsetFetchRequest::Group request);
+      PartitionIndex at, wire::OffsetFetchRequest::Group request, bool require_stable);
   runtime::Task<GroupResult<wire::OffsetDeleteResponse>> delete_offsets(PartitionIndex at,
                                                                         wire::OffsetDeleteRequest request);
   runtime::Task<GroupResult<wire::DescribeGroupsResponse::Group>> describe(PartitionIndex at,
@@ -94,21 +105,13 @@ class GroupCoordinator {
     runtime::OneShot shot;
     std::optional<group::Answer> answer;
   };
-  struct Hosted {
-    Hosted(const Parts& parts, TopicIdPartition at)
-        : key(at), log(parts.partitions, at), resumed(parts.executor), closing(parts.executor) {}
-    const TopicIdPartition key;
-    StateLog log;
+  struct Hosted : HostedPartition {
+    using HostedPartition::HostedPartition;
     std::unique_ptr<group::Groups> groups;
     std::map<group::Ticket, Waiting*> waiting;
     std::map<std::string, TopicId> forgotten;  // topics that went while it was loaded
     runtime::TimerId alarm = runtime::TimerId::none;
     group::Time alarm_at = group::kNever;
-    bool loaded = false;
-    bool stalled = false;  // an event waits for space; the others wait for it
-    runtime::Signal resumed;
-    bool gone = false;
-    runtime::OneShot closing;
   };
   using HostedPtr = std::shared_ptr<Hosted>;
   // Whether the records of an event take effect together or, when they are too many, one batch after another.
@@ -127,14 +130,15 @@ class GroupCoordinator {
 
   // The partition's groups, once no event before waits.
   runtime::Task<GroupResult<HostedPtr>> ready(PartitionIndex at);
-  runtime::Task<Written> write(HostedPtr hosted, group::Records records, Batches batches);
-  runtime::Task<replication::PartitionResult<Offset>> append(Hosted& hosted,
-                                                             std::span<const StateLog::Entry> entries);
+  using Producer = std::optional<StateLog::Producer>;
+  runtime::Task<Written> write(HostedPtr hosted, group::Records records, Batches batches,
+                               Producer producer = {});
+  void replay(Hosted& hosted, const group::Record& record, Offset offset, const Producer& producer) const;
   runtime::Task<wire::ErrorCode> committed(HostedPtr hosted, Offset end);
   void deliver(Hosted& hosted);
   // `body(Groups&)` gives an Outcome.
   template <class Body>
-  auto run(PartitionIndex at, Batches batches, Body body)
+  auto run(PartitionIndex at, Batches batches, Body body, Producer producer = {})
       -> runtime::Task<GroupResult<decltype(body(std::declval<group::Groups&>()).response)>>;
   // `body(Groups&)` gives records; the answer comes when it comes.
   template <class Response, class Body>

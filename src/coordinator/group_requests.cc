@@ -5,32 +5,8 @@
 
 namespace moldau::coordinator {
 
-using replication::PartitionResult;
 using runtime::Task;
 using wire::ErrorCode;
-
-namespace {
-
-// How often it is seen whether a partition that waits for space is still led.
-constexpr runtime::Duration kSpaceCheck = std::chrono::milliseconds(200);
-
-// What clients of groups understand.
-ErrorCode error_code_of(const replication::PartitionError& error) {
-  switch (error.code) {
-    case ErrorCode::unknown_topic_or_partition:
-    case ErrorCode::not_enough_replicas:
-    case ErrorCode::not_enough_replicas_after_append:
-    case ErrorCode::request_timed_out:
-      return ErrorCode::coordinator_not_available;
-    case ErrorCode::not_leader_or_follower:
-    case ErrorCode::kafka_storage_error:
-      return error.passes ? ErrorCode::coordinator_not_available : ErrorCode::not_coordinator;
-    default:
-      return ErrorCode::unknown_server_error;
-  }
-}
-
-}  // namespace
 
 // --- events
 
@@ -43,14 +19,23 @@ Task<GroupResult<GroupCoordinator::HostedPtr>> GroupCoordinator::ready(Partition
       unload(at);
       co_return std::unexpected(ErrorCode::not_coordinator);
     }
-    if (!hosted->loaded) co_return std::unexpected(ErrorCode::coordinator_load_in_progress);
-    if (!hosted->stalled) co_return hosted;
-    co_await hosted->resumed.wait();
+    if (!hosted->loaded()) co_return std::unexpected(ErrorCode::coordinator_load_in_progress);
+    if (!hosted->stalled()) co_return hosted;
+    co_await hosted->wait_until_changed();
+  }
+}
+
+void GroupCoordinator::replay(Hosted& hosted, const group::Record& record, Offset offset,
+                              const Producer& producer) const {
+  if (producer) {
+    hosted.groups->replay_pending(record, offset, producer->id);
+  } else {
+    hosted.groups->replay(record, offset, now());
   }
 }
 
 Task<GroupCoordinator::Written> GroupCoordinator::write(HostedPtr hosted, group::Records records,
-                                                        Batches batches) {
+                                                        Batches batches, Producer producer) {
   std::vector<StateLog::Entry> entries;
   for (const group::Record& record : records) {
     group::EncodedRecord encoded = group::encode(record);
@@ -60,7 +45,11 @@ Task<GroupCoordinator::Written> GroupCoordinator::write(HostedPtr hosted, group:
   std::span<const StateLog::Entry> rest(entries);
   while (!rest.empty() && written.code == ErrorCode::none) {
     const std::size_t count = batches == Batches::one ? rest.size() : hosted->log.fitting(rest);
-    const auto first = co_await append(*hosted, rest.first(count));
+    const auto attempt = [&] {
+      return hosted->log.append(rest.first(count), parts_.wall_clock.now_ms(), parts_.settings.offsets_codec,
+                                producer);
+    };
+    const auto first = co_await hosted->append(attempt, parts_.settings.commit_timeout);
     const auto done = records.begin() + static_cast<std::ptrdiff_t>(records.size() - rest.size());
     if (!first) {
       written.code = error_code_of(first.error());
@@ -68,7 +57,7 @@ Task<GroupCoordinator::Written> GroupCoordinator::write(HostedPtr hosted, group:
       break;
     }
     for (std::size_t i = 0; i < count; ++i)
-      hosted->groups->replay(done[static_cast<std::ptrdiff_t>(i)], *first + static_cast<Offset>(i), now());
+      replay(*hosted, done[static_cast<std::ptrdiff_t>(i)], *first + static_cast<Offset>(i), producer);
     written.end = *first + static_cast<Offset>(count);
     rest = rest.subspan(count);
   }
@@ -77,28 +66,8 @@ Task<GroupCoordinator::Written> GroupCoordinator::write(HostedPtr hosted, group:
   co_return written;
 }
 
-// A full commit log is no error of the client's: the event waits, and those behind it.
-Task<PartitionResult<Offset>> GroupCoordinator::append(Hosted& hosted,
-                                                       std::span<const StateLog::Entry> entries) {
-  const auto deadline = parts_.executor.now() + parts_.settings.commit_timeout;
-  for (;;) {
-    if (hosted.gone) co_return replication::refuse(ErrorCode::not_leader_or_follower);
-    auto appended = hosted.log.append(entries, parts_.wall_clock.now_ms(), parts_.settings.offsets_codec);
-    const bool waits = !appended && appended.error().passes && parts_.executor.now() < deadline;
-    if (!waits) {
-      if (std::exchange(hosted.stalled, false)) hosted.resumed.notify_all();
-      co_return appended;
-    }
-    hosted.stalled = true;
-    co_await hosted.log.wait_for_space(std::min(deadline, parts_.executor.now() + kSpaceCheck));
-  }
-}
-
 Task<ErrorCode> GroupCoordinator::committed(HostedPtr hosted, Offset end) {
-  if (hosted->log.is_committed(end)) co_return ErrorCode::none;
-  const auto done =
-      co_await hosted->log.committed(end, parts_.executor.now() + parts_.settings.commit_timeout);
-  co_return done ? ErrorCode::none : error_code_of(done.error());
+  return hosted->committed(end, parts_.settings.commit_timeout);
 }
 
 void GroupCoordinator::deliver(Hosted& hosted) {
@@ -111,14 +80,14 @@ void GroupCoordinator::deliver(Hosted& hosted) {
 }
 
 template <class Body>
-auto GroupCoordinator::run(PartitionIndex at, Batches batches, Body body)
+auto GroupCoordinator::run(PartitionIndex at, Batches batches, Body body, Producer producer)
     -> Task<GroupResult<decltype(body(std::declval<group::Groups&>()).response)>> {
   const runtime::Gate::Pass pass(gate_);
   if (!pass) co_return std::unexpected(ErrorCode::not_coordinator);
   const auto hosted = co_await ready(at);
   if (!hosted) co_return std::unexpected(hosted.error());
   auto outcome = body(*(*hosted)->groups);
-  const Written written = co_await write(*hosted, std::move(outcome.records), batches);
+  const Written written = co_await write(*hosted, std::move(outcome.records), batches, producer);
   if (written.code != ErrorCode::none) co_return std::unexpected(written.code);
   const ErrorCode code = co_await committed(*hosted, std::max(outcome.after, written.end));
   if (code != ErrorCode::none) co_return std::unexpected(code);
@@ -139,7 +108,7 @@ Task<GroupResult<Response>> GroupCoordinator::run_and_wait(PartitionIndex at, st
   co_await waiting.shot.wait();
   hosted->waiting.erase(ticket);
   if (!waiting.answer) {
-    if (!hosted->gone) {
+    if (!hosted->gone()) {
       hosted->groups->abandon(group_id, ticket, now());
       arm(hosted);
     }
@@ -211,12 +180,47 @@ Task<GroupResult<wire::OffsetCommitResponse>> GroupCoordinator::commit_offsets(
       at, Batches::one, [&](group::Groups& groups) { return groups.commit_offsets(request, client, now()); });
 }
 
+Task<GroupResult<replication::TransactionGuard>> GroupCoordinator::guard_transaction(PartitionIndex at,
+                                                                                     ProducerId producer_id,
+                                                                                     ProducerEpoch epoch) {
+  const auto hosted = co_await ready(at);
+  if (!hosted) co_return std::unexpected(hosted.error());
+  const auto guard = (*hosted)->log.guard_for(producer_id, epoch);
+  if (!guard) co_return std::unexpected(error_code_of(guard.error()));
+  co_return *guard;
+}
+
+Task<GroupResult<wire::TxnOffsetCommitResponse>> GroupCoordinator::commit_offsets(
+    PartitionIndex at, wire::TxnOffsetCommitRequest request, StateLog::Producer producer) {
+  co_return co_await run(
+      at, Batches::one, [&](group::Groups& groups) { return groups.commit_offsets(request, now()); },
+      producer);
+}
+
+// The transaction's coordinator understands what the leader of a partition says, and comes again.
+Task<ErrorCode> GroupCoordinator::end_transaction(PartitionIndex at, record::EndTransaction marker,
+                                                  std::int16_t transaction_version) {
+  const runtime::Gate::Pass pass(gate_);
+  if (!pass) co_return ErrorCode::not_leader_or_follower;
+  const auto is_ready = co_await ready(at);
+  if (!is_ready) co_return ErrorCode::not_leader_or_follower;
+  const HostedPtr hosted = *is_ready;
+  const auto attempt = [&] {
+    return hosted->log.append_marker(marker, transaction_version, parts_.wall_clock.now_ms());
+  };
+  const auto appended = co_await hosted->append(attempt, parts_.settings.commit_timeout);
+  if (!appended) co_return appended.error().code;
+  hosted->groups->replay_end(marker.producer_id, marker.committed, *appended);
+  const ErrorCode code = co_await committed(hosted, *appended + 1);
+  co_return code == ErrorCode::none ? code : ErrorCode::not_leader_or_follower;
+}
+
 // Clients before 3.9 do not know that this may fail for a while, and look for the coordinator again (as
 // Kafka).
 Task<GroupResult<wire::OffsetFetchResponse::Group>> GroupCoordinator::fetch_offsets(
-    PartitionIndex at, wire::OffsetFetchRequest::Group request) {
-  auto response =
-      co_await run(at, Batches::one, [&](group::Groups& groups) { return groups.fetch_offsets(request); });
+    PartitionIndex at, wire::OffsetFetchRequest::Group request, bool require_stable) {
+  auto response = co_await run(
+      at, Batches::one, [&](group::Groups& groups) { return groups.fetch_offsets(request, require_stable); });
   if (!response && response.error() == ErrorCode::coordinator_not_available)
     co_return std::unexpected(ErrorCode::not_coordinator);
   co_return response;
@@ -263,7 +267,7 @@ Task<GroupResult<std::vector<wire::ListGroupsResponse::Group>>> GroupCoordinator
 std::vector<group::Glance> GroupCoordinator::glances() const {
   std::vector<group::Glance> all;
   for (const auto& [at, hosted] : hosted_)
-    if (hosted->loaded) std::ranges::move(hosted->groups->glances(), std::back_inserter(all));
+    if (hosted->loaded()) std::ranges::move(hosted->groups->glances(), std::back_inserter(all));
   return all;
 }
 

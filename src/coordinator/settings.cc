@@ -15,6 +15,7 @@ class Reader {
   std::int64_t number(std::string_view name) const { return config_.int_of(name); }
   std::int32_t number32(std::string_view name) const { return static_cast<std::int32_t>(number(name)); }
   std::string text(std::string_view name) const { return config_.string_of(name); }
+  bool flag(std::string_view name) const { return config_.bool_of(name); }
   // Bounded, so that nanoseconds can be made of it.
   Milliseconds time(std::string_view name) const {
     constexpr std::int64_t kCenturyMs = 36'500LL * 86'400'000;
@@ -52,6 +53,22 @@ Settings Settings::of(const config::ConfigMap& static_broker) {
   settings.offsets_segment_bytes = read.number32("offsets.topic.segment.bytes");
   settings.offsets_codec =
       record::codec_of(read.number32("offsets.topic.compression.codec")).value_or(record::Codec::none);
+  settings.transactions.max_timeout_ms = read.number32("transaction.max.timeout.ms");
+  settings.transactions.id_expiration_ms = read.number("transactional.id.expiration.ms");
+  settings.transaction_abort_interval =
+      read.time("transaction.abort.timed.out.transaction.cleanup.interval.ms");
+  settings.transaction_expire_interval =
+      read.time("transaction.remove.expired.transaction.cleanup.interval.ms");
+  settings.transaction_load_buffer_bytes = read.number("transaction.state.log.load.buffer.size");
+  settings.verifies_partitions = read.flag("transaction.partition.verification.enable");
+  settings.transaction_partitions = read.number32("transaction.state.log.num.partitions");
+  constexpr std::string_view kTransactionReplication = "transaction.state.log.replication.factor";
+  if (static_broker.contains(kTransactionReplication))
+    settings.transaction_replication = static_cast<std::int16_t>(read.number(kTransactionReplication));
+  constexpr std::string_view kTransactionMinIsr = "transaction.state.log.min.isr";
+  if (static_broker.contains(kTransactionMinIsr))
+    settings.transaction_min_isr = read.number32(kTransactionMinIsr);
+  settings.transaction_segment_bytes = read.number32("transaction.state.log.segment.bytes");
   return settings;
 }
 

@@ -38,19 +38,33 @@ PartitionResult<void> visit_batch(const record::BatchView& batch, const Slice& o
   }
 }
 
-// Returns where the batches end.
+void visit_marker(const record::BatchView& batch, const StateLog::TransactionVisit& visit) {
+  if (const auto marker = storage::transaction_marker_of(batch))
+    visit.end(batch.base_offset(), marker->producer_id, !marker->aborted);
+}
+
+PartitionResult<void> visit_one(const record::BatchView& batch, const Slice& owner, record::Codecs& codecs,
+                                const StateLog::TransactionVisit& visit) {
+  if (batch.is_control()) {
+    visit_marker(batch, visit);
+    return {};
+  }
+  if (!batch.is_transactional()) return visit_batch(batch, owner, codecs, visit.record);
+  const auto pending = [&, producer = batch.producer_id()](Offset offset, const Slice& key,
+                                                           const std::optional<Slice>& value) {
+    visit.pending(offset, key, value, producer);
+  };
+  return visit_batch(batch, owner, codecs, pending);
+}
+
 PartitionResult<void> visit_batches(const Slice& batches, record::Codecs& codecs,
-                                    const StateLog::Visit& visit, bool& passed_over) {
+                                    const StateLog::TransactionVisit& visit) {
   record::BatchReader reader(batches);
   for (record::BatchView batch;;) {
     const auto more = reader.next(batch);
     if (!more) return refuse(ErrorCode::corrupt_message, more.error().message);
     if (!*more) return {};
-    if (batch.is_control() || batch.is_transactional()) {
-      passed_over = true;
-    } else {
-      TRY(visit_batch(batch, batches, codecs, visit));
-    }
+    TRY(visit_one(batch, batches, codecs, visit));
   }
 }
 
@@ -76,9 +90,29 @@ std::shared_ptr<replication::Partition> StateLog::partition() const {
   return same ? partition : nullptr;
 }
 
+LeaderEpoch StateLog::leader_epoch() const {
+  const auto partition = this->partition();
+  return partition ? partition->leader_epoch() : kNoEpoch;
+}
+
 Task<PartitionResult<void>> StateLog::read_all(runtime::Executor& executor, std::size_t at_once,
                                                Visit visit) {
   bool passed_over = false;
+  const auto note_pending = [&](Offset, const Slice&, const std::optional<Slice>&, ProducerId) {
+    passed_over = true;
+  };
+  const auto note_end = [&](Offset, ProducerId, bool) { passed_over = true; };
+  const auto read =
+      co_await read_all(executor, at_once, TransactionVisit{std::move(visit), note_pending, note_end});
+  if (passed_over) {
+    telemetry::log_warn("coordinator", "records of transactions were passed over",
+                        {{"topic_id", key_.topic_id.to_string()}, {"partition", key_.partition}});
+  }
+  co_return read;
+}
+
+Task<PartitionResult<void>> StateLog::read_all(runtime::Executor& executor, std::size_t at_once,
+                                               TransactionVisit visit) {
   std::optional<Offset> next;
   for (;;) {
     const auto partition = this->partition();
@@ -92,32 +126,53 @@ Task<PartitionResult<void>> StateLog::read_all(runtime::Executor& executor, std:
     if (read->next_offset <= from) co_return refuse(ErrorCode::corrupt_message, "a read that gives nothing");
     if (!is_led()) co_return refuse(ErrorCode::not_leader_or_follower);
     for (const Slice& batches : read->batches) {
-      if (const auto visited = visit_batches(batches, codecs_, visit, passed_over); !visited)
+      if (const auto visited = visit_batches(batches, codecs_, visit); !visited)
         co_return std::unexpected(visited.error());
     }
     next = read->next_offset;
     co_await runtime::yield(executor);
   }
-  if (passed_over) {
-    telemetry::log_warn("coordinator", "records of transactions were passed over",
-                        {{"topic_id", key_.topic_id.to_string()}, {"partition", key_.partition}});
-  }
   co_return PartitionResult<void>();
 }
 
 PartitionResult<Offset> StateLog::append(std::span<const Entry> entries, TimestampMs now_ms,
-                                         record::Codec codec) {
+                                         record::Codec codec, const std::optional<Producer>& producer) {
   const auto partition = this->partition();
   if (!partition) return refuse(ErrorCode::not_leader_or_follower);
   record::BatchFields fields;
+  replication::ProduceRules rules;
   fields.compression.codec = codec;
+  if (producer) {
+    fields.producer_id = producer->id;
+    fields.producer_epoch = producer->epoch;
+    fields.transactional = true;
+    rules.origin = storage::AppendOrigin::coordinator;
+    rules.wants_guard = producer->wants_guard;
+    rules.guard = producer->guard;
+  }
   record::BatchBuilder builder(fields);
   for (const Entry& entry : entries) {
     builder.append(now_ms, entry.key.view(), entry.value ? std::optional(entry.value->view()) : std::nullopt);
   }
   const auto batch = std::move(builder).build(codecs_);
   MOLDAU_ASSERT(batch.has_value(), "codecs have their default levels");
-  const auto appended = partition->append(*batch, replication::ProduceRules{}, now_ms);
+  const auto appended = partition->append(*batch, rules, now_ms);
+  if (!appended) return std::unexpected(appended.error());
+  return appended->info.first_offset;
+}
+
+PartitionResult<replication::TransactionGuard> StateLog::guard_for(ProducerId producer_id,
+                                                                   ProducerEpoch epoch) {
+  const auto partition = this->partition();
+  if (!partition) return refuse(ErrorCode::not_leader_or_follower);
+  return partition->guard_for(producer_id, epoch);
+}
+
+PartitionResult<Offset> StateLog::append_marker(const record::EndTransaction& marker,
+                                                std::int16_t transaction_version, TimestampMs now_ms) {
+  const auto partition = this->partition();
+  if (!partition) return refuse(ErrorCode::not_leader_or_follower);
+  const auto appended = partition->append_marker(marker, transaction_version, now_ms);
   if (!appended) return std::unexpected(appended.error());
   return appended->info.first_offset;
 }

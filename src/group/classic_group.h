@@ -84,6 +84,9 @@ class ClassicGroup {
     std::int32_t generation = -1;
   };
   wire::ErrorCode check_commit(const Committer& committer, Now now);
+  // The same of who commits in a transaction: its producer is fenced by itself, so that it may be no member,
+  // and commits while the members wait for their assignments (KIP-447).
+  wire::ErrorCode check_transactional_commit(const Committer& committer) const;
   // Whether offsets of topics that it is not subscribed to may be deleted.
   wire::ErrorCode check_offset_delete() const;
 

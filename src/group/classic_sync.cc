@@ -117,6 +117,15 @@ ErrorCode ClassicGroup::check_commit(const Committer& committer, Now now) {
   return ErrorCode::none;
 }
 
+ErrorCode ClassicGroup::check_transactional_commit(const Committer& committer) const {
+  const bool names_member =
+      committer.generation >= 0 || !committer.member_id.empty() || committer.instance_id.has_value();
+  if (!names_member || (phase_ == Phase::empty && committer.generation < 0)) return ErrorCode::none;
+  const ErrorCode member = check_member(committer.member_id, committer.instance_id);
+  if (member != ErrorCode::none) return member;
+  return committer.generation == generation_ ? ErrorCode::none : ErrorCode::illegal_generation;
+}
+
 ErrorCode ClassicGroup::check_offset_delete() const {
   const bool open = phase_ == Phase::empty || protocol_type_ == kConsumerProtocolType;
   return open ? ErrorCode::none : ErrorCode::non_empty_group;

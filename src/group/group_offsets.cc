@@ -42,6 +42,12 @@ FetchedTopic::Partition fetched(PartitionIndex index, const CommittedOffset* com
   return partition;
 }
 
+FetchedTopic::Partition unstable(PartitionIndex index) {
+  FetchedTopic::Partition partition = fetched(index, nullptr);
+  partition.error_code = ErrorCode::unstable_offset_commit;
+  return partition;
+}
+
 // The topic last added, or another one when that has another name or id.
 FetchedTopic& topic_of(std::vector<FetchedTopic>& topics, const std::string& name, const TopicId& id) {
   if (topics.empty() || topics.back().name != name || topics.back().topic_id != id) {
@@ -65,7 +71,9 @@ void Groups::replay_one(const OffsetRecord& record, Offset end, Now) {
   const auto& [topic, partition] = record.partition;
   if (record.value) {
     Group& group = find_or_add(record.group);
-    group.offsets[topic].insert_or_assign(partition, *record.value);
+    CommittedOffset& committed = group.offsets[topic][partition];
+    committed = *record.value;
+    committed.stored_at = end - 1;
     group.offsets_end = end;
     return;
   }
@@ -78,7 +86,77 @@ void Groups::replay_one(const OffsetRecord& record, Offset end, Now) {
   group->offsets_end = end;
 }
 
+// --- transactions
+
+void Groups::replay_pending(const Record& record, Offset offset, ProducerId producer) {
+  end_ = offset + 1;
+  const auto* committed = std::get_if<OffsetRecord>(&record);
+  if (committed != nullptr && committed->value) pending_.add(producer, *committed, offset);
+}
+
+// What was committed outside of the transaction since its own record came later, and stays.
+void Groups::replay_end(ProducerId producer, bool committed, Offset offset) {
+  end_ = offset + 1;
+  for (OffsetRecord& record : pending_.take(producer)) {
+    Group* group = committed ? &find_or_add(record.group) : find(record.group);
+    if (group == nullptr) continue;
+    // Whoever fetches is not to see the end before it is committed, whichever it was.
+    group->offsets_end = end_;
+    if (!committed) continue;
+    CommittedOffset& stored = group->offsets[record.partition.topic][record.partition.partition];
+    if (stored.stored_at < record.value->stored_at) stored = std::move(*record.value);
+  }
+}
+
+ErrorCode Groups::check_commit(const wire::TxnOffsetCommitRequest& request) const {
+  if (request.group_id.empty()) return ErrorCode::invalid_group_id;
+  const Group* group = find(request.group_id);
+  if (group != nullptr && group->consumer) {
+    // Who is fenced by its producer alone may be no member; clients of transactions know generations only.
+    const ErrorCode code = group->consumer->check_offsets(request.member_id, request.generation_id, true);
+    return code == ErrorCode::stale_member_epoch ? ErrorCode::illegal_generation : code;
+  }
+  if (group != nullptr) {
+    return group->members.check_transactional_commit(
+        {request.member_id, request.group_instance_id, request.generation_id});
+  }
+  return request.generation_id < 0 ? ErrorCode::none : ErrorCode::illegal_generation;
+}
+
+Outcome<wire::TxnOffsetCommitResponse> Groups::commit_offsets(const wire::TxnOffsetCommitRequest& request,
+                                                              Now now) const {
+  Outcome<wire::TxnOffsetCommitResponse> outcome;
+  const ErrorCode refusal = check_commit(request);
+  for (const auto& topic : request.topics) {
+    auto& topic_answer = outcome.response.topics.emplace_back();
+    topic_answer.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      auto& answer = topic_answer.partitions.emplace_back();
+      answer.partition_index = partition.partition_index;
+      answer.error_code = refusal;
+      if (refusal != ErrorCode::none) continue;
+      if (!fits(partition.committed_metadata)) {
+        answer.error_code = ErrorCode::offset_metadata_too_large;
+        continue;
+      }
+      CommittedOffset committed;
+      committed.offset = partition.committed_offset;
+      committed.leader_epoch = partition.committed_leader_epoch;
+      committed.metadata = partition.committed_metadata.value_or("");
+      committed.commit_ms = now.wall_ms;
+      outcome.records.push_back(
+          OffsetRecord{request.group_id, {topic.name, partition.partition_index}, std::move(committed)});
+    }
+  }
+  if (const Group* group = find(request.group_id)) outcome.after = group->stored_end();
+  return outcome;
+}
+
 // --- commits
+
+bool Groups::fits(const std::optional<std::string>& metadata) const {
+  return utf16_length(metadata.value_or("")) <= static_cast<std::size_t>(settings_.offset_metadata_max_size);
+}
 
 ErrorCode Groups::check_commit(const wire::OffsetCommitRequest& request, const Client& client, Now now) {
   Group* group = find(request.group_id);
@@ -113,12 +191,12 @@ Outcome<wire::OffsetCommitResponse> Groups::commit_offsets(const wire::OffsetCom
       answer.partition_index = partition.partition_index;
       answer.error_code = refusal;
       if (refusal != ErrorCode::none) continue;
-      CommittedOffset committed;
-      committed.metadata = partition.committed_metadata.value_or("");
-      if (utf16_length(committed.metadata) > static_cast<std::size_t>(settings_.offset_metadata_max_size)) {
+      if (!fits(partition.committed_metadata)) {
         answer.error_code = ErrorCode::offset_metadata_too_large;
         continue;
       }
+      CommittedOffset committed;
+      committed.metadata = partition.committed_metadata.value_or("");
       committed.offset = partition.committed_offset;
       committed.leader_epoch = partition.committed_leader_epoch;
       committed.commit_ms = now.wall_ms;
@@ -137,7 +215,10 @@ Outcome<wire::OffsetCommitResponse> Groups::commit_offsets(const wire::OffsetCom
 // --- what is committed
 
 Outcome<wire::OffsetFetchResponse::Group> Groups::fetch_offsets(
-    const wire::OffsetFetchRequest::Group& request) const {
+    const wire::OffsetFetchRequest::Group& request, bool require_stable) const {
+  const auto is_unstable = [&](const std::string& topic, PartitionIndex index) {
+    return require_stable && pending_.contains(request.group_id, {topic, index});
+  };
   Outcome<wire::OffsetFetchResponse::Group> outcome;
   outcome.response.group_id = request.group_id;
   const Group* group = find(request.group_id);
@@ -152,7 +233,7 @@ Outcome<wire::OffsetFetchResponse::Group> Groups::fetch_offsets(
     for (const auto& [topic, offsets] : group->offsets)
       for (const auto& [index, committed] : offsets)
         topic_of(outcome.response.topics, topic, committed.topic_id)
-            .partitions.push_back(fetched(index, &committed));
+            .partitions.push_back(is_unstable(topic, index) ? unstable(index) : fetched(index, &committed));
     return outcome;
   }
   for (const auto& topic : *request.topics) {
@@ -165,6 +246,10 @@ Outcome<wire::OffsetFetchResponse::Group> Groups::fetch_offsets(
       if (found != group->offsets.end()) offsets = &found->second;
     }
     for (const PartitionIndex index : topic.partition_indexes) {
+      if (is_unstable(topic.name, index)) {
+        answer.partitions.push_back(unstable(index));
+        continue;
+      }
       const CommittedOffset* committed = nullptr;
       if (offsets != nullptr) {
         const auto found = offsets->find(index);
@@ -239,7 +324,7 @@ bool Groups::expire_offsets_of(const std::string& id, const Group& group, Now no
     for (const auto& [index, committed] : offsets) {
       const auto since = group.unneeded_since(committed);
       const bool expired =
-          !subscribed && since &&
+          !subscribed && since && !pending_.contains(id, {topic, index}) &&
           (committed.expire_ms != kNoTimestamp ? now.wall_ms >= committed.expire_ms
                                                : now.wall_ms - *since >= settings_.offsets_retention_ms);
       if (expired) {
@@ -256,7 +341,8 @@ Records Groups::expire_offsets(Now now) {
   Records records;
   for (auto at = groups_.begin(); at != groups_.end();) {
     const auto& [id, group] = *at;
-    const bool empty = expire_offsets_of(id, *group, now, records) && group->is_deserted();
+    const bool empty =
+        expire_offsets_of(id, *group, now, records) && group->is_deserted() && !pending_.contains(id);
     const bool durable = group->is_durable();
     if (empty && group->consumer)
       std::ranges::move(group->consumer->tombstones(), std::back_inserter(records));

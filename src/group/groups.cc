@@ -47,6 +47,7 @@ class Hash {
     for (const std::byte byte : bytes) value_ = (value_ ^ std::to_integer<std::uint64_t>(byte)) * kPrime;
     value_ = (value_ ^ bytes.size()) * kPrime;
   }
+  void add(std::uint64_t number) { value_ = (value_ ^ number) * kPrime; }
   void add(const Record& record) {
     const EncodedRecord encoded = encode(record);
     add(encoded.key);
@@ -170,6 +171,10 @@ std::uint64_t Groups::state_hash() const {
       for (const auto& [partition, committed] : offsets)
         hash.add(OffsetRecord{id, {topic, partition}, committed});
   }
+  pending_.for_each([&](ProducerId producer, const OffsetRecord& record) {
+    hash.add(static_cast<std::uint64_t>(producer));
+    hash.add(record);
+  });
   return hash.value();
 }
 

@@ -21,6 +21,7 @@
 #include "group/classic_group.h"
 #include "group/consumer_group.h"
 #include "group/event.h"
+#include "group/pending_offsets.h"
 #include "group/settings.h"
 #include "group/timers.h"
 #include "wire/messages/describe_groups.h"
@@ -30,6 +31,7 @@
 #include "wire/messages/offset_commit.h"
 #include "wire/messages/offset_delete.h"
 #include "wire/messages/offset_fetch.h"
+#include "wire/messages/txn_offset_commit.h"
 
 namespace moldau::group {
 
@@ -51,6 +53,11 @@ class Groups {
   // The record at `offset`: of the log that is loaded, until loaded(); later of what was appended for an
   // event.
   void replay(const Record& record, Offset offset, Now now);
+  // The same of a record in a transaction: it counts once that is committed. Only offsets are committed so;
+  // other records are passed over.
+  void replay_pending(const Record& record, Offset offset, ProducerId producer);
+  // The marker of a transaction's end.
+  void replay_end(ProducerId producer, bool committed, Offset offset);
   // The log is replayed to its end: members' sessions begin. The records that follow from what was found.
   Records loaded(Now now);
   // The records of an event were not appended, none of them.
@@ -74,10 +81,14 @@ class Groups {
   // Topics are named by name and by id, which is zero when nobody knows it; they exist.
   Outcome<wire::OffsetCommitResponse> commit_offsets(const wire::OffsetCommitRequest& request,
                                                      const Client& client, Now now);
+  // In a transaction, which whoever appends the records is sure of. Topics are named by name, and exist.
+  Outcome<wire::TxnOffsetCommitResponse> commit_offsets(const wire::TxnOffsetCommitRequest& request,
+                                                        Now now) const;
   // Names and ids likewise. What was committed for another topic of the same name is not found; without
-  // topics everything is, and named as it was committed.
-  Outcome<wire::OffsetFetchResponse::Group> fetch_offsets(
-      const wire::OffsetFetchRequest::Group& request) const;
+  // topics everything is, and named as it was committed. What is stable only is asked for by
+  // `require_stable`: UNSTABLE_OFFSET_COMMIT where a transaction is open.
+  Outcome<wire::OffsetFetchResponse::Group> fetch_offsets(const wire::OffsetFetchRequest::Group& request,
+                                                          bool require_stable = false) const;
   Outcome<wire::OffsetDeleteResponse> delete_offsets(const wire::OffsetDeleteRequest& request) const;
   Outcome<wire::DescribeGroupsResponse::Group> describe(const std::string& group_id,
                                                         wire::ApiVersion version) const;
@@ -135,6 +146,8 @@ class Groups {
   Records tombstones(const std::string& id, const Group& group) const;
   bool expire_offsets_of(const std::string& id, const Group& group, Now now, Records& records) const;
   wire::ErrorCode check_commit(const wire::OffsetCommitRequest& request, const Client& client, Now now);
+  wire::ErrorCode check_commit(const wire::TxnOffsetCommitRequest& request) const;
+  bool fits(const std::optional<std::string>& metadata) const;
 
   ConsumerGroup::Parts consumer_parts() { return {settings_, timers_, random_}; }
 
@@ -143,6 +156,7 @@ class Groups {
   std::shared_ptr<const Topics> topics_;
   Timers timers_;
   std::map<std::string, std::unique_ptr<Group>, std::less<>> groups_;
+  PendingOffsets pending_;
   Offset end_ = 0;  // of the last record
   bool loaded_ = false;
   Effects effects_;

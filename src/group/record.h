@@ -22,6 +22,7 @@ struct CommittedOffset {
   TimestampMs commit_ms = kNoTimestamp;
   TimestampMs expire_ms = kNoTimestamp;  // asked for by clients before OffsetCommit v5; kNoTimestamp: none
   TopicId topic_id;                      // zero: committed by name, when the id was not kept yet
+  Offset stored_at = kNoOffset;          // where its record is, once it is replayed; in no record
   friend bool operator==(const CommittedOffset&, const CommittedOffset&) = default;
 };
 

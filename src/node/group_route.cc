@@ -146,11 +146,45 @@ Task<GroupResult<wire::OffsetCommitResponse>> GroupRoute::ask(wire::OffsetCommit
       });
 }
 
-Task<GroupResult<wire::OffsetFetchResponse::Group>> GroupRoute::ask(wire::OffsetFetchRequest::Group request) {
+Task<GroupResult<replication::TransactionGuard>> GroupRoute::guard_transaction(std::string group_id,
+                                                                               ProducerId producer_id,
+                                                                               ProducerEpoch epoch) {
+  co_return co_await go<replication::TransactionGuard>(
+      group_id, [producer_id, epoch](GroupCoordinator& coordinator, PartitionIndex at) {
+        return coordinator.guard_transaction(at, producer_id, epoch);
+      });
+}
+
+Task<GroupResult<wire::TxnOffsetCommitResponse>> GroupRoute::ask(
+    wire::TxnOffsetCommitRequest request, std::optional<replication::TransactionGuard> guard) {
+  const std::string id = request.group_id;
+  const coordinator::StateLog::Producer producer{request.producer_id, request.producer_epoch,
+                                                 guard.has_value(), guard.value_or(replication::kNoGuard)};
+  co_return co_await go<wire::TxnOffsetCommitResponse>(
+      id, [request = std::move(request), producer](GroupCoordinator& coordinator, PartitionIndex at) mutable {
+        return coordinator.commit_offsets(at, std::move(request), producer);
+      });
+}
+
+Task<ErrorCode> GroupRoute::end_transaction(PartitionIndex at, record::EndTransaction marker,
+                                            std::int16_t transaction_version) {
+  const auto image = images_->current();
+  const metadata::Topic* topic = image->topic(metadata::kOffsetsTopic);
+  if (topic == nullptr || topic->partition(at) == nullptr) co_return ErrorCode::unknown_topic_or_partition;
+  const GroupHome& home = parts_.homes[replication::shard_of({topic->id, at}, parts_.homes.size())];
+  co_return co_await runtime::on_shard(parts_.executor, home.executor,
+                                       [&coordinator = home.coordinator, at, marker, transaction_version] {
+                                         return coordinator.end_transaction(at, marker, transaction_version);
+                                       });
+}
+
+Task<GroupResult<wire::OffsetFetchResponse::Group>> GroupRoute::ask(wire::OffsetFetchRequest::Group request,
+                                                                    bool require_stable) {
   const std::string id = request.group_id;
   co_return co_await go<wire::OffsetFetchResponse::Group>(
-      id, [request = std::move(request)](GroupCoordinator& coordinator, PartitionIndex at) mutable {
-        return coordinator.fetch_offsets(at, std::move(request));
+      id, [request = std::move(request), require_stable](GroupCoordinator& coordinator,
+                                                         PartitionIndex at) mutable {
+        return coordinator.fetch_offsets(at, std::move(request), require_stable);
       });
 }
 

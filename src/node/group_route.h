@@ -47,8 +47,14 @@ class GroupRoute final : public server::GroupChannel {
                                                                    group::Client client) override;
   runtime::Task<server::GroupResult<wire::OffsetCommitResponse>> ask(wire::OffsetCommitRequest request,
                                                                      group::Client client) override;
+  runtime::Task<server::GroupResult<replication::TransactionGuard>> guard_transaction(
+      std::string group_id, ProducerId producer_id, ProducerEpoch epoch) override;
+  runtime::Task<server::GroupResult<wire::TxnOffsetCommitResponse>> ask(
+      wire::TxnOffsetCommitRequest request, std::optional<replication::TransactionGuard> guard) override;
+  runtime::Task<wire::ErrorCode> end_transaction(PartitionIndex at, record::EndTransaction marker,
+                                                 std::int16_t transaction_version) override;
   runtime::Task<server::GroupResult<wire::OffsetFetchResponse::Group>> ask(
-      wire::OffsetFetchRequest::Group request) override;
+      wire::OffsetFetchRequest::Group request, bool require_stable) override;
   runtime::Task<server::GroupResult<wire::OffsetDeleteResponse>> ask(
       wire::OffsetDeleteRequest request) override;
   runtime::Task<server::GroupResult<wire::DescribeGroupsResponse::Group>> describe(

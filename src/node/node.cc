@@ -42,7 +42,7 @@ Node::Node(runtime::World& world, config::Settings settings, NodeOptions options
       options_(std::move(options)),
       random_(world.entropy()),
       cluster_(config::ClusterSettings::of(settings_.broker)),
-      group_settings_(coordinator::Settings::of(settings_.broker)),
+      coordinator_settings_(coordinator::Settings::of(settings_.broker)),
       gate_(executor_),
       stopping_(executor_) {}
 
@@ -68,7 +68,7 @@ Task<Status> Node::open() {
   CO_TRY(co_await open_quorum());
   if (options_.opened) options_.opened(*this);
   make_controller();
-  co_await make_group_coordinators();
+  co_await make_coordinators();
   make_shards();
   co_await measure_logs();
   // The quorum's other voters must reach this one before it can have a leader.
@@ -208,15 +208,23 @@ void Node::make_controller() {
   for (const auto& link : links_) link->set_route(executor_, *route_);
 }
 
-Task<void> Node::make_group_coordinators() {
+Task<void> Node::make_coordinators() {
   if (!partitions_) co_return;
   for (const auto& hosted : partitions_->hosted()) {
-    const coordinator::GroupCoordinator::Parts parts{hosted->executor, world_.wall_clock(),
-                                                     hosted->partitions, group_settings_, world_.entropy()};
+    const coordinator::GroupCoordinator::Parts parts{
+        hosted->executor, world_.wall_clock(), hosted->partitions, coordinator_settings_, world_.entropy()};
     group_coordinators_.push_back(co_await runtime::on_shard(executor_, hosted->executor, [parts] {
       return std::make_unique<coordinator::GroupCoordinator>(parts);
     }));
     group_homes_.push_back({hosted->executor, *group_coordinators_.back()});
+    coordinator_links_.push_back(std::make_unique<CoordinatorLinks>(*links_[hosted->executor.shard()]));
+    const coordinator::TransactionCoordinator::Parts transactions{hosted->executor, world_.wall_clock(),
+                                                                  hosted->partitions, coordinator_settings_,
+                                                                  *coordinator_links_.back()};
+    transaction_coordinators_.push_back(co_await runtime::on_shard(
+        executor_, hosted->executor,
+        [transactions] { return std::make_unique<coordinator::TransactionCoordinator>(transactions); }));
+    transaction_homes_.push_back({hosted->executor, *transaction_coordinators_.back()});
   }
 }
 
@@ -239,21 +247,33 @@ void Node::make_shards() {
       own_channels_.push_back(std::make_unique<OwnChannel>(here, *controller_, *producer_ids_));
       quorum_channels_.push_back(std::make_unique<LocalQuorumChannel>(here, *local_quorum_));
     }
-    if (partitions_) {
-      group_routes_.push_back(std::make_unique<GroupRoute>(GroupRoute::Parts{
-          here, group_homes_, group_settings_, *channels_.back(), tickets_, expected_brokers()}));
-    }
+    if (partitions_) make_routes(here, index);
     shards_.push_back(std::make_unique<Shard>(Shard::Parts{
         world_, index, settings_, node_id(), cluster_id(), shard_data_, *channels_.back(),
         own ? own_channels_.back().get() : nullptr, own ? quorum_channels_.back().get() : nullptr,
-        partitions_ ? group_routes_.back().get() : nullptr, memory / kRequestShare / world_.shard_count(),
-        &kraft_version_}));
-    if (partitions_) group_routes_.back()->set_images(shards_.back()->images());
+        partitions_ ? group_routes_.back().get() : nullptr,
+        partitions_ ? transaction_routes_.back().get() : nullptr,
+        memory / kRequestShare / world_.shard_count(), &kraft_version_}));
+    if (!partitions_) continue;
+    group_routes_.back()->set_images(shards_.back()->images());
+    transaction_routes_.back()->set_images(shards_.back()->images());
   }
   route_->set_applied(shards_.front()->images());
   if (!own) return;
   controller_->set_applied(shards_.front()->images());
   controller_->start();
+}
+
+// What a shard's requests reach coordinators by, and what its coordinators reach the controller by.
+void Node::make_routes(runtime::Executor& here, unsigned shard) {
+  RoutedChannel& controller = *channels_.back();
+  group_routes_.push_back(std::make_unique<GroupRoute>(GroupRoute::Parts{
+      here, group_homes_, coordinator_settings_, controller, tickets_, expected_brokers()}));
+  transaction_routes_.push_back(std::make_unique<TransactionRoute>(
+      TransactionRoute::Parts{node_id(), here, transaction_homes_, coordinator_settings_, controller,
+                              *links_[shard], expected_brokers()}));
+  for (std::size_t at = 0; at < transaction_homes_.size(); ++at)
+    if (transaction_homes_[at].executor.shard() == shard) coordinator_links_[at]->set_controller(controller);
 }
 
 // Each on its shard, where rounds of the commit log may be ending already.
@@ -333,17 +353,19 @@ Task<void> Node::apply_publications() {
       co_await runtime::on_shard(executor_, link->executor(), [&] { link->learn(next.image); });
     // Partitions are there before anybody can ask for them, and go after nobody can.
     if (partitions_) co_await partitions_->apply(next.image, next.delta);
-    co_await apply_to_groups(next);
+    co_await apply_to_coordinators(next);
     co_await publish(next.image);
     if (partitions_) co_await partitions_->remove(std::move(next.delta));
   }
   applying_ = false;
 }
 
-Task<void> Node::apply_to_groups(const Publication& next) {
+Task<void> Node::apply_to_coordinators(const Publication& next) {
   for (const GroupHome& home : group_homes_)
     co_await runtime::on_shard(executor_, home.executor,
                                [&] { home.coordinator.apply(next.image, next.delta); });
+  for (const TransactionHome& home : transaction_homes_)
+    co_await runtime::on_shard(executor_, home.executor, [&] { home.coordinator.apply(next.image); });
 }
 
 Task<void> Node::publish(std::shared_ptr<const metadata::Image> image) {
@@ -546,14 +568,20 @@ Task<void> Node::leave_cluster() {
   if (lifecycle_) co_await lifecycle_->stop();
 }
 
+// Members that wait for each other are told to look for another coordinator.
+Task<void> Node::stop_coordinators() {
+  for (const GroupHome& home : group_homes_)
+    co_await runtime::on_shard(executor_, home.executor, [&] { return home.coordinator.stop(); });
+  for (const TransactionHome& home : transaction_homes_)
+    co_await runtime::on_shard(executor_, home.executor, [&] { return home.coordinator.stop(); });
+}
+
 Task<Status> Node::stop() {
   co_await leave_cluster();
   ready_ = false;
   admin_.reset();
   stopping_.fire();
-  // Members that wait for each other are told to look for another coordinator.
-  for (const GroupHome& home : group_homes_)
-    co_await runtime::on_shard(executor_, home.executor, [&] { return home.coordinator.stop(); });
+  co_await stop_coordinators();
   for (const auto& shard : shards_) {
     co_await runtime::on_shard(executor_, shard->executor(), [&] { return shard->server().stop(); });
   }

@@ -19,6 +19,7 @@
 #include "node/peer_link.h"
 #include "node/rules.h"
 #include "node/shard.h"
+#include "node/transaction_route.h"
 
 namespace moldau::node {
 
@@ -73,6 +74,10 @@ class Node {
   const std::vector<std::unique_ptr<coordinator::GroupCoordinator>>& group_coordinators() const {
     return group_coordinators_;
   }
+  // Of transactions, the same.
+  const std::vector<std::unique_ptr<coordinator::TransactionCoordinator>>& transaction_coordinators() const {
+    return transaction_coordinators_;
+  }
 
  private:
   struct Publication {
@@ -100,7 +105,9 @@ class Node {
   std::optional<runtime::Endpoint> controller_address(NodeId id) const;
   runtime::Task<bool> is_refused_by(NodeId broker);
   void make_controller();
-  runtime::Task<void> make_group_coordinators();
+  runtime::Task<void> make_coordinators();
+  runtime::Task<void> stop_coordinators();
+  void make_routes(runtime::Executor& here, unsigned shard);
   std::size_t expected_brokers() const;
   void make_shards();
   runtime::Task<void> measure_logs();
@@ -115,7 +122,7 @@ class Node {
   // The images of the quorum, applied one after another.
   void enqueue(std::shared_ptr<const metadata::Image> image, metadata::Delta delta);
   runtime::Task<void> apply_publications();
-  runtime::Task<void> apply_to_groups(const Publication& next);
+  runtime::Task<void> apply_to_coordinators(const Publication& next);
   runtime::Task<void> publish(std::shared_ptr<const metadata::Image> image);
   runtime::Task<Status> create_bootstrap_topics();
   runtime::Task<void> create_bootstrap_topics_later();
@@ -145,13 +152,17 @@ class Node {
   std::vector<std::unique_ptr<RoutedChannel>> channels_;   // by shard
   std::vector<std::unique_ptr<OwnChannel>> own_channels_;  // the same; empty without the controller's role
   std::vector<std::unique_ptr<LocalQuorumChannel>> quorum_channels_;  // the same
-  const coordinator::Settings group_settings_;
+  const coordinator::Settings coordinator_settings_;
   std::vector<std::unique_ptr<coordinator::GroupCoordinator>> group_coordinators_;  // by commit log
   std::vector<GroupHome> group_homes_;                                              // the same
   std::atomic<group::Ticket> tickets_ = 0;
   std::vector<std::unique_ptr<GroupRoute>> group_routes_;  // by shard
   // Of the last round; read by the admin port's thread.
   std::atomic<std::shared_ptr<const telemetry::Snapshot>> group_metrics_;
+  std::vector<std::unique_ptr<CoordinatorLinks>> coordinator_links_;  // by commit log
+  std::vector<std::unique_ptr<coordinator::TransactionCoordinator>> transaction_coordinators_;  // the same
+  std::vector<TransactionHome> transaction_homes_;                                              // the same
+  std::vector<std::unique_ptr<TransactionRoute>> transaction_routes_;                           // by shard
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<BrokerLifecycle> lifecycle_;
   std::vector<Bound> bound_;

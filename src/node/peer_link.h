@@ -27,6 +27,15 @@ class PeerLink final : public replication::LeaderChannel, public replication::Is
   void set_route(runtime::Executor& home, ControllerRoute& route);
   runtime::Task<void> close();
 
+  // Any request to a broker of the newest image; Errc::unavailable when that does not know it.
+  template <class Response, class Request>
+  runtime::Task<Result<Response>> ask(NodeId broker, Request request, runtime::MonotonicTime deadline,
+                                      peer::Purpose purpose) {
+    CO_ASSIGN_OR_RETURN(runtime::Endpoint address, address_of(broker));
+    co_return co_await peers_[0]->template call<Response>(std::move(address), std::move(request), deadline,
+                                                          purpose);
+  }
+
   runtime::Task<Result<wire::FetchResponse>> fetch(NodeId leader, wire::FetchRequest request,
                                                    runtime::MonotonicTime deadline) override;
   runtime::Task<Result<wire::AlterPartitionResponse>> alter_partition(

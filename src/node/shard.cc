@@ -39,7 +39,8 @@ Shard::Shard(Parts parts)
               parts.own_controller,
               parts.quorum,
               parts.groups,
-              parts.kraft_version},
+              parts.kraft_version,
+              parts.transactions},
       server_(broker_) {}
 
 }  // namespace moldau::node

@@ -22,7 +22,8 @@ class Shard {
     server::ControllerChannel& controller;
     server::ControllerChannel* own_controller;  // null without the controller's role, as `quorum`
     server::QuorumChannel* quorum;
-    server::GroupChannel* groups;  // null without the broker's role
+    server::GroupChannel* groups;              // null without the broker's role
+    server::TransactionChannel* transactions;  // the same
     std::uint64_t request_memory_bytes;
     const std::atomic<std::int16_t>* kraft_version = nullptr;  // as in server::Broker
   };

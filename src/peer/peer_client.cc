@@ -25,6 +25,10 @@ std::string_view name_of(Purpose purpose) {
       return "quorum-fetch";
     case Purpose::replication:
       return "replication";
+    case Purpose::transactions:
+      return "transactions";
+    case Purpose::transaction_markers:
+      return "transaction-markers";
   }
   MOLDAU_UNREACHABLE();
 }

@@ -26,12 +26,14 @@ namespace moldau::peer {
 
 // What a connection is for. Requests of one purpose to one address are served in the order of the calls.
 enum class Purpose : std::uint8_t {
-  control,       // AlterPartition, AllocateProducerIds, changes of the voters and the like
-  lifecycle,     // BrokerRegistration and BrokerHeartbeat
-  forward,       // Envelope: requests of clients that wait for a commit
-  quorum,        // Vote, BeginQuorumEpoch, EndQuorumEpoch
-  quorum_fetch,  // Fetch and FetchSnapshot of the metadata log: long polls
-  replication,   // Fetch of partitions: long polls
+  control,              // AlterPartition, AllocateProducerIds, changes of the voters and the like
+  lifecycle,            // BrokerRegistration and BrokerHeartbeat
+  forward,              // Envelope: requests of clients that wait for a commit
+  quorum,               // Vote, BeginQuorumEpoch, EndQuorumEpoch
+  quorum_fetch,         // Fetch and FetchSnapshot of the metadata log: long polls
+  replication,          // Fetch of partitions: long polls
+  transactions,         // AddPartitionsToTxn: waits for the replicas of __transaction_state
+  transaction_markers,  // WriteTxnMarkers: waits for the replicas of the partitions
 };
 std::string_view name_of(Purpose purpose);
 

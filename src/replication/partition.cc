@@ -34,6 +34,26 @@ std::optional<Sequence> expected_of(const storage::Log& log, const record::Heade
 // Where a producer does have to be told of a gap, it loses no more time than this after a change of leader.
 constexpr runtime::Duration kLately = std::chrono::seconds(10);
 
+bool is_open_here(const storage::ProducerState* state, ProducerEpoch epoch) {
+  return state != nullptr && state->in_transaction() && state->epoch == epoch;
+}
+
+const storage::ProducerState* producer_of(const storage::Log& log, ProducerId producer_id) {
+  const auto& producers = log.producers().producers();
+  const auto found = producers.find(producer_id);
+  return found == producers.end() ? nullptr : &found->second;
+}
+
+// It needs no guard: its transaction is open, or it is in the log already.
+bool needs_none(const storage::ProducerState* state, const record::HeaderView& batch) {
+  return is_open_here(state, batch.producer_epoch()) ||
+         (state != nullptr && batch.base_sequence() >= 0 && state->find_duplicate(batch) != nullptr);
+}
+
+TransactionalBatch identity_of(const record::HeaderView& batch) {
+  return {batch.producer_id(), batch.producer_epoch(), batch.base_sequence()};
+}
+
 // What is refused so is sent again as it was.
 bool comes_again(ErrorCode code) {
   return code == ErrorCode::not_leader_or_follower || code == ErrorCode::not_enough_replicas ||
@@ -86,6 +106,7 @@ void Partition::take_over() {
                                                min_insync_replicas_);
   if (const auto& damage = following_->damaged_from()) leading_->note_damage(*damage);
   following_.reset();
+  guards_.clear();
   ++leadership_;
   leads_since_ = context_.executor.now();
 }
@@ -203,10 +224,13 @@ PartitionResult<void> Partition::check_serves(LeaderEpoch current_leader_epoch,
 PartitionResult<Appended> Partition::append(const Slice& records, const ProduceRules& rules,
                                             TimestampMs now_ms) {
   const auto header = header_of(records);
+  if (rules.origin != storage::AppendOrigin::client) return append_own(records, rules, now_ms, header);
   if (header) {
     if (auto error = refused_before(*header)) return std::unexpected(*std::move(error));
   }
+  if (header && header->is_transactional()) TRY(check_guard(*header, rules));
   auto appended = append_next(records, rules, now_ms);
+  if (appended && header && header->is_transactional()) guards_.forget(header->producer_id());
   if (!header) return appended;
   if (!appended && appended.error().code == ErrorCode::out_of_order_sequence_number && leads_lately())
     return not_leader();
@@ -224,6 +248,56 @@ PartitionResult<Appended> Partition::append(const Slice& records, const ProduceR
 bool Partition::leads_lately() const {
   return leading_ && fence_.leader_epoch() > 0 && leading_->tracker().replicas().size() > 1 &&
          context_.executor.now() - leads_since_ <= kLately;
+}
+
+PartitionResult<TransactionGuard> Partition::guard_for(const record::HeaderView& batch, bool strict) {
+  TRY(check_leads(kNoEpoch));
+  if (needs_none(producer_of(*log_, batch.producer_id()), batch)) return kNoGuard;
+  return guards_.begin(identity_of(batch), strict);
+}
+
+PartitionResult<TransactionGuard> Partition::guard_for(ProducerId producer_id, ProducerEpoch epoch) {
+  TRY(check_leads(kNoEpoch));
+  if (is_open_here(producer_of(*log_, producer_id), epoch)) return kNoGuard;
+  return guards_.begin({producer_id, epoch, kNoSequence}, false);
+}
+
+// The broker's own records come in the order in which it writes them.
+PartitionResult<Appended> Partition::append_own(const Slice& records, const ProduceRules& rules,
+                                                TimestampMs now_ms,
+                                                const std::optional<record::HeaderView>& header) {
+  const bool transactional = header && header->is_transactional();
+  if (transactional) TRY(check_guard(*header, rules));
+  auto appended = append_next(records, rules, now_ms);
+  if (appended && transactional) guards_.forget(header->producer_id());
+  return appended;
+}
+
+PartitionResult<void> Partition::check_guard(const record::HeaderView& batch,
+                                             const ProduceRules& rules) const {
+  if (!rules.wants_guard || log_ == nullptr) return {};
+  const storage::ProducerState* state = producer_of(*log_, batch.producer_id());
+  if (needs_none(state, batch)) return {};
+  switch (guards_.check(identity_of(batch), rules.guard, state != nullptr)) {
+    case TransactionGuards::Verdict::passes:
+      return {};
+    case TransactionGuards::Verdict::unverified:
+      return refuse(ErrorCode::invalid_txn_state, "Record was not part of an ongoing transaction");
+    case TransactionGuards::Verdict::out_of_order:
+      return refuse(ErrorCode::out_of_order_sequence_number,
+                    "a batch before this one is on its way, or this is not the producer's first");
+  }
+  MOLDAU_UNREACHABLE("verdict");
+}
+
+PartitionResult<Appended> Partition::append_marker(const record::EndTransaction& marker,
+                                                   std::int16_t transaction_version, TimestampMs now_ms) {
+  ProduceRules rules;
+  rules.origin = storage::AppendOrigin::coordinator;
+  rules.transaction_version = transaction_version;
+  auto appended = append_next(record::end_transaction_batch(marker, fence_.leader_epoch()), rules, now_ms);
+  if (appended) guards_.forget(marker.producer_id);
+  return appended;
 }
 
 std::optional<PartitionError> Partition::refused_before(const record::HeaderView& batch) const {

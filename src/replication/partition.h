@@ -109,6 +109,16 @@ class Partition {
   // --- producing
   // What comes behind a batch that was refused is refused like it (RefusedBatches).
   PartitionResult<Appended> append(const Slice& records, const ProduceRules& rules, TimestampMs now_ms);
+  // The guard that a transactional batch needs before append() takes it with ProduceRules::wants_guard:
+  // kNoGuard when its transaction is open here, or it is one that was appended before. With another one the
+  // coordinator is asked first. `strict`: of a producer of transaction version 2.
+  PartitionResult<TransactionGuard> guard_for(const record::HeaderView& batch, bool strict);
+  // The same for what a coordinator of this broker appends in a producer's transaction.
+  PartitionResult<TransactionGuard> guard_for(ProducerId producer_id, ProducerEpoch epoch);
+  // Appends the end of a transaction. INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED: it is not for
+  // this marker to say. Otherwise as append().
+  PartitionResult<Appended> append_marker(const record::EndTransaction& marker,
+                                          std::int16_t transaction_version, TimestampMs now_ms);
   // After an append was refused with PartitionError::passes: until it may succeed, or never will.
   runtime::Task<void> wait_for_space(runtime::MonotonicTime deadline);
   // Whether what ends below `until` may be acknowledged already. False also when it never will be.
@@ -172,6 +182,9 @@ class Partition {
   // What this producer's batch is answered without being looked at, if so.
   std::optional<PartitionError> refused_before(const record::HeaderView& batch) const;
   bool leads_lately() const;
+  PartitionResult<void> check_guard(const record::HeaderView& batch, const ProduceRules& rules) const;
+  PartitionResult<Appended> append_own(const Slice& records, const ProduceRules& rules, TimestampMs now_ms,
+                                       const std::optional<record::HeaderView>& header);
   PartitionResult<Appended> append_next(const Slice& records, const ProduceRules& rules, TimestampMs now_ms);
   std::optional<storage::LeaderEpochCache::EpochEnd> divergence(const FetchPosition& position) const;
   std::unexpected<PartitionError> beyond_end() const;
@@ -196,6 +209,7 @@ class Partition {
   runtime::MonotonicTime leads_since_{};
   std::int32_t min_insync_replicas_;
   RefusedBatches refused_;
+  TransactionGuards guards_;
   ThrottledReplicas throttled_by_leader_;
   ThrottledReplicas throttled_by_follower_;
   bool offline_ = false;

@@ -91,6 +91,8 @@ PartitionResult<storage::AppendInfo> PartitionLeader::append(const Slice& record
   options.leader_epoch = state_.leader_epoch;
   options.now_ms = now_ms;
   options.produce_version = rules.version;
+  options.origin = rules.origin;
+  options.transaction_version = rules.transaction_version;
   auto appended = log_.append_as_leader(records, options);
   if (!appended) return refuse(std::move(appended).error());
   return *appended;

@@ -19,6 +19,7 @@
 #include "replication/epoch_fence.h"
 #include "replication/isr_tracker.h"
 #include "replication/partition_context.h"
+#include "replication/transaction_guards.h"
 #include "storage/log.h"
 #include "wire/messages/alter_partition.h"
 
@@ -27,6 +28,11 @@ namespace moldau::replication {
 struct ProduceRules {
   std::int16_t acks = -1;     // 0, 1, -1
   std::int16_t version = 13;  // of the Produce request
+  storage::AppendOrigin origin = storage::AppendOrigin::client;
+  std::int16_t transaction_version = 0;  // of a marker
+  // A batch that begins a transaction is refused without a guard of this partition.
+  bool wants_guard = false;
+  TransactionGuard guard = kNoGuard;
 };
 
 // What a leader asks of the controller.

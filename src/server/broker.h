@@ -18,6 +18,7 @@
 #include "server/group_channel.h"
 #include "server/metrics.h"
 #include "server/quorum_channel.h"
+#include "server/transaction_channel.h"
 
 namespace moldau::server {
 
@@ -49,6 +50,8 @@ struct Broker {
   GroupChannel* groups = nullptr;
   // The finalized level of kraft.version, of which the image does not know; null: 0.
   const std::atomic<std::int16_t>* kraft_version = nullptr;
+  // Of a node with the broker's role, as groups.
+  TransactionChannel* transactions = nullptr;
 
   std::shared_ptr<const metadata::Image> image() const { return images.current(); }
   const ShardData& shard_of(const TopicIdPartition& key) const {

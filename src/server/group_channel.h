@@ -4,10 +4,13 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "group/event.h"
+#include "record/control.h"
+#include "replication/transaction_guards.h"
 #include "runtime/task.h"
 #include "runtime/wait.h"
 #include "wire/error_code.h"
@@ -20,6 +23,7 @@
 #include "wire/messages/offset_commit.h"
 #include "wire/messages/offset_delete.h"
 #include "wire/messages/offset_fetch.h"
+#include "wire/messages/txn_offset_commit.h"
 
 namespace moldau::server {
 
@@ -48,8 +52,18 @@ class GroupChannel {
                                                                    group::Client client) = 0;
   virtual runtime::Task<GroupResult<wire::OffsetCommitResponse>> ask(wire::OffsetCommitRequest request,
                                                                      group::Client client) = 0;
+  // Offsets that are committed in a transaction: the guard comes first, then whoever has asked the
+  // transaction's coordinator commits. `guard`: nothing when it was not asked.
+  virtual runtime::Task<GroupResult<replication::TransactionGuard>> guard_transaction(
+      std::string group_id, ProducerId producer_id, ProducerEpoch epoch) = 0;
+  virtual runtime::Task<GroupResult<wire::TxnOffsetCommitResponse>> ask(
+      wire::TxnOffsetCommitRequest request, std::optional<replication::TransactionGuard> guard) = 0;
+  // The end of a transaction in a partition of __consumer_offsets. None, once it is committed; else what a
+  // partition's leader answers.
+  virtual runtime::Task<wire::ErrorCode> end_transaction(PartitionIndex at, record::EndTransaction marker,
+                                                         std::int16_t transaction_version) = 0;
   virtual runtime::Task<GroupResult<wire::OffsetFetchResponse::Group>> ask(
-      wire::OffsetFetchRequest::Group request) = 0;
+      wire::OffsetFetchRequest::Group request, bool require_stable) = 0;
   virtual runtime::Task<GroupResult<wire::OffsetDeleteResponse>> ask(wire::OffsetDeleteRequest request) = 0;
   virtual runtime::Task<GroupResult<wire::DescribeGroupsResponse::Group>> describe(
       std::string group_id, wire::ApiVersion version) = 0;

@@ -21,6 +21,8 @@
 #include "wire/api.h"
 #include "wire/frame.h"
 #include "wire/message.h"
+#include "wire/messages/add_offsets_to_txn.h"
+#include "wire/messages/add_partitions_to_txn.h"
 #include "wire/messages/add_raft_voter.h"
 #include "wire/messages/alter_configs.h"
 #include "wire/messages/alter_partition_reassignments.h"
@@ -39,7 +41,9 @@
 #include "wire/messages/describe_producers.h"
 #include "wire/messages/describe_quorum.h"
 #include "wire/messages/describe_topic_partitions.h"
+#include "wire/messages/describe_transactions.h"
 #include "wire/messages/elect_leaders.h"
+#include "wire/messages/end_txn.h"
 #include "wire/messages/fetch.h"
 #include "wire/messages/find_coordinator.h"
 #include "wire/messages/heartbeat.h"
@@ -51,6 +55,7 @@
 #include "wire/messages/list_groups.h"
 #include "wire/messages/list_offsets.h"
 #include "wire/messages/list_partition_reassignments.h"
+#include "wire/messages/list_transactions.h"
 #include "wire/messages/metadata.h"
 #include "wire/messages/offset_commit.h"
 #include "wire/messages/offset_delete.h"
@@ -59,8 +64,10 @@
 #include "wire/messages/produce.h"
 #include "wire/messages/remove_raft_voter.h"
 #include "wire/messages/sync_group.h"
+#include "wire/messages/txn_offset_commit.h"
 #include "wire/messages/unregister_broker.h"
 #include "wire/messages/update_features.h"
+#include "wire/messages/write_txn_markers.h"
 
 using namespace moldau;
 using namespace moldau::wire;
@@ -239,6 +246,13 @@ const std::map<ApiKey, TryVersion> kRequests{
     entry<DeleteGroupsRequest, DeleteGroupsResponse>(),
     entry<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(),
     entry<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(),
+    entry<AddPartitionsToTxnRequest, AddPartitionsToTxnResponse>(),
+    entry<AddOffsetsToTxnRequest, AddOffsetsToTxnResponse>(),
+    entry<EndTxnRequest, EndTxnResponse>(),
+    entry<WriteTxnMarkersRequest, WriteTxnMarkersResponse>(),
+    entry<TxnOffsetCommitRequest, TxnOffsetCommitResponse>(),
+    entry<DescribeTransactionsRequest, DescribeTransactionsResponse>(),
+    entry<ListTransactionsRequest, ListTransactionsResponse>(),
 };
 
 int try_everything(Peer& peer, const ApiVersionsResponse& told, std::uint64_t seed) {

@@ -1,5 +1,5 @@
-// FindCoordinator: the broker that leads the partition to which a group's id belongs. The first who asks has
-// the topic created.
+// FindCoordinator: the broker that leads the partition to which the id of a group or of transactions belongs.
+// The first who asks has the topic created.
 #include "metadata/topic_name.h"
 #include "server/handlers/handlers.h"
 #include "server/handlers/topics.h"
@@ -22,8 +22,12 @@ Coordinator refuse(const std::string& key, ErrorCode code) {
   return {key, kNoNode, "", -1, code, std::string(wire::describe(code))};
 }
 
-Coordinator find(const metadata::Image& image, const Request& request, const std::string& key) {
-  const metadata::Topic* topic = image.topic(metadata::kOffsetsTopic);
+std::string_view topic_of(KeyType kind) {
+  return kind == KeyType::transaction ? metadata::kTransactionStateTopic : metadata::kOffsetsTopic;
+}
+
+Coordinator find(const metadata::Image& image, const Request& request, KeyType kind, const std::string& key) {
+  const metadata::Topic* topic = image.topic(topic_of(kind));
   if (topic == nullptr) return refuse(key, ErrorCode::coordinator_not_available);
   const PartitionIndex index = wire::coordinator_partition(key, topic->partition_count());
   const metadata::Broker* leader = image.broker(topic->partition(index)->leader);
@@ -36,9 +40,8 @@ Coordinator find(const metadata::Image& image, const Request& request, const std
 ErrorCode check_kind(const wire::FindCoordinatorRequest& message, wire::ApiVersion version) {
   switch (static_cast<KeyType>(message.key_type)) {
     case KeyType::group:
-      return ErrorCode::none;
     case KeyType::transaction:
-      return ErrorCode::coordinator_not_available;  // not served yet: its clients wait and ask again
+      return ErrorCode::none;
     case KeyType::share:
       return version < kShareGroupsFrom ? ErrorCode::invalid_request : ErrorCode::coordinator_not_available;
   }
@@ -50,13 +53,17 @@ ErrorCode check_kind(const wire::FindCoordinatorRequest& message, wire::ApiVersi
 Task<wire::FindCoordinatorResponse> find_coordinator(Broker& broker, const Request& request,
                                                      wire::FindCoordinatorRequest message) {
   const wire::ApiVersion version = request.header.api_version;
-  const ErrorCode kind = check_kind(message, version);
-  const bool creates = kind == ErrorCode::none && broker.image()->topic(metadata::kOffsetsTopic) == nullptr &&
+  const ErrorCode refusal = check_kind(message, version);
+  const auto kind = static_cast<KeyType>(message.key_type);
+  const bool creates = refusal == ErrorCode::none && broker.image()->topic(topic_of(kind)) == nullptr &&
                        (version < kManyKeysFrom || !message.coordinator_keys.empty());
-  if (creates) co_await broker.groups->create_offsets_topic();
+  if (creates) {
+    co_await (kind == KeyType::transaction ? broker.transactions->create_topic()
+                                           : broker.groups->create_offsets_topic());
+  }
   const auto image = broker.image();
   const auto answer = [&](const std::string& key) {
-    Coordinator found = kind == ErrorCode::none ? find(*image, request, key) : refuse(key, kind);
+    Coordinator found = refusal == ErrorCode::none ? find(*image, request, kind, key) : refuse(key, refusal);
     broker.metrics.error(wire::ApiKey::find_coordinator, found.error_code);
     return found;
   };

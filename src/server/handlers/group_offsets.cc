@@ -108,13 +108,14 @@ void drop_foreign(const metadata::Image& image, bool by_id, std::vector<GroupAns
   });
 }
 
-Task<GroupAnswer> fetch_group(Broker& broker, wire::OffsetFetchRequest::Group group, bool by_id) {
+Task<GroupAnswer> fetch_group(Broker& broker, wire::OffsetFetchRequest::Group group, bool by_id,
+                              bool require_stable) {
   GroupAnswer answer;
   answer.group_id = group.group_id;
   const auto image = broker.image();
   resolve(*image, by_id, group, answer);
   const bool all = !group.topics;
-  auto fetched = co_await broker.groups->ask(std::move(group));
+  auto fetched = co_await broker.groups->ask(std::move(group), require_stable);
   if (!fetched) {
     answer.topics.clear();
     answer.error_code = fetched.error();
@@ -180,7 +181,7 @@ Task<wire::OffsetFetchResponse> offset_fetch(Broker& broker, const Request& requ
                                              wire::OffsetFetchRequest message) {
   const wire::ApiVersion version = request.header.api_version;
   if (version < kManyGroupsFrom) {
-    GroupAnswer answer = co_await fetch_group(broker, only_group(message), false);
+    GroupAnswer answer = co_await fetch_group(broker, only_group(message), false, message.require_stable);
     co_return answer_of_one(std::move(answer), message, version);
   }
   wire::OffsetFetchResponse response;
@@ -189,7 +190,8 @@ Task<wire::OffsetFetchResponse> offset_fetch(Broker& broker, const Request& requ
   for (auto& group : message.groups) {
     if (!seen.insert(group.group_id).second) continue;
     if (turn.over()) co_await runtime::yield(broker.executor);
-    response.groups.push_back(co_await fetch_group(broker, std::move(group), version >= kTopicIdsFrom));
+    response.groups.push_back(
+        co_await fetch_group(broker, std::move(group), version >= kTopicIdsFrom, message.require_stable));
   }
   co_return response;
 }

@@ -5,6 +5,8 @@
 #include "server/broker.h"
 #include "server/request.h"
 #include "server/response_queue.h"
+#include "wire/messages/add_offsets_to_txn.h"
+#include "wire/messages/add_partitions_to_txn.h"
 #include "wire/messages/add_raft_voter.h"
 #include "wire/messages/alter_configs.h"
 #include "wire/messages/api_versions.h"
@@ -23,7 +25,9 @@
 #include "wire/messages/describe_producers.h"
 #include "wire/messages/describe_quorum.h"
 #include "wire/messages/describe_topic_partitions.h"
+#include "wire/messages/describe_transactions.h"
 #include "wire/messages/end_quorum_epoch.h"
+#include "wire/messages/end_txn.h"
 #include "wire/messages/envelope.h"
 #include "wire/messages/fetch.h"
 #include "wire/messages/fetch_snapshot.h"
@@ -36,6 +40,7 @@
 #include "wire/messages/list_config_resources.h"
 #include "wire/messages/list_groups.h"
 #include "wire/messages/list_offsets.h"
+#include "wire/messages/list_transactions.h"
 #include "wire/messages/metadata.h"
 #include "wire/messages/offset_commit.h"
 #include "wire/messages/offset_delete.h"
@@ -44,9 +49,11 @@
 #include "wire/messages/produce.h"
 #include "wire/messages/remove_raft_voter.h"
 #include "wire/messages/sync_group.h"
+#include "wire/messages/txn_offset_commit.h"
 #include "wire/messages/update_features.h"
 #include "wire/messages/update_raft_voter.h"
 #include "wire/messages/vote.h"
+#include "wire/messages/write_txn_markers.h"
 
 namespace moldau::server::handlers {
 
@@ -125,5 +132,17 @@ Task<wire::DeleteGroupsResponse> delete_groups(Broker&, const Request&, wire::De
 Task<wire::OffsetCommitResponse> offset_commit(Broker&, const Request&, wire::OffsetCommitRequest);
 Task<wire::OffsetFetchResponse> offset_fetch(Broker&, const Request&, wire::OffsetFetchRequest);
 Task<wire::OffsetDeleteResponse> offset_delete(Broker&, const Request&, wire::OffsetDeleteRequest);
+
+// Of transactions; they ask broker.transactions, which is there on every broker.
+Task<wire::AddPartitionsToTxnResponse> add_partitions_to_txn(Broker&, const Request&,
+                                                             wire::AddPartitionsToTxnRequest);
+Task<wire::AddOffsetsToTxnResponse> add_offsets_to_txn(Broker&, const Request&, wire::AddOffsetsToTxnRequest);
+Task<wire::EndTxnResponse> end_txn(Broker&, const Request&, wire::EndTxnRequest);
+Task<wire::TxnOffsetCommitResponse> txn_offset_commit(Broker&, const Request&, wire::TxnOffsetCommitRequest);
+Task<wire::WriteTxnMarkersResponse> write_txn_markers(Broker&, const Request&, wire::WriteTxnMarkersRequest);
+Task<wire::DescribeTransactionsResponse> describe_transactions(Broker&, const Request&,
+                                                               wire::DescribeTransactionsRequest);
+Task<wire::ListTransactionsResponse> list_transactions(Broker&, const Request&,
+                                                       wire::ListTransactionsRequest);
 
 }  // namespace moldau::server::handlers

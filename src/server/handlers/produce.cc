@@ -5,6 +5,7 @@
 #include "metadata/topic_name.h"
 #include "record/batch.h"
 #include "server/handlers/handlers.h"
+#include "server/handlers/joining_transactions.h"
 #include "server/handlers/topics.h"
 
 namespace moldau::server::handlers {
@@ -62,8 +63,8 @@ bool has_transactional_batch(const wire::ProduceRequest& message) {
 // What is wrong with the request as a whole.
 ErrorCode check_request(const wire::ProduceRequest& message) {
   if (message.acks < -1 || message.acks > 1) return ErrorCode::invalid_required_acks;
-  if (message.transactional_id) return ErrorCode::invalid_txn_state;  // no transaction can have begun here
-  if (has_transactional_batch(message)) return ErrorCode::transactional_id_authorization_failed;
+  if (!message.transactional_id && has_transactional_batch(message))
+    return ErrorCode::transactional_id_authorization_failed;
   return ErrorCode::none;
 }
 
@@ -102,9 +103,22 @@ runtime::MonotonicTime deadline_of(const Produce& produce) {
   return produce.request.arrived + runtime::milliseconds(timeout_ms);
 }
 
+// What a partition's transaction, if it has one, has to do with the append.
+struct Joining {
+  bool wants_guard = false;
+  Joined joined = {};
+};
+
+Joining joining_of(const JoinedPartitions& all, std::size_t topic, std::size_t partition) {
+  const auto found = all.partitions.find({topic, partition});
+  return {all.wants_guards, found == all.partitions.end() ? Joined() : found->second};
+}
+
 Task<void> append_partition(Broker& broker, Produce& produce, TopicIdPartition key,
-                            const PartitionRequest& partition, Waiting place) {
-  const replication::ProduceRules rules{produce.message.acks, produce.request.header.api_version};
+                            const PartitionRequest& partition, Waiting place, const Joining& joining) {
+  replication::ProduceRules rules{produce.message.acks, produce.request.header.api_version};
+  rules.wants_guard = joining.wants_guard;
+  rules.guard = joining.joined.guard;
   const Slice records = records_of(partition);
   const TimestampMs now_ms = broker.wall_now_ms();
   const auto append = [&](replication::Partition& at) { return at.append(records, rules, now_ms); };
@@ -136,6 +150,9 @@ Task<void> append_all(Broker& broker, Produce& produce) {
   const ErrorCode refusal = check_request(produce.message);
   const auto image = broker.image();
   const bool by_id = produce.request.header.api_version >= kTopicIdsFrom;
+  JoinedPartitions joined;
+  if (refusal == ErrorCode::none && produce.message.transactional_id)
+    joined = co_await join_for_produce(broker, produce.message, produce.request.header.api_version);
   Turn turn;
   for (const auto& topic_data : produce.message.topic_data) {
     auto& topic_answer = produce.response.responses.emplace_back();
@@ -158,7 +175,13 @@ Task<void> append_all(Broker& broker, Produce& produce) {
                           0,
                           produce.response.responses.size() - 1,
                           topic_answer.partition_responses.size() - 1};
-      co_await append_partition(broker, produce, {topic->id, partition.index}, partition, place);
+      const Joining joining = joining_of(joined, place.topic, place.partition);
+      if (joining.joined.code != ErrorCode::none) {
+        answer.error_code = joining.joined.code;
+        if (!joining.joined.message.empty()) answer.error_message = joining.joined.message;
+        continue;
+      }
+      co_await append_partition(broker, produce, {topic->id, partition.index}, partition, place, joining);
     }
   }
 }

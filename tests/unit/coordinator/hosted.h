@@ -100,6 +100,20 @@ class Hosted : public ::testing::Test {
     }
     commit(std::move(records));
   }
+  void create_topic_named(const std::string& name, TopicId id, PartitionIndex count) {
+    std::vector<metadata::Record> records{metadata::TopicRecord{name, id}};
+    for (PartitionIndex at = 0; at < count; ++at) {
+      metadata::PartitionRecord partition;
+      partition.topic_id = id;
+      partition.partition = at;
+      partition.replicas = {kSelf};
+      partition.isr = {kSelf};
+      partition.leader = kSelf;
+      records.push_back(partition);
+    }
+    commit(std::move(records));
+  }
+  std::shared_ptr<const metadata::Image> image() const { return image_; }
   void elect(PartitionIndex at, NodeId leader) {
     metadata::PartitionChangeRecord change;
     change.topic_id = kTopicId;
@@ -144,7 +158,7 @@ class Hosted : public ::testing::Test {
     wire::OffsetFetchRequest::Group request;
     request.group_id = group;
     request.topics.emplace().push_back({topic, {}, {0}});
-    auto answer = co_await coordinator->fetch_offsets(at(group), std::move(request));
+    auto answer = co_await coordinator->fetch_offsets(at(group), std::move(request), false);
     if (!answer) co_return std::unexpected(answer.error());
     co_return answer->topics.front().partitions.front().committed_offset;
   }

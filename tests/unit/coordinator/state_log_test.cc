@@ -76,7 +76,8 @@ TEST_F(StateLogs, EndWithTheLeadership) {
   EXPECT_EQ(log.append(std::vector{entry("a", "2")}, 1'000, record::Codec::none).error().code,
             ErrorCode::not_leader_or_follower);
   EXPECT_EQ(world.run(log.committed(1, runtime::kForever)).error().code, ErrorCode::not_leader_or_follower);
-  EXPECT_EQ(world.run(log.read_all(world.shard(0), 1, {})).error().code, ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(world.run(log.read_all(world.shard(0), 1, StateLog::Visit())).error().code,
+            ErrorCode::not_leader_or_follower);
   StateLog again(partitions(), kKey);
   EXPECT_EQ(read(again), Texts{"0 a=1"});
 }
