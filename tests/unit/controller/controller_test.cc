@@ -416,7 +416,9 @@ TEST(UpdateFeatures, OnlyWithinWhatIsSupported) {
   EXPECT_EQ(update("metadata.version", 29), ErrorCode::invalid_update_version);
   EXPECT_EQ(update("metadata.version", 29, 2), ErrorCode::invalid_update_version);
   EXPECT_EQ(update("metadata.version", 0, 3), ErrorCode::invalid_update_version);
-  EXPECT_EQ(update("group.version", 1), ErrorCode::invalid_update_version);
+  EXPECT_EQ(update("group.version", 2), ErrorCode::invalid_update_version);
+  EXPECT_EQ(update("transaction.version", 3), ErrorCode::invalid_update_version);
+  EXPECT_EQ(update("streams.version", 1), ErrorCode::invalid_update_version);
   EXPECT_EQ(update("kraft.version", 1, 7), ErrorCode::invalid_request);
   // What the quorum's level is the image does not know.
   EXPECT_EQ(update("kraft.version", 1), ErrorCode::none);
