@@ -342,7 +342,7 @@ class KafkaNames(CliTest):
                   "".join(f"line {n}\n" for n in range(10)))
         consume = "kafka-console-consumer.sh --bootstrap-server localhost:9092 --topic grouped --group readers"
         first = self.done(f"{consume} --from-beginning --max-messages 4").splitlines()
-        rest = self.done(f"{consume} --from-beginning --timeout-ms 3000").splitlines()
+        rest = self.done(f"{consume} --from-beginning --max-messages 6 --timeout-ms 20000").splitlines()
         self.assertEqual(len(first), 4)
         self.assertEqual(sorted(first + rest), sorted(f"line {n}" for n in range(10)), "each once, by who came first and who came after")
         groups = "kafka-consumer-groups.sh --bootstrap-server localhost:9092"
