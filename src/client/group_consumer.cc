@@ -49,7 +49,8 @@ Task<Outcome<std::vector<FetchedRecords>>> GroupConsumer::poll(MonotonicTime dea
   }
   auto lots = co_await consumer_.poll(deadline, max_records);
   if (lots)
-    for (const FetchedRecords& lot : *lots) polled_.insert({lot.topic, lot.partition});
+    for (const FetchedRecords& lot : *lots)
+      polled_[{lot.topic, lot.partition}] = lot.batches.empty() ? kNoEpoch : lot.batches.back().leader_epoch;
   co_return lots;
 }
 
@@ -72,6 +73,13 @@ std::map<TopicPartition, Offset> GroupConsumer::to_commit() const {
   return offsets;
 }
 
+LeaderEpoch GroupConsumer::epoch_before(const TopicPartition& partition, Offset offset) const {
+  const auto last = polled_.find(partition);
+  if (last == polled_.end() || consumer_.position(partition.topic, partition.partition) != offset)
+    return kNoEpoch;
+  return last->second;
+}
+
 Task<Outcome<void>> GroupConsumer::commit() {
   const std::map<TopicPartition, Offset> committed = to_commit();
   if (committed.empty() || member_.generation() < 0) co_return Outcome<void>();
@@ -84,7 +92,7 @@ Task<Outcome<void>> GroupConsumer::commit() {
     topic_entry(request.topics, partition.topic, &wire::OffsetCommitRequest::Topic::name)
         .partitions.push_back({.partition_index = partition.partition,
                                .committed_offset = offset,
-                               .committed_leader_epoch = kNoEpoch,
+                               .committed_leader_epoch = epoch_before(partition, offset),
                                .committed_metadata = ""});
   const auto response = co_await call_coordinator<wire::OffsetCommitResponse>(
       cluster_, options_.group.group_id, std::move(request), code_of, {.max_version = kLastByName});

@@ -44,6 +44,8 @@ class GroupConsumer : private GroupListener {
   Task<void> assigned(std::vector<TopicPartition> partitions) override;
   void drop(const std::vector<TopicPartition>& partitions);
   std::map<TopicPartition, Offset> to_commit() const;
+  // Of the record before `offset`, where that is known: when all that was handed out is done (KIP-320).
+  LeaderEpoch epoch_before(const TopicPartition& partition, Offset offset) const;
   // Where the group is in these partitions; asked until there is an answer, or the consumer is closed.
   Task<std::map<TopicPartition, Offset>> committed_of(const std::vector<TopicPartition>& partitions);
 
@@ -51,8 +53,9 @@ class GroupConsumer : private GroupListener {
   const GroupConsumerOptions options_;
   ConsumerCore consumer_;
   Membership member_;
-  std::map<TopicPartition, Offset> done_;       // and not committed yet
-  std::set<TopicPartition> polled_;             // partitions of which records were handed out
+  std::map<TopicPartition, Offset> done_;  // and not committed yet
+  // Partitions of which records were handed out, with the leader epoch of the last ones.
+  std::map<TopicPartition, LeaderEpoch> polled_;
   std::map<TopicPartition, Offset> committed_;  // as far as it is known
   MonotonicTime next_commit_;
   std::optional<Failure> failure_;  // of a partition that has no place to begin at
