@@ -41,7 +41,7 @@ Answer<Load> load_of_kafka_flags(const Session& session) {
     return usage_trouble("one of the arguments --record-size --payload-file --payload-monotonic is required");
   if (arguments.has("transactional-id") || arguments.has("transaction-id") ||
       arguments.has("transaction-duration-ms"))
-    return trouble(Exit::failed, "transactions are not available in this version");
+    return trouble(Exit::failed, "this command has no transactions in this version");
   Load load{.topic = arguments.text("topic")};
   Trouble why;
   std::int64_t interval_ms = 0, seed = 0;
