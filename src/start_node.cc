@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "node/node.h"
@@ -198,11 +199,18 @@ class Stop {
     }
     shot_.fire();
   }
+  // The node cannot go on.
+  void must(const Error& why) {
+    if (!failure_) failure_ = why;
+    shot_.fire();
+  }
   void serving() { serving_ = true; }
   runtime::Task<bool> asked() { return shot_.wait(); }
+  const std::optional<Error>& failure() const { return failure_; }
 
  private:
   bool serving_ = false;
+  std::optional<Error> failure_;
   runtime::OneShot shot_;
 };
 
@@ -221,6 +229,7 @@ runtime::Task<StartExit> serve(platform::RealWorld& world, const cli::StartReque
                                const config::Settings& settings, Stop& stop, Launcher& launcher) {
   node::NodeOptions options;
   options.process_metrics = add_process_metrics;
+  options.failed = [&stop](const Error& error) { stop.must(error); };
   auto started = co_await node::Node::start(world, settings, std::move(options));
   if (!started) {
     explain_start_failure(started.error(), settings);
@@ -236,8 +245,13 @@ runtime::Task<StartExit> serve(platform::RealWorld& world, const cli::StartReque
   runtime::Gate checks(world.shard(0));
   warn_of_unknown_hosts(world, settings, checks).detach();
   co_await stop.asked();
+  if (const auto& failure = stop.failure()) {
+    complain("error: the node ends: its metadata log has failed, and it would know nothing new\n  cause: " +
+             failure->message);
+    exit = StartExit::failed;
+  }
   telemetry::log_info("node", "stopping");
-  if (const Status stopped = co_await node.stop(); !stopped) {
+  if (const Status stopped = co_await node.stop(); !stopped && !stop.failure()) {
     complain("error: the node did not stop in order\n  cause: " + stopped.error().message);
     exit = StartExit::failed;
   }

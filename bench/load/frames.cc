@@ -5,6 +5,7 @@
 
 #include "base/crc32c.h"
 #include "base/random.h"
+#include "framing.h"
 #include "program.h"
 #include "record/batch.h"
 #include "record/builder.h"
@@ -14,32 +15,6 @@
 #include "wire/messages/produce.h"
 
 namespace moldau::load {
-
-namespace {
-
-template <class Request>
-Frame frame_of(const Request& request, wire::ApiVersion version, std::int32_t correlation_id) {
-  const Slice bytes = joined(wire::encode_request({.api_key = Request::kKey,
-                                                   .api_version = version,
-                                                   .correlation_id = correlation_id,
-                                                   .client_id = "moldau_load"},
-                                                  request));
-  return {.bytes = {bytes.view().begin(), bytes.view().end()}, .correlation_id = correlation_id};
-}
-
-template <class Response>
-Response decode_answer(const Frame& request, ByteView answer, wire::ApiVersion version) {
-  const auto frame = or_die(wire::decode_response_frame(Slice::borrow(answer), Response::kKey, version),
-                            "header of a response");
-  if (frame.correlation_id != request.correlation_id) die("an answer has another request's correlation id");
-  return or_die(Response::decode(frame.body, version), "body of a response");
-}
-
-void check(wire::ErrorCode error, std::string_view doing) {
-  if (error != wire::ErrorCode::none) die(std::string(doing) + ": " + std::string(wire::name_of(error)));
-}
-
-}  // namespace
 
 Slice make_batch(int records, std::size_t value_bytes, record::Codec codec) {
   Random random(1);

@@ -28,10 +28,12 @@ struct Options {
   int megabytes = 512;
   bool kill = false;
   int touch_megabytes = 1000;
+  RebalanceShape rebalance;
   std::string output = "/dev/null";
   std::vector<std::string> command;
   std::vector<std::string> members;
   bool kill_controller = false;
+  CompactionShape compaction;
 };
 
 // ID:PORT:PID of a broker.
@@ -113,6 +115,31 @@ void add_producing_modes(CLI::App& app, Options& o) {
   mode->callback([&] { round_trip(o.broker, o.row, o.shape); });
 }
 
+GroupProtocol protocol(const std::string& name) {
+  if (name == "classic") return GroupProtocol::classic;
+  if (name == "consumer") return GroupProtocol::consumer;
+  throw CLI::ValidationError("--protocol", name + " is neither classic nor consumer");
+}
+
+void add_rebalance_mode(CLI::App& app, Options& o) {
+  auto* mode = add_mode(app, o, "rebalance", "a group that members join and leave");
+  mode->add_option_function<std::string>(
+      "--protocol", [&](const std::string& name) { o.rebalance.protocol = protocol(name); },
+      "classic, consumer");
+  mode->add_option("--members", o.rebalance.members)->capture_default_str()->check(CLI::Range(1, 20'000));
+  mode->add_option("--partitions", o.rebalance.partitions)
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100'000));
+  mode->add_option("--percent", o.rebalance.percent, "of the members, that come and go")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100));
+  mode->add_option("--cycles", o.rebalance.cycles)->capture_default_str()->check(CLI::Range(1, 1000));
+  mode->add_option("--heartbeat-ms", o.rebalance.heartbeat_ms, "of members of the classic protocol")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 30'000));
+  mode->callback([&] { rebalance(o.broker, o.row, o.rebalance); });
+}
+
 void add_other_modes(CLI::App& app, Options& o) {
   auto* mode = add_mode(app, o, "consume", "reads what it has produced, again and again");
   add_shape(mode, o.consume.fill);
@@ -150,6 +177,17 @@ void add_other_modes(CLI::App& app, Options& o) {
     fail_over(members, o.row, o.shape, o.rate, o.kill_controller ? Victim::controller : Victim::leader);
   });
 
+  mode = add_mode(app, o, "compaction", "fills a compacted topic and has it compacted beside producers");
+  add_shape(mode, o.shape);
+  mode->add_option("--rate", o.rate, "requests a second beside it")->capture_default_str();
+  mode->add_option("--folder", o.compaction.folder, "data folder of the broker")->required();
+  mode->add_option("--megabytes", o.compaction.megabytes)->capture_default_str();
+  mode->add_option("--keys", o.compaction.keys)->capture_default_str();
+  mode->add_option("--topic-partitions", o.compaction.partitions)->capture_default_str();
+  mode->add_option("--value-bytes", o.compaction.value_bytes)->capture_default_str();
+  mode->add_option("--segment-megabytes", o.compaction.segment_megabytes)->capture_default_str();
+  mode->callback([&] { compaction(o.broker, o.row, o.shape, o.rate, o.compaction); });
+
   mode = add_mode(app, o, "start", "starts a broker: time to listen, to answer, to acknowledge");
   mode->add_option("--output", o.output, "file for what the broker prints")->capture_default_str();
   mode->add_option("command", o.command, "the broker's command line, after --")->required();
@@ -177,6 +215,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   add_producing_modes(app, options);
   add_other_modes(app, options);
+  add_rebalance_mode(app, options);
   app.parse_complete_callback([&] {
     if (options.row.empty()) options.row = app.get_subcommands().front()->get_name();
   });

@@ -91,6 +91,20 @@ void fill(const Broker& broker, const std::string& row, const ProduceShape& shap
 void catch_up(const Broker& broker, const std::string& row, const ProduceShape& shape, double rate,
               const std::string& name, int partitions);
 
+// Fills a compacted topic of the broker, whose data are in `folder`, then lets it be compacted, up to its
+// active segments, while producers at a fixed rate go on with another topic: speed and CPU time of the one
+// (without what the producers cost before), latency of the others before and meanwhile.
+struct CompactionShape {
+  std::string folder;
+  int megabytes = 512;
+  int keys = 1'000'000;  // over all partitions
+  int partitions = 4;
+  int value_bytes = 84;
+  int segment_megabytes = 64;
+};
+void compaction(const Broker& broker, const std::string& row, const ProduceShape& beside, double rate,
+                const CompactionShape& shape);
+
 // Starts `command` and measures the time until it listens, answers, and has acknowledged a first record; then
 // how long SIGTERM takes. The record goes to a topic created for it, or to `name` when that is given (its
 // folder was used before); the records in its `partitions` are then counted.
@@ -100,6 +114,21 @@ struct Existing {
 };
 void start(std::uint16_t port, const std::string& row, const std::string& output_path,
            const std::vector<std::string>& command, const Existing& existing);
+
+// A consumer group of one topic: its members join, then again and again some more do, and as many of the
+// oldest leave. Each time, until every member has its part in one generation, each partition has exactly one
+// owner and the broker says that the group is stable: seconds, the broker's CPU, how long partitions were
+// without an owner, and those, too, that stayed with theirs.
+enum class GroupProtocol { classic, consumer };
+struct RebalanceShape {
+  GroupProtocol protocol = GroupProtocol::classic;
+  int members = 100;
+  int partitions = 1000;
+  int percent = 10;  // of the members, that come and go
+  int cycles = 3;
+  int heartbeat_ms = 500;  // of the classic protocol; in the other it is the broker's
+};
+void rebalance(const Broker& broker, const std::string& row, const RebalanceShape& shape);
 
 // The machine's own limits: sync, memory, checksum, bare round trip. Files go to `folder`.
 void machine(const std::string& folder);

@@ -26,7 +26,7 @@ class OpenLoop {
   // Forgets the latencies so far.
   telemetry::HistogramData take() { return std::exchange(latency_ns_, {}); }
   Connections& connections() { return connections_; }
-  void finish() { connections_.drain(20); }
+  void finish() { connections_.drain(90); }
 
  private:
   void answered(const Connections::Answer& answer);

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <numeric>
-#include <sstream>
 #include <utility>
 
 #include "program.h"
@@ -31,15 +31,11 @@ void die_with(pid_t parent) {
 }
 
 double cpu_seconds_of(pid_t pid) {
-  const std::string stat = read_all(fmt::format("/proc/{}/stat", pid));
-  // The name, in parentheses, may hold anything; utime and stime are fields 14 and 15, field 3 follows it.
-  std::istringstream fields(stat.substr(stat.rfind(')') + 1));
-  std::string skipped;
-  for (int field = 3; field < 14; ++field) fields >> skipped;
-  double user = 0;
-  double system = 0;
-  fields >> user >> system;
-  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  clockid_t clock{};
+  timespec used{};
+  if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &used) != 0)
+    die(fmt::format("process {} is gone", pid));
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
 }
 
 double resident_mib_of(pid_t pid) {

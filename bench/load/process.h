@@ -10,7 +10,8 @@
 
 namespace moldau::load {
 
-// User and system time of all threads of these processes, from /proc/PID/stat; steps of 10 ms.
+// User and system time of all threads of these processes, by their CPU clocks: exact where those of
+// /proc/PID/stat go in steps of 10 ms.
 double cpu_seconds_of(const std::vector<pid_t>& pids);
 // VmRSS, from /proc/PID/status, in sum.
 double resident_mib_of(const std::vector<pid_t>& pids);

@@ -20,6 +20,8 @@ enum class ErrorKind : std::uint8_t {
   timed_out,
   closed,       // the client or producer was closed meanwhile
   unavailable,  // not now; a later try may do
+  cancelled,    // by Future::cancel(), a stop token, Consumer::wakeup()
+  fenced,  // another one has taken this one's place: a producer's transactional id, a member's instance id
 };
 
 // How far it came.

@@ -1,6 +1,7 @@
 // Records as programs give and get them.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,6 +28,12 @@ struct RecordMetadata {
   std::int64_t timestamp_ms = -1;
 };
 
+struct TopicPartition {
+  std::string topic;
+  std::int32_t partition = 0;
+  friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
+};
+
 struct Header {
   std::string_view key;
   std::optional<std::string_view> value;
@@ -38,6 +45,7 @@ struct RecordView {
   std::int32_t partition = 0;
   std::int64_t offset = 0;
   std::int64_t timestamp_ms = 0;
+  std::int32_t leader_epoch = -1;  // of the leader that wrote it; -1 unknown
   std::optional<std::string_view> key;
   std::optional<std::string_view> value;
   std::vector<Header> headers;

@@ -22,13 +22,24 @@ void EvenShares::give(std::size_t holder, const Item& item) {
   MOLDAU_ASSERT(may_have(holder, item) && !holders_.contains(item));
   shares_[holder].insert(item);
   holders_.emplace(item, holder);
+  note_size(shares_[holder].size() - 1, shares_[holder].size());
 }
 
 void EvenShares::take(const Item& item) {
   const auto found = holders_.find(item);
   if (found == holders_.end()) return;
-  shares_[found->second].erase(item);
+  std::set<Item>& share = shares_[found->second];
+  share.erase(item);
   holders_.erase(found);
+  note_size(share.size() + 1, share.size());
+}
+
+// A share has grown or shrunk by one.
+void EvenShares::note_size(std::size_t before, std::size_t after) {
+  if (with_size_.size() <= after) with_size_.resize(after + 1);
+  --with_size_[before];
+  ++with_size_[after];
+  if (after < smallest_ || (before == smallest_ && with_size_[before] == 0)) smallest_ = after;
 }
 
 void EvenShares::settle() {
@@ -48,25 +59,33 @@ std::size_t EvenShares::least_loaded(const Kind& kind) const {
   return *std::ranges::min_element(kind.holders, {}, [this](std::size_t one) { return shares_[one].size(); });
 }
 
-// Moves items from who has more to who may have them and has at least two less. False: nothing moved. Each
-// move lowers the sum of the squares of the shares, so this ends.
+// From the largest shares down, each that is larger than it need be gives one item away, so that none gives
+// more than another and gets some of it back. False: nothing moved. Each move lowers the sum of the squares
+// of the shares, so this ends.
 bool EvenShares::even_out() {
-  const auto smallest = [this] {
-    return std::ranges::min_element(shares_, {}, [](const auto& share) { return share.size(); })->size();
-  };
   bool moved = false;
-  for (std::size_t holder = 0; holder < shares_.size(); ++holder) {
-    if (shares_[holder].size() <= smallest() + 1) continue;
-    const std::vector<Item> all(shares_[holder].begin(), shares_[holder].end());
-    for (auto item = all.rbegin(); item != all.rend(); ++item) {
-      const std::size_t other = least_loaded(kinds_[item->first]);
-      if (shares_[other].size() + 1 >= shares_[holder].size()) continue;
-      take(*item);
-      give(other, *item);
-      moved = true;
-    }
+  for (std::size_t size = with_size_.size(); size-- > smallest_ + 2;) {
+    for (std::size_t holder = 0; holder < shares_.size() && size >= smallest_ + 2; ++holder)
+      if (shares_[holder].size() == size && give_one_away(holder)) moved = true;
   }
   return moved;
+}
+
+// To somebody who may have it and has at least two less.
+bool EvenShares::give_one_away(std::size_t holder) {
+  const std::set<Item>& share = shares_[holder];
+  for (auto item = share.rbegin(); item != share.rend();) {
+    const std::size_t other = least_loaded(kinds_[item->first]);
+    if (shares_[other].size() + 1 < share.size()) {
+      const Item given = *item;
+      take(given);
+      give(other, given);
+      return true;
+    }
+    // The others of this kind would go to the same one.
+    item = std::make_reverse_iterator(share.lower_bound({item->first, 0}));
+  }
+  return false;
 }
 
 }  // namespace moldau

@@ -20,7 +20,8 @@ class EvenShares {
   };
   using Item = std::pair<std::size_t, std::int32_t>;  // number of its kind, and its own within that
 
-  EvenShares(std::size_t holders, std::vector<Kind> kinds) : kinds_(std::move(kinds)), shares_(holders) {}
+  EvenShares(std::size_t holders, std::vector<Kind> kinds)
+      : kinds_(std::move(kinds)), shares_(holders), with_size_{holders} {}
 
   bool may_have(std::size_t holder, const Item& item) const;
   std::optional<std::size_t> holder_of(const Item& item) const;
@@ -34,12 +35,16 @@ class EvenShares {
   const std::set<Item>& of(std::size_t holder) const { return shares_[holder]; }
 
  private:
+  void note_size(std::size_t before, std::size_t after);
   std::size_t least_loaded(const Kind& kind) const;
   bool even_out();
+  bool give_one_away(std::size_t holder);
 
   const std::vector<Kind> kinds_;
   std::vector<std::set<Item>> shares_;
   std::map<Item, std::size_t> holders_;
+  std::vector<std::size_t> with_size_;  // how many shares there are of each size
+  std::size_t smallest_ = 0;            // of the sizes
 };
 
 }  // namespace moldau

@@ -209,8 +209,13 @@ Answer<client::GroupConsumerOptions> group_consumer_options(const Properties& pr
   client::GroupOptions& group = options.group;
   if (const std::string* id = reader.find("group.id")) group.group_id = *id;
   if (const std::string* id = reader.find("group.instance.id")) group.instance_id = *id;
-  if (const std::string* protocol = reader.find("group.protocol"); protocol && *protocol != "classic")
-    reader.refuse("group.protocol", *protocol, "classic");
+  if (const std::string* protocol = reader.find("group.protocol")) {
+    if (*protocol == "consumer")
+      group.protocol = client::GroupProtocol::consumer;
+    else if (*protocol != "classic")
+      reader.refuse("group.protocol", *protocol, "classic or consumer");
+  }
+  if (const std::string* assignor = reader.find("group.remote.assignor")) group.remote_assignor = *assignor;
   reader.milliseconds("session.timeout.ms", group.session_timeout);
   reader.milliseconds("heartbeat.interval.ms", group.heartbeat_interval);
   reader.milliseconds("max.poll.interval.ms", group.rebalance_timeout);

@@ -50,6 +50,29 @@ bool boolean(std::string& out, ByteView bytes) {
   return true;
 }
 
+// The character of UTF-8 that the text begins with, or what there is of one.
+struct Sequence {
+  std::size_t length = 1;
+  bool whole = false;
+};
+
+// The rules of Java's decoder: the longest beginning of a character counts as one, so does a surrogate.
+Sequence first_sequence(std::string_view text) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = at(0);
+  if (first < 0x80) return {.whole = true};
+  if (first < 0xc2 || first > 0xf4) return {};
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  // Below it are overlong forms, above it what lies beyond U+10FFFF.
+  const int least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+  const int most = first == 0xf4 ? 0x8f : 0xbf;
+  if (text.size() < 2 || at(1) < least || at(1) > most) return {};
+  std::size_t found = 2;
+  while (found < length && found < text.size() && (at(found) & 0xc0) == 0x80) ++found;
+  const bool surrogate = first == 0xed && at(1) > 0x9f;
+  return {.length = found, .whole = found == length && !surrogate};
+}
+
 struct Known {
   std::string_view name;
   Deserialize deserialize;
@@ -57,7 +80,7 @@ struct Known {
 
 // The consumer's UUIDDeserializer reads text, which is printed as it is.
 constexpr Known kKnown[] = {
-    {"StringDeserializer", deserialize_text},
+    {"StringDeserializer", deserialize_string},
     {"ByteArrayDeserializer", deserialize_text},
     {"BytesDeserializer", deserialize_text},
     {"ByteBufferDeserializer", deserialize_text},
@@ -74,6 +97,17 @@ constexpr Known kKnown[] = {
 
 bool deserialize_text(std::string& out, ByteView bytes) {
   out += as_text(bytes);
+  return true;
+}
+
+bool deserialize_string(std::string& out, ByteView bytes) {
+  constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
+  std::string_view text = as_text(bytes);
+  while (!text.empty()) {
+    const Sequence sequence = first_sequence(text);
+    out += sequence.whole ? text.substr(0, sequence.length) : kReplacement;
+    text.remove_prefix(sequence.length);
+  }
   return true;
 }
 

@@ -54,6 +54,7 @@ Result<bool> dump_offset_index(runtime::Disk& disk, const std::string& path, con
                                Printer& out) {
   ASSIGN_OR_RETURN(const Offset base, base_offset_of(path));
   ASSIGN_OR_RETURN(const auto bytes, runtime::read_file(disk, path, kMostIndexBytes));
+  if (bytes.empty()) return out.line(path + " is empty."), true;
   auto segment = segment_beside(disk, path);
   std::int64_t segment_bytes = INT32_MAX;
   if (segment) {

@@ -16,8 +16,8 @@ struct DumpOptions {
   bool verify_only = false;        // --verify-index-only
   bool cluster_metadata = false;   // values are records of our metadata log
   std::int64_t max_bytes = INT64_MAX;
-  Deserialize key = deserialize_text;
-  Deserialize value = deserialize_text;
+  Deserialize key = deserialize_string;
+  Deserialize value = deserialize_string;
 };
 
 // False: the file is damaged, which was printed. An error: it cannot be read, or is no file of a log.

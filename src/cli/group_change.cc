@@ -1,4 +1,5 @@
 // group delete, group offset-delete and group remove-member.
+#include "cli/confirmation.h"
 #include "cli/group_names.h"
 #include "cli/handlers.h"
 #include "cli/new_offsets.h"
@@ -8,15 +9,6 @@ namespace moldau::cli {
 namespace {
 
 using runtime::Task;
-
-// Whether to go on: asked, unless it is only a trial.
-Answer<bool> goes_on(Session& session, const std::string& question) {
-  if (session.arguments.has("dry-run")) return false;
-  const auto sure = confirmed(session, question);
-  if (!sure) return std::unexpected(sure.error());
-  if (!*sure) return usage_trouble("nothing was changed");
-  return true;
-}
 
 Task<Answer<std::vector<client::LeavingMember>>> leaving(ClusterSession& session, const std::string& group) {
   std::vector<client::LeavingMember> members;

@@ -1,6 +1,11 @@
+#include <algorithm>
+#include <iterator>
+
 #include "cli/command.h"
 #include "cli/handlers.h"
 #include "cli/kafka_flags.h"
+#include "cli/transaction_commands.h"
+#include "cli/verifiable.h"
 
 namespace moldau::cli {
 namespace {
@@ -117,7 +122,12 @@ std::vector<Command> make_commands() {
 }  // namespace
 
 std::span<const Command> kafka_commands() {
-  static const std::vector<Command> kCommands = make_commands();
+  static const std::vector<Command> kCommands = [] {
+    std::vector<Command> commands = make_commands();
+    for (const auto part : {kafka_transactions_commands, verifiable_commands})
+      std::ranges::move(part(), std::back_inserter(commands));
+    return commands;
+  }();
   return kCommands;
 }
 

@@ -187,7 +187,7 @@ Task<Answer<ReadEnd>> print_all(ClusterSession& session, Plan& plan, std::int64_
                                                : co_await read_in_group(session, plan, visit);
   if (undecodable)
     co_return trouble(Exit::failed, "Error processing message, terminating consumer process",
-                      "a key or value does not have the size that its deserializer reads");
+                      "a key or value is not what its deserializer or formatter reads");
   co_return end;
 }
 

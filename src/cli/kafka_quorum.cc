@@ -3,7 +3,7 @@
 
 #include "cli/connection.h"
 #include "cli/handlers.h"
-#include "cli/kafka_columns.h"
+#include "cli/kafka_table.h"
 #include "cli/text_file.h"
 #include "storage/data_directory.h"
 
@@ -71,24 +71,12 @@ void print_status(Printer& out, const std::string& cluster_id, const client::Quo
   line("CurrentObservers:", replicas_text(quorum, quorum.observers));
 }
 
-void print_rows(Printer& out, const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += padded(row[i], widths[i]) + "\t";
-    out.line(line);
-  }
-}
-
 void print_replication(ClusterSession& session, const client::QuorumInfo& quorum,
                        const client::QuorumReplica& leader) {
   const bool readable = session.arguments().has("human-readable");
   const TimestampMs now = session.world.wall_clock().now_ms();
-  std::vector<std::vector<std::string>> rows{{"NodeId", "DirectoryId", "LogEndOffset", "Lag",
-                                              "LastFetchTimestamp", "LastCaughtUpTimestamp", "Status"}};
+  std::vector<KafkaRow> rows{{"NodeId", "DirectoryId", "LogEndOffset", "Lag", "LastFetchTimestamp",
+                              "LastCaughtUpTimestamp", "Status"}};
   const auto time = [&](TimestampMs at) {
     return readable && at >= 0 ? std::to_string(now - at) + " ms ago" : std::to_string(at);
   };
@@ -103,7 +91,7 @@ void print_replication(ClusterSession& session, const client::QuorumInfo& quorum
     if (voter.id != leader.id) add(voter, "Follower");
   }
   for (const client::QuorumReplica& observer : quorum.observers) add(observer, "Observer");
-  print_rows(session.out(), rows);
+  print_kafka_table(session.out(), rows);
 }
 
 Answer<void> check_describe(const Arguments& arguments) {

@@ -1,11 +1,22 @@
 #include "cli/message_formatter.h"
 
+#include <algorithm>
+#include <cctype>
+
 namespace moldau::cli {
 namespace {
 
 const std::string* find(const Properties& properties, std::string_view name) {
   const auto at = properties.find(name);
   return at == properties.end() ? nullptr : &at->second;
+}
+
+// "true" in any case, with blanks around it.
+bool is_true(std::string_view text) {
+  constexpr std::string_view kBlank = " \t", kTrue = "true";
+  text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
+  text = text.substr(0, text.find_last_not_of(kBlank) + 1);
+  return std::ranges::equal(text, kTrue, {}, [](unsigned char c) { return std::tolower(c); });
 }
 
 Answer<void> read_deserializer(const Properties& properties, std::string_view name, Deserialize& into) {
@@ -26,22 +37,35 @@ std::string timestamp_text(const PrintedRecord& printed) {
 }  // namespace
 
 Answer<MessageFormatter> MessageFormatter::create(std::string_view class_name, const Properties& properties) {
+  struct Known {
+    std::string_view name;
+    Kind kind;
+    CoordinatorRecord records = CoordinatorRecord::offset;
+  };
+  constexpr Known kKnown[] = {
+      {"DefaultMessageFormatter", Kind::standard},
+      {"LoggingMessageFormatter", Kind::logging},
+      {"NoOpMessageFormatter", Kind::none},
+      {"OffsetsMessageFormatter", Kind::coordinator, CoordinatorRecord::offset},
+      {"GroupMetadataMessageFormatter", Kind::coordinator, CoordinatorRecord::group},
+      {"TransactionLogMessageFormatter", Kind::coordinator, CoordinatorRecord::transaction}};
   MessageFormatter out;
   const std::string_view name = class_name.substr(class_name.find_last_of(".$") + 1);
-  if (name == "LoggingMessageFormatter")
-    out.kind_ = Kind::logging;
-  else if (name == "NoOpMessageFormatter")
-    out.kind_ = Kind::none;
-  else if (!name.empty() && name != "DefaultMessageFormatter")
-    return trouble(Exit::failed, "no formatter " + std::string(class_name), {},
-                   "there are: DefaultMessageFormatter, LoggingMessageFormatter, NoOpMessageFormatter");
+  const auto known = std::ranges::find(kKnown, name.empty() ? kKnown[0].name : name, &Known::name);
+  if (known == std::end(kKnown)) {
+    std::string names;
+    for (const Known& one : kKnown) names += (names.empty() ? "" : ", ") + std::string(one.name);
+    return trouble(Exit::failed, "no formatter " + std::string(class_name), {}, "there are: " + names);
+  }
+  out.kind_ = known->kind;
+  out.records_ = known->records;
   const std::pair<std::string_view, bool*> flags[] = {
       {"print.timestamp", &out.print_timestamp_}, {"print.key", &out.print_key_},
       {"print.offset", &out.print_offset_},       {"print.partition", &out.print_partition_},
       {"print.headers", &out.print_headers_},     {"print.epoch", &out.print_epoch_},
-      {"print.value", &out.print_value_}};
+      {"print.value", &out.print_value_},         {"print.delivery", &out.print_delivery_}};
   for (const auto& [key, flag] : flags) {
-    if (const std::string* text = find(properties, key)) *flag = *text == "true";
+    if (const std::string* text = find(properties, key)) *flag = is_true(*text);
   }
   const std::pair<std::string_view, std::string*> texts[] = {{"key.separator", &out.key_separator_},
                                                              {"line.separator", &out.line_separator_},
@@ -67,6 +91,8 @@ bool MessageFormatter::append(std::string& out, const PrintedRecord& printed) co
       return append_logging(out, printed);
     case Kind::none:
       return true;
+    case Kind::coordinator:
+      return append_coordinator(out, printed);
   }
   return true;
 }
@@ -101,11 +127,20 @@ bool MessageFormatter::append_standard(std::string& out, const PrintedRecord& pr
   put(print_timestamp_, timestamp_text(printed));
   put(print_partition_, "Partition:" + std::to_string(printed.partition));
   put(print_offset_, "Offset:" + std::to_string(printed.record.offset));
-  put(print_epoch_, "Epoch:" + std::to_string(printed.leader_epoch));
+  put(print_delivery_, "Delivery:NOT_PRESENT");  // that is for share groups
+  put(print_epoch_, "Epoch:" + (printed.leader_epoch < 0 ? std::string("NOT_PRESENT")
+                                                         : std::to_string(printed.leader_epoch)));
   if (print_headers_ && (next(), !append_headers(out, printed.record.headers))) return false;
   if (print_key_ && (next(), !append_field(out, printed.record.key, key_))) return false;
   if (print_value_ && (next(), !append_field(out, printed.record.value, value_))) return false;
   out += line_separator_;
+  return true;
+}
+
+bool MessageFormatter::append_coordinator(std::string& out, const PrintedRecord& printed) const {
+  const auto json = coordinator_record_json(records_, printed.record.key, printed.record.value);
+  if (!json) return false;
+  if (*json) out += (*json)->to_line() + "\n";
   return true;
 }
 

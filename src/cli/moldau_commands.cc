@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/handlers.h"
 #include "cli/profile_commands.h"
+#include "cli/transaction_commands.h"
 
 namespace moldau::cli {
 namespace {
@@ -129,8 +130,8 @@ std::vector<Flag> make_global_flags() {
 std::span<const Command> moldau_commands() {
   static const std::vector<Command> kCommands = [] {
     std::vector<Command> commands;
-    for (const auto part : {node_commands, dev_commands, topic_commands, group_commands, cluster_commands,
-                            local_commands, perf_commands, profile_commands})
+    for (const auto part : {node_commands, dev_commands, topic_commands, group_commands, txn_commands,
+                            cluster_commands, local_commands, perf_commands, profile_commands})
       std::ranges::move(part(), std::back_inserter(commands));
     return commands;
   }();
@@ -145,6 +146,7 @@ std::span<const Flag> global_flags() {
 std::string_view canonical_noun(std::string_view word) {
   if (word == "topics") return "topic";
   if (word == "groups") return "group";
+  if (word == "txns" || word == "transaction" || word == "transactions") return "txn";
   if (word == "clusters") return "cluster";
   if (word == "nodes") return "node";
   if (word == "configs") return "config";

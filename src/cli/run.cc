@@ -181,6 +181,9 @@ class KafkaRun {
         {"Kafka", "kafka-server-start"},
         {"ConsumerGroupCommand", "kafka-consumer-groups"},
         {"GroupsCommand", "kafka-groups"},
+        {"TransactionsCommand", "kafka-transactions"},
+        {"VerifiableProducer", "kafka-verifiable-producer"},
+        {"VerifiableConsumer", "kafka-verifiable-consumer"},
         {"AclCommand", "kafka-acls"},
     };
     while (!words_.empty() &&

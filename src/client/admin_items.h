@@ -83,6 +83,10 @@ auto& topic_entry(Topics& topics, const std::string& name, auto member) {
   return topics.back();
 }
 
+// Those that have written to these partitions, as this broker's replicas know.
+Task<Outcome<PerItem<TopicPartition, std::vector<ActiveProducer>>>> ask_producers(
+    ClusterClient& cluster, NodeId node, std::vector<TopicPartition> partitions);
+
 // Asks the leader of each partition by `ask(cluster, node, queries)`, which gives results for some or all of
 // the queries; those whose leadership moved, and those not answered, are asked again. `partition_of(query)`
 // names the partition. Results come in the order of the queries.

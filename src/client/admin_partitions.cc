@@ -98,6 +98,8 @@ std::vector<ActiveProducer> producers_from(
   return producers;
 }
 
+}  // namespace
+
 Task<Outcome<ProducerResults>> ask_producers(ClusterClient& cluster, NodeId node,
                                              std::vector<TopicPartition> partitions) {
   wire::DescribeProducersRequest request;
@@ -117,8 +119,6 @@ Task<Outcome<ProducerResults>> ask_producers(ClusterClient& cluster, NodeId node
   }
   co_return results;
 }
-
-}  // namespace
 
 Task<Outcome<PerItem<TopicPartition, ListedOffset>>> AdminCore::list_offsets(std::vector<OffsetQuery> queries,
                                                                              bool read_committed) {

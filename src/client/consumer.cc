@@ -66,6 +66,22 @@ void ConsumerCore::unassign(const std::string& topic, PartitionIndex partition) 
   std::erase_if(ready_, [&](const Fetched& fetched) { return fetched.partition == gone; });
 }
 
+void ConsumerCore::seek(const std::string& topic, PartitionIndex partition, StartAt start) {
+  const bool paused = is_paused(topic, partition);
+  assign(topic, partition, start);
+  if (paused) pause(topic, partition);
+}
+
+bool ConsumerCore::is_paused(const std::string& topic, PartitionIndex partition) const {
+  const auto found = find(topic, partition);
+  return found && found->paused;
+}
+
+void ConsumerCore::interrupt() {
+  interrupted_ = true;
+  arrived_.notify_all();
+}
+
 void ConsumerCore::pause(const std::string& topic, PartitionIndex partition) {
   if (const auto found = find(topic, partition)) found->paused = true;
 }
@@ -114,6 +130,8 @@ Task<Outcome<std::vector<FetchedRecords>>> ConsumerCore::poll(MonotonicTime dead
   const runtime::Gate::Pass pass(gate_);
   for (;;) {
     if (closing_) co_return fail(local_failure(Errc::cancelled, "the consumer was closed"));
+    if (std::exchange(interrupted_, false))
+      co_return fail(local_failure(Errc::cancelled, "the poll was interrupted"));
     std::vector<FetchedRecords> records;
     collect(records, max_records);
     schedule_step();

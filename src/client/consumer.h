@@ -87,11 +87,11 @@ class ConsumerCore {
   // Adds the partition, or gives it a new place to read from; what was fetched of it is dropped.
   void assign(std::string topic, PartitionIndex partition, StartAt start);
   void unassign(const std::string& topic, PartitionIndex partition);
-  void seek(const std::string& topic, PartitionIndex partition, StartAt start) {
-    assign(topic, partition, start);
-  }
+  // The same for a partition that is assigned; it stays paused if it is.
+  void seek(const std::string& topic, PartitionIndex partition, StartAt start);
   void pause(const std::string& topic, PartitionIndex partition);
   void resume(const std::string& topic, PartitionIndex partition);
+  bool is_paused(const std::string& topic, PartitionIndex partition) const;
   std::vector<TopicPartition> assignment() const;
 
   // The records that are there, or the first to come until the deadline; an empty list at the deadline. At
@@ -100,6 +100,9 @@ class ConsumerCore {
   // until it is assigned anew. One poll at a time.
   Task<Outcome<std::vector<FetchedRecords>>> poll(
       MonotonicTime deadline, std::size_t max_records = std::numeric_limits<std::size_t>::max());
+
+  // Ends the poll under way, or the next one, with Errc::cancelled; no record is lost by it.
+  void interrupt();
 
   // The offset of the next record to be polled; empty before the first lookup has ended.
   std::optional<Offset> position(const std::string& topic, PartitionIndex partition) const;
@@ -164,6 +167,7 @@ class ConsumerCore {
   runtime::TimerId timer_ = runtime::TimerId::none;
   MonotonicTime timer_at_ = runtime::kForever;
   runtime::Signal arrived_;
+  bool interrupted_ = false;
   bool closing_ = false;
   runtime::Gate gate_;
 };

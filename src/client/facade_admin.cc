@@ -1,198 +1,165 @@
-#include "client/admin.h"
-#include "client/embedded.h"
+// Topics, partitions and the cluster.
+#include "client/facade_admin.h"
 
 namespace moldau::sdk {
 
 using client::AdminCore;
-using client::ConfigResource;
-
-struct Admin::State {
-  explicit State(std::shared_ptr<Client::Core> of) : core(std::move(of)), admin(*core->cluster) {}
-  std::shared_ptr<Client::Core> core;
-  AdminCore admin;  // on the I/O thread only
-};
 
 namespace {
 
+using Names = Admin::PerItem<std::string, void>;
+using Partitions = Admin::PerItem<TopicPartition, void>;
+using OffsetItems = Admin::PerItem<TopicPartition, std::int64_t>;
+
 TopicDescription describe(const client::TopicInfo& topic) {
   TopicDescription out{.name = topic.name, .id = topic.id.to_string(), .internal = topic.internal};
-  for (const auto& partition : topic.partitions) {
+  for (const auto& partition : topic.partitions)
     out.partitions.push_back({partition.index, partition.leader, partition.replicas, partition.isr});
-  }
   return out;
 }
 
-moldau::TopicPartition to_core(const TopicPartition& partition) {
-  return {partition.topic, partition.partition};
-}
-
-template <class To, class Key, class From, class KeyOf, class ValueOf>
-Expected<To> items(client::Outcome<client::PerItem<Key, From>> outcome, KeyOf key_of, ValueOf value_of) {
-  if (!outcome) return std::unexpected(client::to_public(std::move(outcome).error()));
-  To out;
-  for (auto& [key, value] : *outcome) {
-    if (!value) {
-      out.emplace_back(key_of(key), std::unexpected(client::to_public(std::move(value).error())));
-    } else if constexpr (std::is_void_v<From>) {
-      out.emplace_back(key_of(key), Expected<void>());
-    } else {
-      out.emplace_back(key_of(key), value_of(*value));
-    }
-  }
+ClusterDescription describe(const client::ClusterInfo& cluster) {
+  ClusterDescription out{.id = cluster.cluster_id, .controller = cluster.controller};
+  for (const auto& broker : cluster.brokers)
+    out.brokers.push_back({broker.id, broker.endpoint.to_string(), broker.rack});
   return out;
 }
 
-const auto same_name = [](const std::string& name) { return name; };
-const auto to_partition = [](const moldau::TopicPartition& one) {
-  return TopicPartition{one.topic, one.partition};
-};
-const auto nothing = [] {};
-
-ConfigResource topic_resource(const std::string& topic) { return {client::ConfigResourceType::topic, topic}; }
-
-using Offsets = Admin::PerItem<TopicPartition, std::int64_t>;
-
-}  // namespace
-
-Admin::Admin(std::shared_ptr<State> state) : state_(std::move(state)) {}
-Admin Client::admin() { return Admin(std::make_shared<Admin::State>(core_)); }
-
-Expected<Admin::PerItem<std::string, void>> Admin::create_topics(const std::vector<NewTopic>& topics) {
+std::vector<client::NewTopic> to_core(const std::vector<NewTopic>& topics) {
   std::vector<client::NewTopic> wanted;
   for (const NewTopic& topic : topics) {
     wanted.push_back(
         {.name = topic.name, .partitions = topic.partitions, .replication_factor = topic.replication_factor});
     for (const auto& [name, value] : topic.configs) wanted.back().configs.emplace_back(name, value);
   }
-  auto created = state_->core->call([&] { return state_->admin.create_topics(wanted); });
-  if (!created) return std::unexpected(client::to_public(std::move(created).error()));
-  PerItem<std::string, void> out;
-  for (auto& [name, one] : *created) {
-    out.emplace_back(name,
-                     one ? Expected<void>() : std::unexpected(client::to_public(std::move(one).error())));
-  }
-  return out;
+  return wanted;
 }
-
-Expected<Admin::PerItem<std::string, void>> Admin::delete_topics(const std::vector<std::string>& names) {
-  auto deleted = state_->core->call([&] { return state_->admin.delete_topics(names); });
-  return items<PerItem<std::string, void>>(std::move(deleted), same_name, nothing);
-}
-
-Expected<std::vector<TopicDescription>> Admin::list_topics() {
-  auto topics = state_->core->call([&] { return state_->admin.list_topics(); });
-  if (!topics) return std::unexpected(client::to_public(std::move(topics).error()));
-  std::vector<TopicDescription> out;
-  for (const auto& topic : *topics) out.push_back(describe(topic));
-  return out;
-}
-
-Expected<Admin::PerItem<std::string, TopicDescription>> Admin::describe_topics(
-    const std::vector<std::string>& names) {
-  auto topics = state_->core->call([&] { return state_->admin.describe_topics(names); });
-  return items<PerItem<std::string, TopicDescription>>(std::move(topics), same_name, describe);
-}
-
-Expected<ClusterDescription> Admin::describe_cluster() {
-  auto cluster = state_->core->call([&] { return state_->admin.describe_cluster(); });
-  if (!cluster) return std::unexpected(client::to_public(std::move(cluster).error()));
-  ClusterDescription out{.id = cluster->cluster_id, .controller = cluster->controller};
-  for (const auto& broker : cluster->brokers) {
-    out.brokers.push_back({broker.id, broker.endpoint.to_string(), broker.rack});
-  }
-  return out;
-}
-
-Expected<Admin::PerItem<TopicPartition, void>> Admin::reassign(
-    const std::vector<std::pair<TopicPartition, std::optional<std::vector<std::int32_t>>>>& targets) {
-  std::vector<client::NewReassignment> wanted;
-  for (const auto& [partition, replicas] : targets) wanted.push_back({to_core(partition), replicas});
-  auto started = state_->core->call([&] { return state_->admin.alter_partition_reassignments(wanted); });
-  return items<PerItem<TopicPartition, void>>(std::move(started), to_partition, nothing);
-}
-
-Expected<std::vector<Reassignment>> Admin::reassignments() {
-  auto under_way = state_->core->call([&] { return state_->admin.list_partition_reassignments(); });
-  if (!under_way) return std::unexpected(client::to_public(std::move(under_way).error()));
-  std::vector<Reassignment> out;
-  for (auto& [partition, one] : *under_way) {
-    out.push_back({to_partition(partition), one.replicas, one.adding, one.removing});
-  }
-  return out;
-}
-
-Expected<Admin::PerItem<TopicPartition, void>> Admin::elect_preferred_leaders(
-    const std::vector<TopicPartition>& partitions) {
-  std::vector<moldau::TopicPartition> wanted;
-  for (const auto& one : partitions) wanted.push_back(to_core(one));
-  auto elected = state_->core->call(
-      [&] { return state_->admin.elect_leaders(client::ElectionType::preferred, wanted); });
-  if (!elected) return std::unexpected(client::to_public(std::move(elected).error()));
-  for (auto& [partition, result] : *elected) {
-    if (!result && result.error().broker == wire::ErrorCode::election_not_needed) result = {};
-  }
-  return items<PerItem<TopicPartition, void>>(std::move(elected), to_partition, nothing);
-}
-
-Expected<std::vector<std::pair<std::string, std::optional<std::string>>>> Admin::topic_configs(
-    const std::string& topic) {
-  auto described = state_->core->call(
-      [&] { return state_->admin.describe_configs({.resources = {topic_resource(topic)}}); });
-  if (!described) return std::unexpected(client::to_public(std::move(described).error()));
-  std::vector<std::pair<std::string, std::optional<std::string>>> out;
-  for (auto& [resource, entries] : *described) {
-    if (!entries) return std::unexpected(client::to_public(std::move(entries).error()));
-    for (auto& entry : *entries) out.emplace_back(std::move(entry.name), std::move(entry.value));
-  }
-  return out;
-}
-
-Expected<void> Admin::set_topic_configs(
-    const std::string& topic,
-    const std::vector<std::pair<std::string, std::optional<std::string>>>& configs) {
-  std::vector<client::ConfigChange> changes;
-  for (const auto& [name, value] : configs) {
-    const auto operation = value ? client::ConfigOperation::set : client::ConfigOperation::remove;
-    changes.push_back({name, operation, value});
-  }
-  auto changed = state_->core->call(
-      [&] { return state_->admin.incremental_alter_configs({{topic_resource(topic), changes}}); });
-  if (!changed) return std::unexpected(client::to_public(std::move(changed).error()));
-  for (auto& [resource, one] : *changed) {
-    if (!one) return std::unexpected(client::to_public(std::move(one).error()));
-  }
-  return {};
-}
-
-namespace {
 
 std::vector<client::OffsetQuery> queries(const std::vector<TopicPartition>& partitions,
-                                         client::OffsetSpec spec) {
+                                         std::int64_t timestamp) {
   std::vector<client::OffsetQuery> out;
-  for (const auto& one : partitions) out.push_back({to_core(one), static_cast<std::int64_t>(spec)});
+  for (const auto& one : partitions) out.push_back({sdk::to_core(one), timestamp});
   return out;
 }
 const auto offset_of = [](const client::ListedOffset& listed) { return listed.offset; };
+const auto to_offsets = [](auto outcome) {
+  return items<OffsetItems>(std::move(outcome), to_partition, offset_of);
+};
+const auto to_partitions = [](auto outcome) {
+  return items<Partitions>(std::move(outcome), to_partition, kNothing);
+};
 
 }  // namespace
 
-Expected<Offsets> Admin::earliest_offsets(const std::vector<TopicPartition>& partitions) {
-  auto listed = state_->core->call(
-      [&] { return state_->admin.list_offsets(queries(partitions, client::OffsetSpec::earliest)); });
-  return items<Offsets>(std::move(listed), to_partition, offset_of);
+std::vector<moldau::TopicPartition> to_core(const std::vector<TopicPartition>& partitions) {
+  std::vector<moldau::TopicPartition> out;
+  for (const auto& one : partitions) out.push_back(to_core(one));
+  return out;
 }
 
-Expected<Offsets> Admin::end_offsets(const std::vector<TopicPartition>& partitions) {
-  auto listed = state_->core->call(
-      [&] { return state_->admin.list_offsets(queries(partitions, client::OffsetSpec::latest)); });
-  return items<Offsets>(std::move(listed), to_partition, offset_of);
+Admin::Admin(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Admin Client::admin() { return Admin(std::make_shared<Admin::State>(core_)); }
+
+Future<Names> Admin::create_topics(std::vector<NewTopic> topics) {
+  return state_->ask([wanted = to_core(topics)](AdminCore& admin) { return admin.create_topics(wanted); },
+                     [](auto outcome) { return items<Names>(std::move(outcome), kSameName, kNothing); });
 }
 
-Expected<Offsets> Admin::delete_records(const std::vector<std::pair<TopicPartition, std::int64_t>>& before) {
+Future<Names> Admin::delete_topics(std::vector<std::string> names) {
+  return state_->ask([names = std::move(names)](AdminCore& admin) { return admin.delete_topics(names); },
+                     [](auto outcome) { return items<Names>(std::move(outcome), kSameName, kNothing); });
+}
+
+Future<void> Admin::set_partition_count(std::string topic, std::int32_t total) {
+  const std::vector<client::NewPartitions> wanted{{.topic = std::move(topic), .total_count = total}};
+  return state_->ask([wanted](AdminCore& admin) { return admin.create_partitions(wanted); },
+                     [](auto outcome) { return only_item(std::move(outcome)); });
+}
+
+Future<std::vector<TopicDescription>> Admin::list_topics() {
+  using Result = Expected<std::vector<TopicDescription>>;
+  return state_->ask([](AdminCore& admin) { return admin.list_topics(); },
+                     [](auto topics) -> Result {
+                       if (!topics) return std::unexpected(client::to_public(std::move(topics).error()));
+                       std::vector<TopicDescription> out;
+                       for (const auto& topic : *topics) out.push_back(describe(topic));
+                       return out;
+                     });
+}
+
+Future<Admin::PerItem<std::string, TopicDescription>> Admin::describe_topics(std::vector<std::string> names) {
+  using Result = PerItem<std::string, TopicDescription>;
+  return state_->ask([names = std::move(names)](AdminCore& admin) { return admin.describe_topics(names); },
+                     [](auto outcome) {
+                       return items<Result>(std::move(outcome), kSameName,
+                                            [](const client::TopicInfo& topic) { return describe(topic); });
+                     });
+}
+
+Future<ClusterDescription> Admin::describe_cluster() {
+  return state_->ask([](AdminCore& admin) { return admin.describe_cluster(); },
+                     [](auto cluster) -> Expected<ClusterDescription> {
+                       if (!cluster) return std::unexpected(client::to_public(std::move(cluster).error()));
+                       return describe(*cluster);
+                     });
+}
+
+Future<Partitions> Admin::reassign(std::vector<std::pair<TopicPartition, Replicas>> targets) {
+  std::vector<client::NewReassignment> wanted;
+  for (const auto& [partition, replicas] : targets) wanted.push_back({sdk::to_core(partition), replicas});
+  return state_->ask(
+      [wanted = std::move(wanted)](AdminCore& admin) { return admin.alter_partition_reassignments(wanted); },
+      to_partitions);
+}
+
+Future<std::vector<Reassignment>> Admin::reassignments() {
+  using Result = Expected<std::vector<Reassignment>>;
+  return state_->ask([](AdminCore& admin) { return admin.list_partition_reassignments(); },
+                     [](auto under_way) -> Result {
+                       if (!under_way)
+                         return std::unexpected(client::to_public(std::move(under_way).error()));
+                       std::vector<Reassignment> out;
+                       for (auto& [partition, one] : *under_way)
+                         out.push_back({to_partition(partition), one.replicas, one.adding, one.removing});
+                       return out;
+                     });
+}
+
+Future<Partitions> Admin::elect_preferred_leaders(std::vector<TopicPartition> partitions) {
+  return state_->ask(
+      [wanted = sdk::to_core(partitions)](AdminCore& admin) {
+        return admin.elect_leaders(client::ElectionType::preferred, wanted);
+      },
+      [](auto elected) {
+        if (elected)
+          for (auto& [partition, result] : *elected)
+            if (!result && result.error().broker == wire::ErrorCode::election_not_needed) result = {};
+        return items<Partitions>(std::move(elected), to_partition, kNothing);
+      });
+}
+
+Future<OffsetItems> Admin::earliest_offsets(std::vector<TopicPartition> partitions) {
+  return offsets_at(std::move(partitions), static_cast<std::int64_t>(client::OffsetSpec::earliest));
+}
+
+Future<OffsetItems> Admin::end_offsets(std::vector<TopicPartition> partitions) {
+  return offsets_at(std::move(partitions), static_cast<std::int64_t>(client::OffsetSpec::latest));
+}
+
+Future<OffsetItems> Admin::offsets_at(std::vector<TopicPartition> partitions, std::int64_t timestamp_ms) {
+  return state_->ask(
+      [wanted = queries(partitions, timestamp_ms)](AdminCore& admin) { return admin.list_offsets(wanted); },
+      to_offsets);
+}
+
+Future<OffsetItems> Admin::delete_records(std::vector<std::pair<TopicPartition, std::int64_t>> before) {
   std::vector<std::pair<moldau::TopicPartition, Offset>> wanted;
-  for (const auto& [partition, offset] : before) wanted.emplace_back(to_core(partition), offset);
-  auto deleted = state_->core->call([&] { return state_->admin.delete_records(wanted); });
-  return items<Offsets>(std::move(deleted), to_partition, [](Offset offset) { return offset; });
+  for (const auto& [partition, offset] : before) wanted.emplace_back(sdk::to_core(partition), offset);
+  return state_->ask([wanted = std::move(wanted)](AdminCore& admin) { return admin.delete_records(wanted); },
+                     [](auto outcome) {
+                       return items<OffsetItems>(std::move(outcome), to_partition,
+                                                 [](Offset offset) { return offset; });
+                     });
 }
 
 }  // namespace moldau::sdk

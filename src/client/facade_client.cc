@@ -1,5 +1,9 @@
 #include "client/embedded.h"
 
+#include <thread>
+
+#include "wire/api.h"
+
 namespace moldau::sdk {
 
 std::string Error::to_string() const {
@@ -7,17 +11,26 @@ std::string Error::to_string() const {
   return hint.empty() ? text : text + " (" + hint + ")";
 }
 
+namespace {
+thread_local bool is_io_thread = false;
+}
+
 Client::Core::Core(Config with, std::unique_ptr<client::EmbeddedWorld> in, client::ClusterOptions options)
     : config(std::move(with)), embedded(std::move(in)) {
   call([&]() -> runtime::Task<void> {
+    is_io_thread = true;
     cluster.emplace(embedded->world(), 0, options);
+    started.emplace(executor());
     co_return;
   });
 }
 
 Client::Core::~Core() {
   call([this]() -> runtime::Task<void> {
+    runtime::Task<void> ended = started->close();
     co_await cluster->close();
+    co_await std::move(ended);
+    started.reset();
     cluster.reset();
   });
 }
@@ -30,6 +43,9 @@ Client::~Client() = default;
 }  // namespace moldau::sdk
 
 namespace moldau::client {
+
+bool on_io_thread() { return sdk::is_io_thread; }
+
 namespace {
 
 sdk::ErrorKind kind_of(Errc code) {
@@ -70,10 +86,41 @@ sdk::ErrorKind kind_of(Errc code) {
   return unavailable;
 }
 
+std::function<void(const ConnectionEvent&)> observer_of(const sdk::ClientHooks& hooks) {
+  if (!hooks.on_request && !hooks.on_connection) return nullptr;
+  return [on_request = hooks.on_request, on_connection = hooks.on_connection](const ConnectionEvent& event) {
+    if (!event.request) {
+      const bool open = event.kind == ConnectionEvent::Kind::connected;
+      if (on_connection)
+        on_connection({.address = event.address, .open = open, .took = event.took, .why = event.why});
+    } else if (on_request) {
+      on_request({.address = event.address,
+                  .api = wire::name_of(*event.request),
+                  .version = event.version,
+                  .response_bytes = event.bytes,
+                  .took = event.took,
+                  .failure = event.why});
+    }
+  };
+}
+
+// Who lets go of it last may be on its I/O thread, as a coroutine's last step: that cannot wait for its own
+// end.
+void end_of_core(sdk::Client::Core* core) {
+  if (!on_io_thread()) {
+    delete core;
+  } else {
+    std::thread([core] { delete core; }).detach();
+  }
+}
+
 }  // namespace
 
 sdk::Error to_public(Failure failure) {
-  return {.kind = kind_of(failure.code),
+  const bool fenced = failure.broker == wire::ErrorCode::producer_fenced ||
+                      failure.broker == wire::ErrorCode::fenced_instance_id ||
+                      failure.broker == wire::ErrorCode::unreleased_instance_id;
+  return {.kind = fenced ? sdk::ErrorKind::fenced : kind_of(failure.code),
           .broker = static_cast<std::int16_t>(failure.broker),
           .address = std::move(failure.address),
           .phase = static_cast<sdk::Phase>(failure.phase),
@@ -83,6 +130,7 @@ sdk::Error to_public(Failure failure) {
 }
 
 sdk::Expected<sdk::Client> connect(sdk::Config config, std::unique_ptr<EmbeddedWorld> world) {
+  if (auto wrong = config.check(); !wrong) return std::unexpected(std::move(wrong).error());
   auto bootstrap = parse_bootstrap(config.bootstrap_servers);
   if (!bootstrap) {
     return std::unexpected(
@@ -96,8 +144,9 @@ sdk::Expected<sdk::Client> connect(sdk::Config config, std::unique_ptr<EmbeddedW
   options.connection.client_id = config.client_id;
   options.connection.request_timeout = config.request_timeout;
   options.connection.connect_timeout = config.connect_timeout;
-  const auto core =
-      std::make_shared<sdk::Client::Core>(std::move(config), std::move(world), std::move(options));
+  options.connection.observer = observer_of(config.hooks);
+  const std::shared_ptr<sdk::Client::Core> core(
+      new sdk::Client::Core(std::move(config), std::move(world), std::move(options)), end_of_core);
   const auto asked = core->call([&] { return core->cluster->refresh({}); });
   if (!asked) return std::unexpected(to_public(asked.error()));
   return sdk::Client(core);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <span>
 #include <string>
@@ -110,7 +111,71 @@ bool set_buffer_kbytes(Config& config, std::string_view text) {
   config.buffer_memory = std::uint64_t{kbytes} * 1024;
   return true;
 }
-bool set_protocol(Config&, std::string_view text) { return text == "PLAINTEXT" || text == "plaintext"; }
+bool set_protocol(Config& config, std::string_view text) {
+  config.security_protocol = text;
+  std::ranges::transform(config.security_protocol, config.security_protocol.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  constexpr std::string_view kNames[] = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
+  return std::ranges::find(kNames, config.security_protocol) != std::end(kNames);
+}
+bool set_partitioner(Config& config, std::string_view text) {
+  constexpr auto kNames = std::to_array<std::pair<std::string_view, Partitioner>>(
+      {{"murmur2", Partitioner::murmur2},
+       {"murmur2_random", Partitioner::murmur2},
+       {"org.apache.kafka.clients.producer.internals.DefaultPartitioner", Partitioner::murmur2},
+       {"crc32", Partitioner::crc32},
+       {"consistent_random", Partitioner::crc32},
+       {"round_robin", Partitioner::round_robin},
+       {"org.apache.kafka.clients.producer.RoundRobinPartitioner", Partitioner::round_robin}});
+  return one_of(text, config.partitioner, kNames);
+}
+bool set_group_protocol(Config& config, std::string_view text) {
+  constexpr auto kNames =
+      std::to_array<std::pair<std::string_view, GroupProtocol>>({{"classic", GroupProtocol::classic},
+                                                                 {"CLASSIC", GroupProtocol::classic},
+                                                                 {"consumer", GroupProtocol::consumer},
+                                                                 {"CONSUMER", GroupProtocol::consumer}});
+  return one_of(text, config.group_protocol, kNames);
+}
+
+// A list, by the names of Java's classes or by those of the protocol.
+bool set_assignors(Config& config, std::string_view text) {
+  constexpr auto kNames = std::to_array<std::pair<std::string_view, Assignor>>(
+      {{"range", Assignor::range},
+       {"roundrobin", Assignor::round_robin},
+       {"cooperative-sticky", Assignor::cooperative_sticky},
+       {"org.apache.kafka.clients.consumer.RangeAssignor", Assignor::range},
+       {"org.apache.kafka.clients.consumer.RoundRobinAssignor", Assignor::round_robin},
+       {"org.apache.kafka.clients.consumer.CooperativeStickyAssignor", Assignor::cooperative_sticky}});
+  config.assignors.clear();
+  while (!text.empty()) {
+    const auto comma = text.find(',');
+    std::string_view one = text.substr(0, comma);
+    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+    while (one.starts_with(' ')) one.remove_prefix(1);
+    while (one.ends_with(' ')) one.remove_suffix(1);
+    Assignor assignor{};
+    if (!one_of(one, assignor, kNames)) return false;
+    config.assignors.push_back(assignor);
+  }
+  return !config.assignors.empty();
+}
+
+// What the issue of security will serve; until then whoever sets one is told so.
+constexpr std::string_view kSecurityKeys[] = {"ssl.", "sasl.", "enable.ssl.certificate.verification",
+                                              "https.ca.location"};
+
+bool is_of_security(std::string_view name) {
+  return std::ranges::any_of(kSecurityKeys, [&](std::string_view key) {
+    return key.ends_with('.') ? name.starts_with(key) : name == key;
+  });
+}
+
+Error no_security(std::string what) {
+  return {.kind = ErrorKind::unsupported,
+          .cause = std::move(what) + ": this version of the client has no TLS and no SASL yet",
+          .hint = "Use a PLAINTEXT listener of the brokers, in a network that is to be trusted."};
+}
 
 constexpr std::string_view kMs = "milliseconds, 0 or more";
 constexpr std::string_view kBool = "true or false";
@@ -121,7 +186,7 @@ constexpr auto kKeys = std::to_array<Key>({
      text_field<&Config::bootstrap_servers>},
     {"client.id", "", "a text", text_field<&Config::client_id>},
     {"client.rack", "", "a text", text_field<&Config::client_rack>},
-    {"security.protocol", "", "PLAINTEXT, the only one that this version has", set_protocol},
+    {"security.protocol", "", "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL", set_protocol},
     {"request.timeout.ms", "socket.timeout.ms", kMs, duration_field<&Config::request_timeout>},
     {"socket.connection.setup.timeout.ms", "", kMs, duration_field<&Config::connect_timeout>},
     {"default.api.timeout.ms", "", kMs, duration_field<&Config::api_timeout>},
@@ -142,6 +207,22 @@ constexpr auto kKeys = std::to_array<Key>({
     {"delivery.timeout.ms", "message.timeout.ms", kMs, duration_field<&Config::delivery_timeout>},
     {"max.in.flight.requests.per.connection", "max.in.flight", "a number, 1 or more",
      number_field<&Config::max_in_flight, 1>},
+    {"partitioner", "partitioner.class", "murmur2, crc32 (consistent_random) or round_robin",
+     set_partitioner},
+    {"transactional.id", "", "a text", text_field<&Config::transactional_id>},
+    {"transaction.timeout.ms", "", kMs, duration_field<&Config::transaction_timeout>},
+    {"group.id", "", "a text", text_field<&Config::group_id>},
+    {"group.instance.id", "", "a text", text_field<&Config::group_instance_id>},
+    {"group.protocol", "", "classic or consumer", set_group_protocol},
+    {"group.remote.assignor", "", "an assignor of the broker: uniform or range",
+     text_field<&Config::group_remote_assignor>},
+    {"partition.assignment.strategy", "", "range, roundrobin, cooperative-sticky, or several of them",
+     set_assignors},
+    {"session.timeout.ms", "", kMs, duration_field<&Config::session_timeout>},
+    {"heartbeat.interval.ms", "", kMs, duration_field<&Config::heartbeat_interval>},
+    {"max.poll.interval.ms", "", kMs, duration_field<&Config::max_poll_interval>},
+    {"enable.auto.commit", "", kBool, boolean_field<&Config::enable_auto_commit>},
+    {"auto.commit.interval.ms", "", kMs, duration_field<&Config::auto_commit_interval>},
     {"fetch.min.bytes", "", kBytes, number_field<&Config::fetch_min_bytes, 0>},
     {"fetch.max.wait.ms", "fetch.wait.max.ms", kMs, duration_field<&Config::fetch_max_wait>},
     {"fetch.max.bytes", "", kBytes, number_field<&Config::fetch_max_bytes, 0>},
@@ -190,17 +271,39 @@ Error refuse(std::string cause, std::string hint) {
 
 }  // namespace
 
+Expected<void> Config::check() const {
+  const auto wrong = [](std::string cause, std::string hint) {
+    return std::unexpected(refuse(std::move(cause), std::move(hint)));
+  };
+  if (security_protocol != "PLAINTEXT")
+    return std::unexpected(no_security("security.protocol=" + security_protocol));
+  if (max_poll_records == 0) return wrong("max.poll.records=0 is not possible", "It is at least 1.");
+  if (assignors.empty())
+    return wrong("partition.assignment.strategy is empty", "Name at least one assignor.");
+  if (heartbeat_interval <= Milliseconds::zero() || heartbeat_interval >= session_timeout)
+    return wrong("heartbeat.interval.ms must be above 0 and below session.timeout.ms",
+                 "A third of the session's time is usual.");
+  if (max_poll_interval <= Milliseconds::zero())
+    return wrong("max.poll.interval.ms must be above 0", "Five minutes are usual.");
+  if (!group_remote_assignor.empty() && group_protocol == GroupProtocol::classic)
+    return wrong("group.remote.assignor is of group.protocol=consumer",
+                 "Set that, or use partition.assignment.strategy.");
+  return {};
+}
+
 Expected<Config> Config::from_properties(const std::map<std::string, std::string>& properties) {
   Config config;
   for (const auto& [name, value] : properties) {
     const auto key = std::ranges::find_if(
         kKeys, [&](const Key& one) { return one.name == name || (!one.alias.empty() && one.alias == name); });
+    if (key == kKeys.end() && is_of_security(name)) return std::unexpected(no_security(name));
     if (key == kKeys.end()) return std::unexpected(refuse("unknown key " + name, near_to(name)));
     if (!key->set(config, value)) {
       return std::unexpected(
           refuse(name + "=" + value + " is not possible", "It is " + std::string(key->form) + "."));
     }
   }
+  if (auto checked = config.check(); !checked) return std::unexpected(std::move(checked).error());
   return config;
 }
 

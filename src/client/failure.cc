@@ -77,6 +77,7 @@ Errc errc_of(wire::ErrorCode code) {
     case unknown_topic_or_partition:
     case unknown_topic_id:
     case resource_not_found:
+    case transactional_id_not_found:
       return Errc::not_found;
     case topic_already_exists:
       return Errc::already_exists;

@@ -32,15 +32,20 @@ record::NewRecord to_append(const NewRecord& record, TimestampMs timestamp) {
 
 }  // namespace
 
-Outcome<std::unique_ptr<ProducerCore>> ProducerCore::create(ClusterClient& cluster, ProducerOptions options) {
+Outcome<std::unique_ptr<ProducerCore>> ProducerCore::create(ClusterClient& cluster, ProducerOptions options,
+                                                            ProducerTransaction* transaction) {
   if (auto wrong = contradiction(options)) return fail(std::move(*wrong));
-  return std::unique_ptr<ProducerCore>(new ProducerCore(cluster, std::move(options)));
+  if (transaction != nullptr && !options.idempotent) {
+    return fail(local_failure(Errc::invalid_argument, "transactional.id needs enable.idempotence=true"));
+  }
+  return std::unique_ptr<ProducerCore>(new ProducerCore(cluster, std::move(options), transaction));
 }
 
-ProducerCore::ProducerCore(ClusterClient& cluster, ProducerOptions options)
+ProducerCore::ProducerCore(ClusterClient& cluster, ProducerOptions options, ProducerTransaction* transaction)
     : cluster_(cluster),
       executor_(cluster.executor()),
       options_(std::move(options)),
+      transaction_(transaction),
       memory_left_(options_.buffer_memory),
       settled_(executor_),
       gate_(executor_) {}
@@ -98,8 +103,10 @@ ProducerCore::Partition& ProducerCore::sticky_partition(Topic& topic, std::size_
 ProducerCore::Partition* ProducerCore::partition_for(Topic& topic, const NewRecord& record,
                                                      std::size_t size_bytes) {
   const auto count = static_cast<PartitionIndex>(topic.partitions.size());
-  if (record.partition) {
-    const PartitionIndex index = *record.partition;
+  std::optional<PartitionIndex> chosen = record.partition;
+  if (!chosen && options_.partitioner) chosen = options_.partitioner(record, count);
+  if (chosen) {
+    const PartitionIndex index = *chosen;
     return index >= 0 && index < count ? topic.partitions[static_cast<std::size_t>(index)].get() : nullptr;
   }
   if (!record.key) return &sticky_partition(topic, size_bytes);
@@ -108,6 +115,9 @@ ProducerCore::Partition* ProducerCore::partition_for(Topic& topic, const NewReco
 
 Outcome<void> ProducerCore::check(const NewRecord& record, std::size_t size_bytes) const {
   if (closing_) return fail(local_failure(Errc::cancelled, "the producer was closed"));
+  if (transaction_ != nullptr) {
+    if (auto accepted = transaction_->accepts(); !accepted) return accepted;
+  }
   if (record.topic.empty()) return fail(local_failure(Errc::invalid_argument, "a record needs a topic"));
   if (size_bytes + record::kHeaderSize > options_.max_request_size) {
     return fail(local_failure(Errc::too_large, "a record of " + std::to_string(size_bytes) +
@@ -125,7 +135,8 @@ ProducerCore::Batch& ProducerCore::batch_with_room(Partition& partition, std::si
     if (!last.full) schedule_pass();
     last.full = true;
   }
-  const record::BatchFields fields{.compression = options_.compression};
+  const record::BatchFields fields{.compression = options_.compression,
+                                   .transactional = transaction_ != nullptr};
   const std::size_t reserve = std::max(options_.batch_size, record::kHeaderSize + size_bytes);
   const std::uint64_t number = next_batch_++;
   unsettled_.insert(unsettled_.end(), number);
@@ -141,8 +152,9 @@ Outcome<void> ProducerCore::append(Topic& topic, const NewRecord& record, std::s
                                    DeliveryCallback& callback) {
   Partition* partition = partition_for(topic, record, size_bytes);
   if (partition == nullptr) {
-    return fail(local_failure(Errc::not_found, topic.name + " has no partition " +
-                                                   std::to_string(*record.partition) + ", only 0 to " +
+    const std::string which = record.partition ? "no partition " + std::to_string(*record.partition)
+                                               : "not the partitioner's partition";
+    return fail(local_failure(Errc::not_found, topic.name + " has " + which + ", only 0 to " +
                                                    std::to_string(topic.partitions.size() - 1)));
   }
   Batch& batch = batch_with_room(*partition, size_bytes);
@@ -256,6 +268,24 @@ Task<Outcome<RecordMetadata>> ProducerCore::deliver(NewRecord record) {
   if (!queued) co_return fail(std::move(queued).error());
   co_await delivery->done.wait();
   co_return std::move(delivery->outcome);
+}
+
+void ProducerCore::use(ProducerId id, ProducerEpoch epoch) {
+  MOLDAU_ASSERT(transaction_ != nullptr && unsettled_.empty());
+  if (id == producer_id_ && epoch == producer_epoch_) return;
+  producer_id_ = id;
+  producer_epoch_ = epoch;
+  for (const auto& [name, topic] : topics_) {
+    for (const auto& partition : topic->partitions) {
+      partition->producer_id = kNoProducerId;
+      partition->established = partition->gap = partition->unresolved = false;
+    }
+  }
+}
+
+void ProducerCore::drop_queued(const Failure& failure) {
+  for (Waiting* waiting : std::exchange(waiting_, {})) waiting->finish(fail(failure));
+  fail_queued(failure);
 }
 
 Task<void> ProducerCore::flush() {

@@ -25,6 +25,26 @@
 
 namespace moldau::client {
 
+struct NewRecord;
+// The partition of a record that names none, of so many; nothing: by murmur2 of the key, else sticky. One
+// that there is not fails the record.
+using Partitioner = std::function<std::optional<PartitionIndex>(const NewRecord&, PartitionIndex count)>;
+
+// What has become of a batch, for those who watch: it was acknowledged or has failed for good. Lent for the
+// call.
+struct BatchReport {
+  std::string_view topic;
+  PartitionIndex partition = 0;
+  Offset base_offset = kNoOffset;  // kNoOffset: it failed, or acks is 0
+  std::int32_t records = 0;
+  std::size_t bytes = 0;               // as it was sent; 0: it was not built
+  std::size_t uncompressed_bytes = 0;  // the same before compression
+  unsigned tries = 0;                  // 0: it was never sent
+  Duration gathered{};                 // from its first record until it was built
+  Duration under_way{};                // from then until now
+  const Failure* failure = nullptr;    // null: it was acknowledged
+};
+
 // Kafka's names and defaults (kafka-protocol.md, ecosystem.md 4.3).
 struct ProducerOptions {
   std::int16_t acks = -1;  // 0, 1 or -1 (all)
@@ -38,6 +58,8 @@ struct ProducerOptions {
   Duration delivery_timeout = std::chrono::minutes(2);  // delivery.timeout.ms
   unsigned max_in_flight = 5;                           // max.in.flight.requests.per.connection
   bool auto_create_topics = true;                       // asks the broker to, which may refuse
+  Partitioner partitioner;                              // may be empty
+  std::function<void(const BatchReport&)> on_batch;     // may be empty; must not destroy the producer
 };
 
 // Borrows: try_send() copies, send() too before its first suspension ends.
@@ -70,10 +92,29 @@ struct ProducerCounters {
   std::uint64_t retries = 0;  // of batches
 };
 
+// The transaction that a producer's records belong to (TransactionalProducer is one).
+class ProducerTransaction {
+ public:
+  virtual ~ProducerTransaction() = default;
+  virtual const std::string& id() const = 0;  // transactional.id
+  // Whether records may be added at the moment.
+  virtual Outcome<void> accepts() const = 0;
+  // It has failed: what is queued fails with this.
+  virtual const std::optional<Failure>& failure() const = 0;
+  // The partition belongs to it. False: it is being added, and the producer is told by look_again().
+  virtual bool includes(const std::string& topic, PartitionIndex partition) = 0;
+  // The coordinator hears of partitions from their leaders, by Produce (KIP-890).
+  virtual bool adds_by_producing() const = 0;
+  // Records of it were given up.
+  virtual void note_failure(const Failure& failure) = 0;
+};
+
 class ProducerCore {
  public:
-  // Errc::invalid_argument: options that contradict one another.
-  static Outcome<std::unique_ptr<ProducerCore>> create(ClusterClient& cluster, ProducerOptions options);
+  // Errc::invalid_argument: options that contradict one another. `transaction` may be null, else it outlives
+  // the producer, which then takes its identity from use() and never makes one.
+  static Outcome<std::unique_ptr<ProducerCore>> create(ClusterClient& cluster, ProducerOptions options,
+                                                       ProducerTransaction* transaction = nullptr);
   ~ProducerCore();
   ProducerCore(const ProducerCore&) = delete;
 
@@ -93,6 +134,15 @@ class ProducerCore {
   // Flushes until the deadline, then fails the rest with Errc::cancelled. Nothing can be sent afterwards.
   Task<void> close(MonotonicTime deadline = runtime::kForever);
 
+  // Of a producer with transactions. Sequences begin anew under another id or epoch. REQUIRES: nothing is
+  // queued or under way.
+  void use(ProducerId id, ProducerEpoch epoch);
+  // What the transaction says of its partitions, or of itself, has changed.
+  void look_again() { schedule_pass(); }
+  // Fails what has not been sent yet.
+  void drop_queued(const Failure& failure);
+  bool is_idle() const { return unsettled_.empty() && waiting_.empty(); }
+
   const ProducerCounters& counters() const { return counters_; }
   std::uint64_t buffered_bytes() const { return options_.buffer_memory - memory_left_; }
   const ProducerOptions& options() const { return options_; }
@@ -106,7 +156,7 @@ class ProducerCore {
   struct Waiting;
   struct Answer;
   using BatchPtr = std::unique_ptr<Batch>;
-  ProducerCore(ClusterClient& cluster, ProducerOptions options);
+  ProducerCore(ClusterClient& cluster, ProducerOptions options, ProducerTransaction* transaction);
 
   // Choosing the place of a record (producer.cc).
   Topic* find_topic(std::string_view name);
@@ -144,6 +194,7 @@ class ProducerCore {
   void succeed(Batch& batch, const Answer& answer);
   void requeue(BatchPtr batch, const Failure& failure);
   void fail_batch(Batch& batch, const Failure& failure);
+  void report(const Batch& batch, Offset base_offset, const Failure* failure) const;
   void finish(Batch& batch);
   void expire(Partition& partition);
   void resolve_sequences(Partition& partition);
@@ -154,6 +205,7 @@ class ProducerCore {
   ClusterClient& cluster_;
   runtime::Executor& executor_;
   ProducerOptions options_;
+  ProducerTransaction* const transaction_;
   record::Codecs codecs_;
   std::uint64_t memory_left_;
   std::map<std::string, std::unique_ptr<Topic>, std::less<>> topics_;

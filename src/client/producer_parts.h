@@ -32,6 +32,8 @@ struct ProducerCore::Batch {
   Slice bytes;                   // the finished batch, empty before
   std::int32_t record_count = 0;
   std::size_t memory = 0;
+  std::size_t uncompressed = 0;  // bytes, once sealed; and since when it is
+  MonotonicTime sealed_at{};
   Sequence base_sequence = kNoSequence;
   unsigned tries = 0;
   bool full = false;

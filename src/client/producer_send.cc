@@ -8,6 +8,7 @@ namespace moldau::client {
 namespace {
 
 constexpr wire::ApiVersion kTopicIdsFrom = 13;
+constexpr wire::ApiVersion kAddsToTransactionFrom = 12;
 constexpr std::size_t kRequestOverhead = 64;  // of one partition, about
 
 std::int32_t as_ms(Duration duration) {
@@ -47,6 +48,7 @@ void ProducerCore::look_at_metadata() {
 
 void ProducerCore::pass() {
   look_at_metadata();
+  if (transaction_ != nullptr && transaction_->failure()) drop_queued(*transaction_->failure());
   // A callback may send, and so add to the list.
   for (std::size_t i = 0; i < active_.size(); ++i) expire(*active_[i]);
   for (Partition* partition : active_) consider(*partition);
@@ -87,6 +89,7 @@ void ProducerCore::consider(Partition& partition) {
   if (options_.idempotent && producer_id_ == kNoProducerId) return ask_for_producer_id();
   if (partition.leader < 0) return refresh_leaders();
   if (!may_send(partition)) return;
+  if (transaction_ != nullptr && !transaction_->includes(partition.topic.name, partition.index)) return;
   auto& node = nodes_[partition.leader];
   if (!node) node = std::make_unique<Node>(partition.leader);
   node->ready.push_back(&partition);
@@ -150,7 +153,9 @@ Status ProducerCore::seal(Partition& partition, Batch& batch) {
     partition.next_sequence = record::sequence_after(partition.next_sequence, batch.record_count);
     batch.builder.set_producer(partition.producer_id, partition.producer_epoch, batch.base_sequence);
   }
+  batch.uncompressed = batch.builder.size_bytes();
   ASSIGN_OR_RETURN(batch.bytes, std::move(batch.builder).build(codecs_));
+  batch.sealed_at = executor_.now();
   return {};
 }
 
@@ -200,10 +205,18 @@ Task<void> ProducerCore::run_request(Node& node, BrokerConnection::Ptr connectio
   request.acks = options_.acks;
   request.timeout_ms = as_ms(cluster_.options().connection.request_timeout);
   CallOptions call;
+  if (transaction_ != nullptr) {
+    request.transactional_id = transaction_->id();
+    if (transaction_->adds_by_producing())
+      call.min_version = kAddsToTransactionFrom;
+    else
+      call.max_version = kAddsToTransactionFrom - 1;
+  }
   std::ranges::sort(batches, {}, [](const BatchPtr& batch) { return &batch->partition.topic; });
   for (const BatchPtr& batch : batches) {
     const Topic& topic = batch->partition.topic;
-    if (topic.id.is_zero()) call.max_version = kTopicIdsFrom - 1;
+    if (topic.id.is_zero())
+      call.max_version = std::min<wire::ApiVersion>(call.max_version, kTopicIdsFrom - 1);
     if (request.topic_data.empty() || request.topic_data.back().name != topic.name) {
       request.topic_data.push_back({.name = topic.name, .topic_id = topic.id});
     }
@@ -261,6 +274,7 @@ Task<void> ProducerCore::open(Node& node) {
 }
 
 void ProducerCore::ask_for_producer_id() {
+  MOLDAU_ASSERT(transaction_ == nullptr, "use() comes first");
   if (asking_producer_id_ || gate_.closing()) return;
   asking_producer_id_ = true;
   obtain_producer_id().detach();

@@ -35,6 +35,8 @@ void ProducerCore::settle(BatchPtr batch, const Answer& answer) {
   std::erase(partition.flying, batch.get());
   if (!answer.failure || answer.failure->broker == wire::ErrorCode::duplicate_sequence_number) {
     succeed(*batch, answer);
+  } else if (transaction_ != nullptr && is_gap(answer.failure->broker) && is_lowest(partition, *batch)) {
+    fail_batch(*batch, *answer.failure);  // the transaction has to end
   } else if (options_.idempotent && is_gap(answer.failure->broker)) {
     if (is_lowest(partition, *batch)) partition.gap = true;
     requeue(std::move(batch), *answer.failure);
@@ -57,6 +59,7 @@ void ProducerCore::succeed(Batch& batch, const Answer& answer) {
     if (answer.log_append_time >= 0) metadata.timestamp = answer.log_append_time;
     ack.callback(metadata);
   }
+  report(batch, answer.base_offset, nullptr);
   finish(batch);
 }
 
@@ -78,10 +81,31 @@ void ProducerCore::requeue(BatchPtr batch, const Failure& failure) {
 
 void ProducerCore::fail_batch(Batch& batch, const Failure& failure) {
   if (batch.has_sequence()) batch.partition.unresolved = true;
+  if (transaction_ != nullptr) {
+    transaction_->note_failure(failure);
+    schedule_pass();
+  }
   counters_.records_failed += static_cast<std::uint64_t>(batch.record_count);
   const Outcome<RecordMetadata> outcome = fail(failure);
   for (Batch::Ack& ack : batch.acks) ack.callback(outcome);
+  report(batch, kNoOffset, &failure);
   finish(batch);
+}
+
+void ProducerCore::report(const Batch& batch, Offset base_offset, const Failure* failure) const {
+  if (!options_.on_batch) return;
+  const MonotonicTime now = executor_.now();
+  const MonotonicTime sealed = batch.is_sealed() ? batch.sealed_at : now;
+  options_.on_batch({.topic = batch.partition.topic.name,
+                     .partition = batch.partition.index,
+                     .base_offset = base_offset,
+                     .records = batch.record_count,
+                     .bytes = batch.bytes.size(),
+                     .uncompressed_bytes = batch.uncompressed,
+                     .tries = batch.tries,
+                     .gathered = sealed - batch.created,
+                     .under_way = now - sealed,
+                     .failure = failure});
 }
 
 void ProducerCore::finish(Batch& batch) {
@@ -109,7 +133,7 @@ void ProducerCore::expire(Partition& partition) {
 }
 
 void ProducerCore::resolve_sequences(Partition& partition) {
-  if (!options_.idempotent || !partition.flying.empty()) return;
+  if (!options_.idempotent || transaction_ != nullptr || !partition.flying.empty()) return;
   const bool none_sequenced = partition.queue.empty() || !partition.queue.front()->has_sequence();
   if (partition.gap || (partition.unresolved && none_sequenced)) restart_sequences(partition);
 }

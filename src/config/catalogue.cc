@@ -61,6 +61,23 @@ bool matches(std::string_view pattern, std::string_view path) {
   return std::ranges::equal(levels_of(pattern), levels_of(path), same);
 }
 
+// How often each byte is in a text.
+using Letters = std::array<std::int16_t, 256>;
+
+Letters letters_of(std::string_view text) {
+  Letters letters{};
+  for (const char c : text) ++letters[static_cast<unsigned char>(c)];
+  return letters;
+}
+
+// Of the letters that one text has and the other lacks, the greater number: no edit distance is below it.
+std::size_t differing_letters(Letters letters, std::size_t size, std::string_view other) {
+  std::size_t missing = 0;
+  for (const char c : other)
+    if (letters[static_cast<unsigned char>(c)]-- <= 0) ++missing;
+  return std::max(missing, size - (other.size() - missing));
+}
+
 // Optimal string alignment: insertions, deletions, replacements and swaps of neighbours. `limit` when it is
 // that or more.
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
@@ -129,7 +146,9 @@ std::optional<std::string_view> nearest(std::string_view name, std::span<const K
   std::size_t best = std::max<std::size_t>(2, name.size() / 5) + 1;
   std::optional<std::string_view> found;
   const std::string_view asked = name.substr(0, 200);
+  const Letters letters = letters_of(asked);
   for (const Key& key : keys) {
+    if (differing_letters(letters, asked.size(), key.name) >= best) continue;
     if (const std::size_t distance = edit_distance(asked, key.name, best); distance < best) {
       best = distance;
       found = key.name;

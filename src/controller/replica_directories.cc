@@ -29,9 +29,16 @@ class Placement {
     if (!contains(partition->replicas, broker_.broker_id)) return ErrorCode::not_leader_or_follower;
     if (!named_.insert({topic_id, index}).second) return ErrorCode::invalid_request;
     const NodeId id = broker_.broker_id;
+    const auto names_others = [&](const std::vector<NodeId>& nodes) {
+      return std::ranges::any_of(nodes, [&](NodeId node) {
+        return node != id && directory_of(*partition, node) != metadata::kLostDirectory;
+      });
+    };
+    const bool others_have_all =
+        names_others(partition->isr) || names_others(partition->eligible_leader_replicas);
     const bool online = is_online(directory, broker_.directories);
-    // Nobody else has all of it; brokers give a replica up only while others are in sync.
-    if (!online && std::ranges::equal(partition->isr, std::span(&id, 1))) return ErrorCode::invalid_request;
+    // Brokers give a replica up only while others have all of it.
+    if (!online && contains(partition->isr, id) && !others_have_all) return ErrorCode::invalid_request;
     const ElectionRules& rules = rules_of_.of(*topic);
     const Electorate electorate{.image = image_, .gone = online ? kNoNode : id};
     PartitionChangeBuilder builder(*partition, rules, electorate);

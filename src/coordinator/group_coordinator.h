@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "coordinator/hosted_partition.h"
+#include "coordinator/hosted_partitions.h"
 #include "coordinator/image_topics.h"
 #include "coordinator/settings.h"
 #include "group/groups.h"
@@ -112,6 +112,7 @@ class GroupCoordinator {
     std::map<std::string, TopicId> forgotten;  // topics that went while it was loaded
     runtime::TimerId alarm = runtime::TimerId::none;
     group::Time alarm_at = group::kNever;
+    std::size_t size() const { return groups->size(); }
   };
   using HostedPtr = std::shared_ptr<Hosted>;
   // Whether the records of an event take effect together or, when they are too many, one batch after another.
@@ -122,14 +123,11 @@ class GroupCoordinator {
   };
 
   group::Now now() const;
-  void host(TopicIdPartition key);
-  void unload(PartitionIndex at);
-  runtime::Task<void> load(HostedPtr hosted);
-  runtime::Task<bool> read_log(Hosted& hosted);
+  runtime::Task<replication::PartitionResult<void>> read_log(Hosted& hosted, std::size_t& malformed);
+  runtime::Task<void> loaded(HostedPtr hosted);
+  void left(Hosted& hosted);
   void forget_topics(std::map<std::string, TopicId> topics);
 
-  // The partition's groups, once no event before waits.
-  runtime::Task<GroupResult<HostedPtr>> ready(PartitionIndex at);
   using Producer = std::optional<StateLog::Producer>;
   runtime::Task<Written> write(HostedPtr hosted, group::Records records, Batches batches,
                                Producer producer = {});
@@ -147,16 +145,13 @@ class GroupCoordinator {
 
   void arm(const HostedPtr& hosted);
   runtime::Task<void> expire(HostedPtr hosted);
-  runtime::Task<void> expire_offsets_from_time_to_time();
+  runtime::Task<void> expire_offsets(HostedPtr hosted);
 
   Parts parts_;
   Random random_;
-  std::map<PartitionIndex, HostedPtr> hosted_;
+  HostedPartitions<Hosted> hosted_;
   std::shared_ptr<const metadata::Image> image_;
   std::shared_ptr<const ImageTopics> topics_;
-  bool stopped_ = false;
-  runtime::OneShot stopping_;
-  runtime::Gate gate_;
 };
 
 }  // namespace moldau::coordinator

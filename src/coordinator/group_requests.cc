@@ -10,21 +10,6 @@ using wire::ErrorCode;
 
 // --- events
 
-Task<GroupResult<GroupCoordinator::HostedPtr>> GroupCoordinator::ready(PartitionIndex at) {
-  for (;;) {
-    const auto found = hosted_.find(at);
-    if (found == hosted_.end()) co_return std::unexpected(ErrorCode::not_coordinator);
-    const HostedPtr hosted = found->second;
-    if (!hosted->log.is_led()) {
-      unload(at);
-      co_return std::unexpected(ErrorCode::not_coordinator);
-    }
-    if (!hosted->loaded()) co_return std::unexpected(ErrorCode::coordinator_load_in_progress);
-    if (!hosted->stalled()) co_return hosted;
-    co_await hosted->wait_until_changed();
-  }
-}
-
 void GroupCoordinator::replay(Hosted& hosted, const group::Record& record, Offset offset,
                               const Producer& producer) const {
   if (producer) {
@@ -82,9 +67,9 @@ void GroupCoordinator::deliver(Hosted& hosted) {
 template <class Body>
 auto GroupCoordinator::run(PartitionIndex at, Batches batches, Body body, Producer producer)
     -> Task<GroupResult<decltype(body(std::declval<group::Groups&>()).response)>> {
-  const runtime::Gate::Pass pass(gate_);
+  const runtime::Gate::Pass pass(hosted_.gate());
   if (!pass) co_return std::unexpected(ErrorCode::not_coordinator);
-  const auto hosted = co_await ready(at);
+  const auto hosted = co_await hosted_.ready(at);
   if (!hosted) co_return std::unexpected(hosted.error());
   auto outcome = body(*(*hosted)->groups);
   const Written written = co_await write(*hosted, std::move(outcome.records), batches, producer);
@@ -97,9 +82,9 @@ auto GroupCoordinator::run(PartitionIndex at, Batches batches, Body body, Produc
 template <class Response, class Body>
 Task<GroupResult<Response>> GroupCoordinator::run_and_wait(PartitionIndex at, std::string group_id,
                                                            group::Ticket ticket, Body body) {
-  const runtime::Gate::Pass pass(gate_);
+  const runtime::Gate::Pass pass(hosted_.gate());
   if (!pass) co_return std::unexpected(ErrorCode::not_coordinator);
-  const auto is_ready = co_await ready(at);
+  const auto is_ready = co_await hosted_.ready(at);
   if (!is_ready) co_return std::unexpected(is_ready.error());
   const HostedPtr hosted = *is_ready;
   Waiting waiting(parts_.executor);
@@ -145,8 +130,8 @@ Task<GroupResult<wire::SyncGroupResponse>> GroupCoordinator::sync(PartitionIndex
 }
 
 void GroupCoordinator::abandon(PartitionIndex at, group::Ticket ticket) {
-  const auto hosted = hosted_.find(at);
-  if (hosted == hosted_.end()) return;
+  const auto hosted = hosted_.all().find(at);
+  if (hosted == hosted_.all().end()) return;
   const auto waiting = hosted->second->waiting.find(ticket);
   if (waiting != hosted->second->waiting.end()) waiting->second->shot.fire();
 }
@@ -183,7 +168,7 @@ Task<GroupResult<wire::OffsetCommitResponse>> GroupCoordinator::commit_offsets(
 Task<GroupResult<replication::TransactionGuard>> GroupCoordinator::guard_transaction(PartitionIndex at,
                                                                                      ProducerId producer_id,
                                                                                      ProducerEpoch epoch) {
-  const auto hosted = co_await ready(at);
+  const auto hosted = co_await hosted_.ready(at);
   if (!hosted) co_return std::unexpected(hosted.error());
   const auto guard = (*hosted)->log.guard_for(producer_id, epoch);
   if (!guard) co_return std::unexpected(error_code_of(guard.error()));
@@ -200,9 +185,9 @@ Task<GroupResult<wire::TxnOffsetCommitResponse>> GroupCoordinator::commit_offset
 // The transaction's coordinator understands what the leader of a partition says, and comes again.
 Task<ErrorCode> GroupCoordinator::end_transaction(PartitionIndex at, record::EndTransaction marker,
                                                   std::int16_t transaction_version) {
-  const runtime::Gate::Pass pass(gate_);
+  const runtime::Gate::Pass pass(hosted_.gate());
   if (!pass) co_return ErrorCode::not_leader_or_follower;
-  const auto is_ready = co_await ready(at);
+  const auto is_ready = co_await hosted_.ready(at);
   if (!is_ready) co_return ErrorCode::not_leader_or_follower;
   const HostedPtr hosted = *is_ready;
   const auto attempt = [&] {
@@ -253,9 +238,7 @@ Task<GroupResult<ErrorCode>> GroupCoordinator::delete_group(PartitionIndex at, s
 Task<GroupResult<std::vector<wire::ListGroupsResponse::Group>>> GroupCoordinator::list(
     wire::ListGroupsRequest filters) {
   std::vector<wire::ListGroupsResponse::Group> all;
-  std::vector<PartitionIndex> partitions;
-  for (const auto& [at, hosted] : hosted_) partitions.push_back(at);
-  for (const PartitionIndex at : partitions) {
+  for (const PartitionIndex at : hosted_.indexes()) {
     auto some = co_await run(at, Batches::one, [&](group::Groups& groups) { return groups.list(filters); });
     if (!some && some.error() == ErrorCode::not_coordinator) continue;  // it is another broker's now
     if (!some) co_return std::unexpected(some.error());
@@ -266,7 +249,7 @@ Task<GroupResult<std::vector<wire::ListGroupsResponse::Group>>> GroupCoordinator
 
 std::vector<group::Glance> GroupCoordinator::glances() const {
   std::vector<group::Glance> all;
-  for (const auto& [at, hosted] : hosted_)
+  for (const auto& [at, hosted] : hosted_.all())
     if (hosted->loaded()) std::ranges::move(hosted->groups->glances(), std::back_inserter(all));
   return all;
 }

@@ -42,41 +42,53 @@ ByProducer answers_of(const Result<wire::WriteTxnMarkersResponse>& response) {
 
 }  // namespace
 
-MarkerSender::~MarkerSender() { MOLDAU_ASSERT(gate_.entered() == 0); }
+MarkerSender::MarkerSender(runtime::Executor& executor, Send send)
+    : executor_(executor), state_(std::make_shared<State>(State{std::move(send), {}, false})) {}
 
-Task<void> MarkerSender::close() { co_await gate_.close(); }
+MarkerSender::~MarkerSender() { MOLDAU_ASSERT(state_->given_up); }
+
+void MarkerSender::Waiting::answer(const Answers* found) {
+  for (const TopicPartition& partition : marker.partitions) {
+    const auto at = found ? found->find(partition) : Answers::const_iterator();
+    answers.emplace(partition, found && at != found->end() ? at->second : ErrorCode::network_exception);
+  }
+  done.fire();
+}
+
+void MarkerSender::give_up() {
+  state_->given_up = true;
+  for (auto& [node, leader] : state_->leaders) {
+    for (Line* line : {&leader.waiting, &leader.asked})
+      for (Waiting* each : std::exchange(*line, {})) each->answer(nullptr);
+  }
+}
 
 Task<MarkerSender::Answers> MarkerSender::write(NodeId leader, Marker marker) {
   Waiting waiting(executor_, std::move(marker));
-  Line& line = lines_[leader];
+  if (state_->given_up) {
+    waiting.answer(nullptr);
+    co_return std::move(waiting.answers);
+  }
+  Leader& line = state_->leaders[leader];
   line.waiting.push_back(&waiting);
-  if (!std::exchange(line.sending, true)) drain(leader).detach();
+  if (!std::exchange(line.sending, true)) drain(state_, leader).detach();
   co_await waiting.done.wait();
   co_return std::move(waiting.answers);
 }
 
-Task<void> MarkerSender::drain(NodeId leader) {
-  const runtime::Gate::Pass pass(gate_);
-  Line& line = lines_[leader];
+Task<void> MarkerSender::drain(std::shared_ptr<State> state, NodeId leader) {
+  Leader& line = state->leaders[leader];
   while (!line.waiting.empty()) {
     const auto count = static_cast<std::ptrdiff_t>(std::min(line.waiting.size(), kMarkersAtOnce));
-    const std::vector<Waiting*> batch(line.waiting.begin(), line.waiting.begin() + count);
+    line.asked.assign(line.waiting.begin(), line.waiting.begin() + count);
     line.waiting.erase(line.waiting.begin(), line.waiting.begin() + count);
     wire::WriteTxnMarkersRequest request;
-    for (const Waiting* each : batch) request.markers.push_back(message_of(each->marker));
-    const auto response = co_await send_(leader, std::move(request));
+    for (const Waiting* each : line.asked) request.markers.push_back(message_of(each->marker));
+    const auto response = co_await state->send(leader, std::move(request));
     const ByProducer answers = answers_of(response);
-    for (Waiting* each : batch) {
+    for (Waiting* each : std::exchange(line.asked, {})) {
       const auto of_producer = answers.find(each->marker.producer_id);
-      for (const TopicPartition& partition : each->marker.partitions) {
-        ErrorCode code = ErrorCode::network_exception;
-        if (of_producer != answers.end()) {
-          const auto found = of_producer->second.find(partition);
-          if (found != of_producer->second.end()) code = found->second;
-        }
-        each->answers.emplace(partition, code);
-      }
-      each->done.fire();
+      each->answer(of_producer == answers.end() ? nullptr : &of_producer->second);
     }
   }
   line.sending = false;

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "base/ids.h"
@@ -30,14 +31,16 @@ class MarkerSender {
   using Send = std::function<runtime::Task<Result<wire::WriteTxnMarkersResponse>>(
       NodeId, wire::WriteTxnMarkersRequest)>;
 
-  MarkerSender(runtime::Executor& executor, Send send) : executor_(executor), send_(std::move(send)) {}
-  // REQUIRES: close() has ended.
+  // `send` outlives the requests that it makes, which may end after this sender.
+  MarkerSender(runtime::Executor& executor, Send send);
+  // REQUIRES: give_up(), and nobody is in write().
   ~MarkerSender();
 
   // What each partition answers; NETWORK_EXCEPTION where nothing came back: it may be written or not.
   runtime::Task<Answers> write(NodeId leader, Marker marker);
-  // Once nobody calls write() any more.
-  runtime::Task<void> close();
+  // All who wait are told that nothing came back, and so is who comes later: a broker that hangs does not
+  // hold up a node that stops.
+  void give_up();
 
  private:
   struct Waiting {
@@ -45,17 +48,25 @@ class MarkerSender {
     Marker marker;
     Answers answers;
     runtime::OneShot done;
+
+    // With what came back of it; null: nothing.
+    void answer(const Answers* found);
   };
-  struct Line {
-    std::vector<Waiting*> waiting;
+  using Line = std::vector<Waiting*>;
+  struct Leader {
+    Line waiting;
+    Line asked;  // whose markers are under way
     bool sending = false;
   };
-  runtime::Task<void> drain(NodeId leader);
+  struct State {
+    const Send send;
+    std::map<NodeId, Leader> leaders;
+    bool given_up = false;
+  };
+  static runtime::Task<void> drain(std::shared_ptr<State> state, NodeId leader);
 
   runtime::Executor& executor_;
-  const Send send_;
-  std::map<NodeId, Line> lines_;
-  runtime::Gate gate_{executor_};
+  const std::shared_ptr<State> state_;
 };
 
 }  // namespace moldau::coordinator

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/hosted_partition.h"
+#include "coordinator/hosted_partitions.h"
 #include "coordinator/marker_sender.h"
 #include "coordinator/settings.h"
 #include "metadata/image.h"
@@ -29,8 +29,8 @@ namespace moldau::coordinator {
 template <class T>
 using TransactionResult = std::expected<T, wire::ErrorCode>;
 
-// What a coordinator needs of its node. Lives on the coordinator's shard, and outlives it; calls that are
-// under way when the node stops end soon.
+// What a coordinator needs of its node. Lives on the coordinator's shard, and outlives it, and the calls that
+// are under way when it stops: nobody waits for their ends then.
 class TransactionLinks {
  public:
   virtual ~TransactionLinks() = default;
@@ -89,6 +89,7 @@ class TransactionCoordinator {
     using HostedPartition::HostedPartition;
     std::unique_ptr<transaction::Transactions> state;
     std::set<std::string, std::less<>> completing;
+    std::size_t size() const { return state->size(); }
   };
   using HostedPtr = std::shared_ptr<Hosted>;
   struct Written {
@@ -97,20 +98,11 @@ class TransactionCoordinator {
   };
 
   // transaction_coordinator.cc
-  void host(TopicIdPartition key);
-  void unload(PartitionIndex at);
-  runtime::Task<void> load(HostedPtr hosted);
-  runtime::Task<bool> read_log(Hosted& hosted);
-  // At times, for each partition: `what(hosted)`.
-  using Chore = runtime::Task<void> (TransactionCoordinator::*)(HostedPtr);
-  runtime::Task<void> from_time_to_time(runtime::MonotonicTime::duration interval, runtime::OneShot& stopping,
-                                        Chore chore);
+  runtime::Task<replication::PartitionResult<void>> read_log(Hosted& hosted, std::size_t& malformed);
   runtime::Task<void> abort_timed_out(HostedPtr hosted);
   runtime::Task<void> expire_ids(HostedPtr hosted);
 
   // transaction_events.cc
-  // The partition's state, once no event before waits.
-  runtime::Task<TransactionResult<HostedPtr>> ready(PartitionIndex at);
   runtime::Task<Written> write(HostedPtr hosted, transaction::Records records);
   runtime::Task<TransactionResult<ProducerId>> fresh_producer_id();
   // `body(const Transactions&)` gives an Outcome.
@@ -125,7 +117,7 @@ class TransactionCoordinator {
                                                       .response)>>;
 
   // transaction_ends.cc
-  void complete_prepared(const HostedPtr& hosted);
+  runtime::Task<void> complete_prepared(HostedPtr hosted);
   runtime::Task<void> complete(HostedPtr hosted, std::string id);
   runtime::Task<bool> committed(HostedPtr hosted, Offset end);
   runtime::Task<bool> write_markers(HostedPtr hosted, const transaction::Ending& ending);
@@ -136,12 +128,8 @@ class TransactionCoordinator {
   const Parts parts_;
   MarkerSender markers_;
   transaction::TransactionVersion version_ = 0;  // of the cluster
-  std::map<PartitionIndex, HostedPtr> hosted_;
+  HostedPartitions<Hosted> hosted_;
   std::shared_ptr<const metadata::Image> image_;
-  bool stopped_ = false;
-  runtime::OneShot stop_aborting_;
-  runtime::OneShot stop_expiring_;
-  runtime::Gate gate_;
 };
 
 }  // namespace moldau::coordinator

@@ -45,12 +45,13 @@ Marker marker_of(const Ending& ending, std::int32_t coordinator_epoch) {
 
 }  // namespace
 
-void TransactionCoordinator::complete_prepared(const HostedPtr& hosted) {
+Task<void> TransactionCoordinator::complete_prepared(HostedPtr hosted) {
   for (std::string& id : hosted->state->prepared()) complete(hosted, std::move(id)).detach();
+  co_return;
 }
 
 Task<void> TransactionCoordinator::complete(HostedPtr hosted, std::string id) {
-  const runtime::Gate::Pass pass(gate_);
+  const runtime::Gate::Pass pass(hosted_.gate());
   if (!pass || !hosted->completing.insert(id).second) co_return;
   while (const auto ending = hosted->state->ending_of(id)) {
     const bool through = co_await committed(hosted, ending->after) &&
@@ -63,7 +64,7 @@ Task<void> TransactionCoordinator::complete(HostedPtr hosted, std::string id) {
 // All partitions know. False: this is the coordinator no longer.
 Task<bool> TransactionCoordinator::write_down(HostedPtr hosted, const Ending& ending) {
   for (;;) {
-    const auto is_ready = co_await ready(hosted->key().partition);
+    const auto is_ready = co_await hosted_.ready(hosted->key().partition);
     if (!is_ready || *is_ready != hosted) co_return false;
     const Written written =
         co_await write(hosted, hosted->state->complete(ending, parts_.wall_clock.now_ms()));

@@ -11,21 +11,6 @@ using wire::ErrorCode;
 
 // --- events
 
-Task<TransactionResult<TransactionCoordinator::HostedPtr>> TransactionCoordinator::ready(PartitionIndex at) {
-  for (;;) {
-    const auto found = hosted_.find(at);
-    if (found == hosted_.end()) co_return std::unexpected(ErrorCode::not_coordinator);
-    const HostedPtr hosted = found->second;
-    if (!hosted->log.is_led()) {
-      unload(at);
-      co_return std::unexpected(ErrorCode::not_coordinator);
-    }
-    if (!hosted->loaded()) co_return std::unexpected(ErrorCode::coordinator_load_in_progress);
-    if (!hosted->stalled()) co_return hosted;
-    co_await hosted->wait_until_changed();
-  }
-}
-
 // Each record is of another id, and stands for itself.
 Task<TransactionCoordinator::Written> TransactionCoordinator::write(HostedPtr hosted,
                                                                     transaction::Records records) {
@@ -76,12 +61,12 @@ auto TransactionCoordinator::run(PartitionIndex at, Body body)
 template <class Needs, class Body>
 auto TransactionCoordinator::run_with_id(PartitionIndex at, Needs needs, Body body) -> Task<TransactionResult<
     decltype(body(std::declval<const Transactions&>(), std::optional<ProducerId>()).response)>> {
-  const runtime::Gate::Pass pass(gate_);
+  const runtime::Gate::Pass pass(hosted_.gate());
   if (!pass) co_return std::unexpected(ErrorCode::not_coordinator);
   std::optional<ProducerId> fresh;
   HostedPtr hosted;
   for (;;) {
-    const auto is_ready = co_await ready(at);
+    const auto is_ready = co_await hosted_.ready(at);
     if (!is_ready) co_return std::unexpected(is_ready.error());
     hosted = *is_ready;
     if (fresh || !needs(*hosted->state)) break;
@@ -143,9 +128,7 @@ TransactionCoordinator::describe(PartitionIndex at, std::string id) {
 Task<TransactionResult<wire::ListTransactionsResponse>> TransactionCoordinator::list(
     wire::ListTransactionsRequest filters) {
   wire::ListTransactionsResponse all;
-  std::vector<PartitionIndex> partitions;
-  for (const auto& [at, hosted] : hosted_) partitions.push_back(at);
-  for (const PartitionIndex at : partitions) {
+  for (const PartitionIndex at : hosted_.indexes()) {
     auto some = co_await run(
         at, [&](const Transactions& state) { return state.list(filters, parts_.wall_clock.now_ms()); });
     if (!some && some.error() == ErrorCode::not_coordinator) continue;  // it is another broker's now

@@ -149,6 +149,7 @@ void ClassicGroup::join_again(Joiner& joiner, Member& member, Effects& effects) 
     superseded.error_code = ErrorCode::rebalance_in_progress;
     answer_join(member, std::move(superseded), effects);
   }
+  joiner.described.instance_id = member.instance_id;  // it is who it was when it came, whatever it says now
   describe_anew(member, std::move(joiner.described));
   member.joining = joiner.ticket;
   ++joining_;

@@ -128,7 +128,7 @@ Outcome<wire::JoinGroupResponse> ConsumerGroup::join(const wire::JoinGroupReques
   draft.subscription.rebalance_timeout_ms =
       client.version >= kRebalanceTimeoutFrom ? request.rebalance_timeout_ms : request.session_timeout_ms;
   const Partitions owned = by_id(told->owned, topics);
-  const CurrentAssignment next = advance(draft, &owned, topics, outcome.records);
+  const CurrentAssignment next = advance(draft, &owned, topics, Target::at_once, now, outcome.records);
   if (members_.contains(draft.id)) restart_session(draft.id, now);
   outcome.response.member_id = draft.id;
   outcome.response.generation_id = next.epoch;

@@ -105,6 +105,12 @@ bool ConsumerGroup::is_free_for(const std::string& id, const TopicIdPartition& o
   return holder == holders_.end() || holder->second == id;
 }
 
+void ConsumerGroup::forget_instance(const std::string& id, const Member& member) {
+  const auto& instance = member.subscription.instance_id;
+  const auto known = instance ? static_members_.find(*instance) : static_members_.end();
+  if (known != static_members_.end() && known->second == id) static_members_.erase(known);
+}
+
 // --- the log
 
 void ConsumerGroup::replay(const EpochRecord& record, Offset end, std::optional<Now>) {
@@ -120,22 +126,22 @@ void ConsumerGroup::replay(const SubscriptionRecord& record, Offset end, std::op
   if (!record.value) {
     const auto found = members_.find(record.member);
     if (found == members_.end()) return;
-    const auto& instance = found->second.subscription.instance_id;
-    const auto known = instance ? static_members_.find(*instance) : static_members_.end();
-    if (known != static_members_.end() && known->second == record.member) static_members_.erase(known);
+    forget_instance(record.member, found->second);
     hold(record.member, found->second.current, {});
     members_.erase(found);
     return;
   }
   const bool is_new = !members_.contains(record.member);
   Member& member = find_or_add(record.member, now);
+  forget_instance(record.member, member);  // who joins anew may say another one
   member.subscription = *record.value;
   if (is_new && now) restart_session(record.member, *now);  // by the session that it asks for
   if (member.subscription.instance_id) static_members_[*member.subscription.instance_id] = record.member;
 }
 
-void ConsumerGroup::replay(const TargetEpochRecord& record, Offset end, std::optional<Now>) {
+void ConsumerGroup::replay(const TargetEpochRecord& record, Offset end, std::optional<Now> now) {
   stored_end_ = end;
+  if (now) target_made_ = now->monotonic;
   target_epoch_ = record.value ? record.value->assignment_epoch : 0;
 }
 

@@ -140,6 +140,7 @@ class ConsumerGroup {
   // consumer_group.cc
   Member& find_or_add(const std::string& id, std::optional<Now> now);
   const Member* find(std::string_view id) const;
+  void forget_instance(const std::string& id, const Member& member);
   const Partitions& target_of(const std::string& id) const;
   void hold(const std::string& id, const CurrentAssignment& before, const CurrentAssignment& after);
   bool is_free_for(const std::string& id, const TopicIdPartition& one) const;
@@ -167,7 +168,12 @@ class ConsumerGroup {
                    Records& records);
   void write_target(Draft& draft, Plan& plan, const Topics& topics, const Patterns& resolved,
                     Records& records) const;
-  CurrentAssignment advance(Draft& draft, const Partitions* owned, const Topics& topics, Records& records);
+  // Whether the group has to have a new target assignment now; else one of the next heartbeats makes it.
+  enum class Target : std::uint8_t { at_once, when_due };
+  bool is_target_due(Target target, Now now) const;
+  CurrentAssignment advance(Draft& draft, const Partitions* owned, const Topics& topics, Target target,
+                            Now now, Records& records);
+  std::int32_t heartbeat_interval_ms(const CurrentAssignment& next, const Records& records) const;
   Records fence(const std::set<std::string>& ids, const Topics& topics) const;
 
   // consumer_classic.cc
@@ -190,6 +196,8 @@ class ConsumerGroup {
   std::map<std::string, std::string, std::less<>> static_members_;  // instance id to member id
   std::map<TopicIdPartition, std::string> holders_;                 // of what is assigned or not given up yet
   Offset stored_end_ = 0;
+  // When the target assignment was made; nothing: not since the group was loaded.
+  std::optional<Time> target_made_;
   // The version of the topics that the hash is known to fit to.
   std::optional<std::uint64_t> checked_topics_;
 };

@@ -13,6 +13,15 @@ namespace {
 
 constexpr wire::ApiVersion kOwnIdsFrom = 1;  // members make up their ids themselves
 constexpr Duration kFenceRetry = std::chrono::seconds(1);
+// A target assignment costs the more the more members there are. Where many come or go together, one is made
+// for all of them: in groups of so many members, so long after the one before. A heartbeat that comes then is
+// near, since there are many.
+constexpr std::size_t kManyMembers = 50;
+constexpr Duration kTargetPauseOfAMember = std::chrono::microseconds(200);
+constexpr Duration kLongestTargetPause = std::chrono::seconds(1);
+// A member that waits for what others have to give up, or for a target, comes again after this part of the
+// interval: else each rebalance would take two intervals.
+constexpr std::int32_t kPartOfIntervalToWait = 10;
 
 bool joins(const wire::ConsumerGroupHeartbeatRequest& request) { return request.member_epoch == kJoinEpoch; }
 
@@ -251,7 +260,9 @@ std::uint64_t ConsumerGroup::metadata_hash(const Draft* draft, const std::set<st
                                            const Topics& topics, const Patterns& resolved) const {
   std::set<std::string> names;
   for_each_subscription(draft, without, [&](const std::string&, const Subscription& subscription) {
-    names.merge(subscribed_topics(subscription, resolved));
+    names.insert(subscription.subscribed_topic_names.begin(), subscription.subscribed_topic_names.end());
+    const auto matched = resolved.find(subscription.subscribed_topic_regex.value_or(""));
+    if (matched != resolved.end()) names.insert(matched->second.begin(), matched->second.end());
   });
   Hash hash;
   for (const std::string& name : names) {
@@ -314,12 +325,33 @@ void ConsumerGroup::write_target(Draft& draft, Plan& plan, const Topics& topics,
   records.push_back(TargetEpochRecord{id_, value});
 }
 
+bool ConsumerGroup::is_target_due(Target target, Now now) const {
+  if (target == Target::at_once || members_.size() < kManyMembers || !target_made_) return true;
+  const Duration pause = kTargetPauseOfAMember * static_cast<std::int64_t>(members_.size());
+  return now.monotonic - *target_made_ >= std::min(pause, kLongestTargetPause);
+}
+
+// Whether the group waits for a target shows in the records, too, which are not replayed yet.
+std::int32_t ConsumerGroup::heartbeat_interval_ms(const CurrentAssignment& next,
+                                                  const Records& records) const {
+  std::int32_t epoch = epoch_.value_or(0);
+  std::int32_t target_epoch = target_epoch_;
+  for (const Record& record : records) {
+    if (const auto* raised = std::get_if<EpochRecord>(&record)) epoch = raised->value->epoch;
+    if (const auto* made = std::get_if<TargetEpochRecord>(&record))
+      target_epoch = made->value->assignment_epoch;
+  }
+  const std::int32_t interval = parts_.settings.consumer_heartbeat_interval_ms;
+  const bool waits = next.state == MemberState::unreleased_partitions || epoch > target_epoch;
+  return waits ? std::max(interval / kPartOfIntervalToWait, 1) : interval;
+}
+
 // --- the heartbeat
 
 // Writes what a member that is described so changes: what it subscribes to, the epochs, and its next step
 // towards its target, which is given back. `owned`: what it says it has; null: nothing of the kind.
 CurrentAssignment ConsumerGroup::advance(Draft& draft, const Partitions* owned, const Topics& topics,
-                                         Records& records) {
+                                         Target target, Now now, Records& records) {
   const Member* before = find(draft.in_place_of.value_or(draft.id));
   if (draft.in_place_of) records = removal_of(*draft.in_place_of);
   const bool described_anew = draft.is_new || before->subscription != draft.subscription;
@@ -330,7 +362,7 @@ CurrentAssignment ConsumerGroup::advance(Draft& draft, const Partitions* owned, 
   if (described_anew || checked_topics_ != topics.version() || plan.epoch > plan.target_epoch) {
     write_patterns(&draft, {}, topics, records, resolved);
     plan = write_epoch(draft, resubscribed, topics, resolved, records);
-    if (plan.epoch > plan.target_epoch) {
+    if (plan.epoch > plan.target_epoch && is_target_due(target, now)) {
       write_target(draft, plan, topics, resolved, records);
     } else if (draft.in_place_of) {
       TargetRecord::Value value;
@@ -366,12 +398,13 @@ Outcome<ConsumerGroup::Response> ConsumerGroup::heartbeat(const Request& request
   const std::optional<Partitions> owned =
       request.topic_partitions ? std::optional(Partitions::of(*request.topic_partitions)) : std::nullopt;
   Outcome<Response> outcome;
-  const CurrentAssignment next = advance(draft, owned ? &*owned : nullptr, topics, outcome.records);
+  const CurrentAssignment next =
+      advance(draft, owned ? &*owned : nullptr, topics, Target::when_due, now, outcome.records);
   if (members_.contains(draft.id)) restart_session(draft.id, now);
   outcome.after = stored_end_;
   outcome.response.member_id = draft.id;
   outcome.response.member_epoch = next.epoch;
-  outcome.response.heartbeat_interval_ms = parts_.settings.consumer_heartbeat_interval_ms;
+  outcome.response.heartbeat_interval_ms = heartbeat_interval_ms(next, outcome.records);
   const bool shown = is_full(request) || draft.is_new || next.assigned != before->current.assigned;
   if (shown) {
     outcome.response.assignment.emplace();

@@ -1,6 +1,7 @@
 // Offsets: committed, fetched, deleted, expired.
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "group/groups.h"
 
@@ -29,6 +30,17 @@ std::size_t utf16_length(std::string_view text) {
 // goes by the name.
 bool is_same_topic(const TopicId& committed, const TopicId& asked) {
   return committed.is_zero() || asked.is_zero() || committed == asked;
+}
+
+// What a partition of OffsetCommit or TxnOffsetCommit says.
+template <class Partition>
+CommittedOffset committed_by(const Partition& partition, std::int64_t wall_ms) {
+  CommittedOffset committed;
+  committed.offset = partition.committed_offset;
+  committed.leader_epoch = partition.committed_leader_epoch;
+  committed.metadata = partition.committed_metadata.value_or("");
+  committed.commit_ms = wall_ms;
+  return committed;
 }
 
 using FetchedTopic = wire::OffsetFetchResponse::Group::Topic;
@@ -67,6 +79,11 @@ void set_retention(CommittedOffset& committed, std::int64_t retention_ms, Timest
 
 }  // namespace
 
+bool Groups::Group::has_offset(const TopicPartition& partition) const {
+  const auto found = offsets.find(partition.topic);
+  return found != offsets.end() && found->second.contains(partition.partition);
+}
+
 void Groups::replay_one(const OffsetRecord& record, Offset end, Now) {
   const auto& [topic, partition] = record.partition;
   if (record.value) {
@@ -77,6 +94,7 @@ void Groups::replay_one(const OffsetRecord& record, Offset end, Now) {
     group.offsets_end = end;
     return;
   }
+  pending_.forget(record.group, record.partition);
   Group* group = find(record.group);
   if (group == nullptr) return;
   const auto offsets = group->offsets.find(topic);
@@ -91,7 +109,9 @@ void Groups::replay_one(const OffsetRecord& record, Offset end, Now) {
 void Groups::replay_pending(const Record& record, Offset offset, ProducerId producer) {
   end_ = offset + 1;
   const auto* committed = std::get_if<OffsetRecord>(&record);
-  if (committed != nullptr && committed->value) pending_.add(producer, *committed, offset);
+  if (committed == nullptr || !committed->value) return;
+  find_or_add(committed->group);
+  pending_.add(producer, *committed, offset);
 }
 
 // What was committed outside of the transaction since its own record came later, and stays.
@@ -139,13 +159,8 @@ Outcome<wire::TxnOffsetCommitResponse> Groups::commit_offsets(const wire::TxnOff
         answer.error_code = ErrorCode::offset_metadata_too_large;
         continue;
       }
-      CommittedOffset committed;
-      committed.offset = partition.committed_offset;
-      committed.leader_epoch = partition.committed_leader_epoch;
-      committed.metadata = partition.committed_metadata.value_or("");
-      committed.commit_ms = now.wall_ms;
-      outcome.records.push_back(
-          OffsetRecord{request.group_id, {topic.name, partition.partition_index}, std::move(committed)});
+      outcome.records.push_back(OffsetRecord{
+          request.group_id, {topic.name, partition.partition_index}, committed_by(partition, now.wall_ms)});
     }
   }
   if (const Group* group = find(request.group_id)) outcome.after = group->stored_end();
@@ -195,11 +210,7 @@ Outcome<wire::OffsetCommitResponse> Groups::commit_offsets(const wire::OffsetCom
         answer.error_code = ErrorCode::offset_metadata_too_large;
         continue;
       }
-      CommittedOffset committed;
-      committed.metadata = partition.committed_metadata.value_or("");
-      committed.offset = partition.committed_offset;
-      committed.leader_epoch = partition.committed_leader_epoch;
-      committed.commit_ms = now.wall_ms;
+      CommittedOffset committed = committed_by(partition, now.wall_ms);
       committed.topic_id = topic.topic_id;
       if (request.retention_time_ms != kDefaultRetention)
         set_retention(committed, request.retention_time_ms, now.wall_ms);
@@ -284,15 +295,12 @@ Outcome<wire::OffsetDeleteResponse> Groups::delete_offsets(const wire::OffsetDel
     auto& topic_answer = outcome.response.topics.emplace_back();
     topic_answer.name = topic.name;
     const bool subscribed = group->is_subscribed_to(topic.name);
-    const auto offsets = group->offsets.find(topic.name);
     for (const auto& partition : topic.partitions) {
       const ErrorCode code = subscribed ? ErrorCode::group_subscribed_to_topic : ErrorCode::none;
       topic_answer.partitions.push_back({partition.partition_index, code});
-      const bool there =
-          offsets != group->offsets.end() && offsets->second.contains(partition.partition_index);
-      if (there && !subscribed)
-        outcome.records.push_back(
-            OffsetRecord{request.group_id, {topic.name, partition.partition_index}, {}});
+      const TopicPartition key{topic.name, partition.partition_index};
+      const bool there = group->has_offset(key) || pending_.contains(request.group_id, key);
+      if (there && !subscribed) outcome.records.push_back(OffsetRecord{request.group_id, key, {}});
     }
   }
   return outcome;
@@ -302,6 +310,11 @@ Records Groups::tombstones(const std::string& id, const Group& group) const {
   Records records;
   for (const auto& [topic, offsets] : group.offsets)
     for (const auto& [index, committed] : offsets) records.push_back(OffsetRecord{id, {topic, index}, {}});
+  std::set<TopicPartition> pending;
+  pending_.for_each_of(id, [&](const TopicPartition& partition, const CommittedOffset&) {
+    if (!group.has_offset(partition)) pending.insert(partition);
+  });
+  for (const TopicPartition& partition : pending) records.push_back(OffsetRecord{id, partition, {}});
   if (group.consumer)
     std::ranges::move(group.consumer->tombstones(), std::back_inserter(records));
   else
@@ -355,16 +368,22 @@ Records Groups::expire_offsets(Now now) {
 }
 
 Records Groups::forget_topics(const std::map<std::string, TopicId>& topics) const {
-  Records records;
+  std::set<std::pair<std::string, TopicPartition>> gone;
   for (const auto& [id, group] : groups_) {
     for (const auto& [topic, topic_id] : topics) {
       const auto offsets = group->offsets.find(topic);
       if (offsets == group->offsets.end()) continue;
       for (const auto& [index, committed] : offsets->second)
-        if (is_same_topic(committed.topic_id, topic_id))
-          records.push_back(OffsetRecord{id, {topic, index}, {}});
+        if (is_same_topic(committed.topic_id, topic_id)) gone.insert({id, {topic, index}});
     }
   }
+  pending_.for_each([&](ProducerId, const OffsetRecord& record) {
+    const auto topic = topics.find(record.partition.topic);
+    if (topic != topics.end() && is_same_topic(record.value->topic_id, topic->second))
+      gone.insert({record.group, record.partition});
+  });
+  Records records;
+  for (const auto& [group, partition] : gone) records.push_back(OffsetRecord{group, partition, {}});
   return records;
 }
 

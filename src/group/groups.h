@@ -121,6 +121,7 @@ class Groups {
     std::unique_ptr<ConsumerGroup> consumer;  // while anything of one is stored
     std::map<std::string, TopicOffsets, std::less<>> offsets;
     Offset offsets_end = 0;  // where the last record of one ends
+    bool has_offset(const TopicPartition& partition) const;
 
     // group_kinds.cc: of whichever protocol it is
     Offset stored_end() const;

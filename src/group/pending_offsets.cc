@@ -28,6 +28,21 @@ std::vector<OffsetRecord> PendingOffsets::take(ProducerId producer) {
   return taken;
 }
 
+void PendingOffsets::forget(std::string_view group, const TopicPartition& partition) {
+  const auto open = open_.find(group);
+  if (open == open_.end()) return;
+  std::erase_if(open->second, [&](ProducerId producer) {
+    const auto groups = by_producer_.find(producer);
+    const auto offsets = groups->second.find(group);
+    offsets->second.erase(partition);
+    if (!offsets->second.empty()) return false;
+    groups->second.erase(offsets);
+    if (groups->second.empty()) by_producer_.erase(groups);
+    return true;
+  });
+  if (open->second.empty()) open_.erase(open);
+}
+
 bool PendingOffsets::contains(std::string_view group, const TopicPartition& partition) const {
   const auto open = open_.find(group);
   if (open == open_.end()) return false;

@@ -216,7 +216,8 @@ Task<wire::UnregisterBrokerResponse> ActiveController::ask(wire::UnregisterBroke
 
 Task<wire::BrokerRegistrationResponse> ActiveController::ask(wire::BrokerRegistrationRequest request) {
   return decide(request, Until::committed, [this, request](const metadata::Image& image) {
-    const bool live = sessions_.is_live(image, request.broker_id, time());
+    const bool live = request.incarnation_id != options_.incarnation_id &&
+                      sessions_.is_live(image, request.broker_id, time());
     auto outcome = controller_.register_broker(image, request, quorum_.next_offset(), live);
     if (outcome.response.error_code == ErrorCode::none) {
       sessions_.registered(request.broker_id, outcome.response.broker_epoch, time());

@@ -30,6 +30,9 @@ struct ActiveControllerOptions {
   runtime::Duration unclean_interval = std::chrono::seconds(300);  // unclean.leader.election.interval.ms
   // Of a divisible change; the rest follows in further batches.
   std::size_t max_records_at_once = controller::kMaxRecordsPerOperation;
+  // Of this process's broker, when its controller is the only one. The process before had its data folder,
+  // which this one has locked: it is gone, and its session need not be waited for.
+  Uuid incarnation_id;
 };
 
 class ActiveController {

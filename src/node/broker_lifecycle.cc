@@ -151,10 +151,14 @@ Task<void> BrokerLifecycle::leave() {
     telemetry::log_warn("node", "the controller did not take all leaderships from this broker in time");
 }
 
-Task<void> BrokerLifecycle::stop() {
+void BrokerLifecycle::give_up() {
   stopping_ = true;
   wake_.notify_all();
   answered_.notify_all();
+}
+
+Task<void> BrokerLifecycle::stop() {
+  give_up();
   co_await gate_.close();
 }
 

@@ -44,6 +44,8 @@ class BrokerLifecycle {
   runtime::Task<void> leave();
   // There is something to tell before the next heartbeat is due.
   void beat_soon() { wake_.notify_all(); }
+  // What join() and unfence() wait for will not come: they fail soon.
+  void give_up();
   // No more heartbeats; returns when none is under way.
   runtime::Task<void> stop();
 

@@ -1,5 +1,7 @@
 #include "node/metrics_refresh.h"
 
+#include <algorithm>
+
 namespace moldau::node {
 namespace {
 
@@ -17,18 +19,29 @@ void refresh_partition(storage::Log& log, Offset high_watermark, telemetry::Regi
   set("moldau_log_size_bytes", "Bytes of the partition's log.", log.size_bytes());
 }
 
+void add(storage::CleanerStats& to, const storage::CleanerStats& one) {
+  to.passes += one.passes;
+  to.sum.bytes_read += one.sum.bytes_read;
+  to.sum.bytes_written += one.sum.bytes_written;
+  to.max_dirty_ratio = std::max(to.max_dirty_ratio, one.max_dirty_ratio);
+  to.max_map_fill = std::max(to.max_map_fill, one.max_map_fill);
+  to.uncleanable += one.uncleanable;
+}
+
 }  // namespace
 
 void refresh_metrics(std::span<HostedLogs* const> hosted, const config::Settings& settings,
                      telemetry::Registry& registry) {
   std::int64_t partitions = 0, offline = 0, bytes = 0, used = 0, capacity = 0;
   std::int64_t led = 0, under_replicated = 0, under_min_isr = 0;
+  storage::CleanerStats cleaner;
   for (HostedLogs* group : hosted) {
     partitions += static_cast<std::int64_t>(group->partitions.all().size());
     offline += static_cast<std::int64_t>(group->partitions.offline_count());
     const auto stats = group->logs->commit_log().stats();
     used += static_cast<std::int64_t>(stats.used_bytes);
     capacity += static_cast<std::int64_t>(stats.capacity_bytes);
+    add(cleaner, group->logs->cleaner_stats());
     for (const auto& [key, partition] : group->partitions.all()) {
       if (partition->closed()) continue;
       storage::Log& log = *partition->log();
@@ -56,6 +69,18 @@ void refresh_metrics(std::span<HostedLogs* const> hosted, const config::Settings
   set("moldau_log_bytes", "Bytes of all logs.", bytes);
   set("moldau_commit_log_used_bytes", "Bytes of the commit logs that are not in synced segments yet.", used);
   set("moldau_commit_log_capacity_bytes", "Size of the commit logs.", capacity);
+  set("moldau_cleaner_passes", "Passes of log compaction since the start.",
+      static_cast<std::int64_t>(cleaner.passes));
+  set("moldau_cleaner_read_bytes", "Bytes that compaction has read to rewrite them since the start.",
+      cleaner.sum.bytes_read);
+  set("moldau_cleaner_written_bytes", "Bytes that compaction has written since the start.",
+      cleaner.sum.bytes_written);
+  set("moldau_cleaner_max_dirty_percent", "Dirty part of the dirtiest compacted log.",
+      static_cast<std::int64_t>(cleaner.max_dirty_ratio * 100));
+  set("moldau_cleaner_max_buffer_utilization_percent", "How full the map of keys was in the last pass.",
+      static_cast<std::int64_t>(cleaner.max_map_fill * 100));
+  set("moldau_cleaner_uncleanable_partitions", "Partitions that compaction cannot read.",
+      static_cast<std::int64_t>(cleaner.uncleanable));
 }
 
 }  // namespace moldau::node

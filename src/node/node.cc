@@ -21,6 +21,7 @@ constexpr runtime::Duration kUnfenceTimeout = std::chrono::seconds(60);
 constexpr runtime::Duration kProbeTimeout = std::chrono::milliseconds(200);
 constexpr runtime::Duration kTopicRetry = std::chrono::seconds(1);
 constexpr std::uint64_t kDefaultMemory = 512ULL << 20;
+constexpr std::uint64_t kMetadataReserve = 4 << 20;  // tens of thousands of changes
 constexpr std::uint64_t kRequestShare =
     4;  // of the memory budget: the rest is for logs, answers and metadata
 
@@ -73,10 +74,13 @@ Task<Status> Node::open() {
   co_await measure_logs();
   // The quorum's other voters must reach this one before it can have a leader.
   co_await open_doors(true);
-  CO_TRY(co_await join_cluster());
+  const Status joined = co_await join_cluster();
+  if (const Error* failure = quorum_->failure()) co_return fail(*failure);
+  CO_TRY(joined);
   CO_TRY(start_admin());
   co_await open_doors(false);
   refresh_all().detach();
+  if (const Error* failure = quorum_->failure()) co_return fail(*failure);
   ready_ = true;
   co_return Status();
 }
@@ -135,6 +139,7 @@ quorum::QuorumOptions Node::quorum_options() const {
   options.retry_backoff = cluster_.quorum_retry_backoff;
   options.election_backoff_max = cluster_.quorum_election_backoff_max;
   options.append_linger = cluster_.quorum_append_linger;
+  options.reserve_bytes = kMetadataReserve;
   return options;
 }
 
@@ -158,12 +163,20 @@ Task<Status> Node::open_quorum() {
   transport_ = std::make_unique<peer::QuorumTransport>(*quorum_peers_, std::move(transport));
   CO_ASSIGN_OR_RETURN(quorum_,
                       co_await quorum::MetadataQuorum::open(world_, 0, quorum_options(), transport_.get()));
-  quorum_->on_failure([](const Error& error) {
-    telemetry::log_error("node",
-                         "the metadata quorum has stopped: no change of topics or configs is possible",
-                         {{"error", error}});
-  });
+  quorum_->on_failure([this](const Error& error) { quorum_has_failed(error); });
+  if (const Error* failure = quorum_->failure()) co_return fail(*failure);
   co_return Status();
+}
+
+void Node::quorum_has_failed(const Error& error) {
+  telemetry::log_error("node", "the metadata log has failed: this node must end", {{"error", error}});
+  if (ready_) {
+    if (options_.failed) options_.failed(error);
+    return;
+  }
+  // What a start waits for will not come.
+  if (route_) route_->stop();
+  if (lifecycle_) lifecycle_->give_up();
 }
 
 std::optional<runtime::Endpoint> Node::controller_address(NodeId id) const {
@@ -192,6 +205,8 @@ void Node::make_controller() {
     options.imbalance_interval = cluster_.leader_imbalance_check_interval;
     options.balances = cluster_.auto_leader_rebalance;
     options.unclean_interval = cluster_.unclean_election_interval;
+    const bool only_controller = settings_.seeds.empty() && settings_.voters.size() <= 1;
+    if (only_controller) options.incarnation_id = registration_->incarnation_id();
     controller::ControllerSettings settings{settings_.broker, !options_.rules.elects_unfenced_only};
     local_quorum_ = std::make_unique<LocalQuorum>(executor_, *quorum_, *transport_, cluster_id(), node_id());
     controller_ = std::make_unique<ActiveController>(world_, *quorum_, *local_quorum_,
@@ -202,8 +217,12 @@ void Node::make_controller() {
       std::make_unique<peer::PeerClient>(executor_, world_.network(0), Random(world_.entropy()));
   route_ = std::make_unique<ControllerRoute>(executor_, *quorum_, controller_.get(), controller_peers_.get(),
                                              [this](NodeId id) { return controller_address(id); });
-  if (controller_)
-    registrar_ = std::make_unique<ControllerRegistrar>(executor_, *route_, controller_registration_request());
+  if (controller_) {
+    // A node without a listener for controllers is alone: no other has to find it.
+    wire::ControllerRegistrationRequest self = controller_registration_request();
+    if (!self.listeners.empty())
+      registrar_ = std::make_unique<ControllerRegistrar>(executor_, *route_, std::move(self));
+  }
   producer_ids_ = std::make_unique<ProducerIds>(executor_, *route_, *registration_);
   for (const auto& link : links_) link->set_route(executor_, *route_);
 }
@@ -242,9 +261,9 @@ void Node::make_shards() {
   const bool own = controller_ != nullptr;
   for (unsigned index = 0; index < world_.shard_count(); ++index) {
     runtime::Executor& here = world_.shard(index);
-    channels_.push_back(std::make_unique<RoutedChannel>(here, executor_, *route_, *producer_ids_));
+    channels_.push_back(to_active_controller(here, executor_, *route_, *producer_ids_));
     if (own) {
-      own_channels_.push_back(std::make_unique<OwnChannel>(here, *controller_, *producer_ids_));
+      own_channels_.push_back(to_own_controller(here, *controller_, *producer_ids_));
       quorum_channels_.push_back(std::make_unique<LocalQuorumChannel>(here, *local_quorum_));
     }
     if (partitions_) make_routes(here, index);
@@ -266,7 +285,7 @@ void Node::make_shards() {
 
 // What a shard's requests reach coordinators by, and what its coordinators reach the controller by.
 void Node::make_routes(runtime::Executor& here, unsigned shard) {
-  RoutedChannel& controller = *channels_.back();
+  server::ControllerChannel& controller = *channels_.back();
   group_routes_.push_back(std::make_unique<GroupRoute>(GroupRoute::Parts{
       here, group_homes_, coordinator_settings_, controller, tickets_, expected_brokers()}));
   transaction_routes_.push_back(std::make_unique<TransactionRoute>(
@@ -435,16 +454,19 @@ Task<Status> Node::join_cluster() {
   };
   replication::ImageHolder& applied = shards_.front()->images();
   lifecycle_ = std::make_unique<BrokerLifecycle>(executor_, *route_, applied, *registration_, options);
+  if (const Error* failure = quorum_->failure()) co_return fail(*failure);
   if (Status joined = co_await lifecycle_->join(registration_request()); !joined) {
-    if (const Error* failure = quorum_->failure()) co_return fail(*failure);
     if (joined.error().code == Errc::timed_out)
       CO_TRY(co_await check_cluster_of_peers(world_, settings_, cluster_id()));
     co_return joined;
   }
   const auto deadline = executor_.now() + kUnfenceTimeout;
   // What this broker has on its disk is judged by metadata that are not older than its registration.
-  if (!co_await applied.reaches(registration_->epoch() + 1, deadline))
-    co_return fail(Errc::timed_out, "this broker has not caught up with the metadata in time");
+  while (!co_await applied.reaches(registration_->epoch() + 1,
+                                   std::min(deadline, executor_.now() + kTopicRetry))) {
+    if (executor_.now() >= deadline || quorum_->failure())
+      co_return fail(Errc::timed_out, "this broker has not caught up with the metadata in time");
+  }
   CO_TRY(co_await partitions_->reconciled());
   CO_TRY(co_await lifecycle_->unfence(deadline));
   if (is_alone()) co_return co_await create_bootstrap_topics();
@@ -558,9 +580,12 @@ Task<void> Node::refresh_all() {
   } while (!co_await stopping_.wait(executor_.now() + kMetricsInterval));
 }
 
-// Others take over what this broker leads before it goes.
+// Others take over what this broker leads before it goes. Whose own controller has failed has none to ask:
+// the sooner its doors close, the sooner the others have another.
 Task<void> Node::leave_cluster() {
-  if (lifecycle_ && cluster_.controlled_shutdown && ready_ && !is_alone()) co_await lifecycle_->leave();
+  const bool controls = quorum_ && quorum_->failure() && quorum_->leader_id() == node_id();
+  if (lifecycle_ && cluster_.controlled_shutdown && ready_ && !is_alone() && !controls)
+    co_await lifecycle_->leave();
   if (route_) route_->stop();
   if (controller_peers_) co_await controller_peers_->close();
   if (controller_) co_await controller_->stop();

@@ -33,6 +33,10 @@ struct NodeOptions {
   // For those who watch a node from outside: it has its logs and its quorum, and takes part from here on.
   std::function<void(const Node&)> opened = {};
   Rules rules = {};
+  // The metadata log has failed while the node runs (RA-16, RA-18): what it knows of the cluster stands still
+  // from here on. Whoever has started it calls stop() and ends the process, as Kafka's fault handler does. At
+  // most once, on shard 0; a start that meets it fails by itself.
+  std::function<void(const Error&)> failed = {};
 };
 
 struct BoundListener {
@@ -44,10 +48,10 @@ struct BoundListener {
 class Node {
  public:
   // Returns once the node serves; a broker among several waits for a majority of the voters, at most
-  // initial.broker.registration.timeout.ms. Errors: Errc::address_in_use; Errc::timed_out (no controller);
-  // Errc::already_exists (another live broker has the node id); Errc::mismatch (the folder is another
-  // cluster's or node's); Errc::locked, permission, corrupt, no_space, io and the like of the data folder.
-  // The message names file or address.
+  // initial.broker.registration.timeout.ms. Errors: the metadata log's; Errc::address_in_use; Errc::timed_out
+  // (no controller); Errc::already_exists (another live broker has the node id); Errc::mismatch (the folder
+  // is another cluster's or node's); Errc::locked, permission, corrupt, no_space, io and the like of the data
+  // folder. The message names file or address.
   static runtime::Task<Result<std::unique_ptr<Node>>> start(runtime::World& world, config::Settings settings,
                                                             NodeOptions options = {});
   // REQUIRES: stop() has ended.
@@ -101,6 +105,7 @@ class Node {
   runtime::Task<Status> open_partitions();
   runtime::Task<Status> open_quorum();
   quorum::QuorumOptions quorum_options() const;
+  void quorum_has_failed(const Error& error);
   std::vector<raft::Endpoint> controller_listeners() const;
   std::optional<runtime::Endpoint> controller_address(NodeId id) const;
   runtime::Task<bool> is_refused_by(NodeId broker);
@@ -149,8 +154,9 @@ class Node {
   std::unique_ptr<ControllerRegistrar> registrar_;  // null without the controller's role
   std::unique_ptr<ProducerIds> producer_ids_;
   std::vector<server::ShardData> shard_data_;
-  std::vector<std::unique_ptr<RoutedChannel>> channels_;   // by shard
-  std::vector<std::unique_ptr<OwnChannel>> own_channels_;  // the same; empty without the controller's role
+  std::vector<std::unique_ptr<server::ControllerChannel>> channels_;  // by shard
+  std::vector<std::unique_ptr<server::ControllerChannel>>
+      own_channels_;  // the same; empty without the controller's role
   std::vector<std::unique_ptr<LocalQuorumChannel>> quorum_channels_;  // the same
   const coordinator::Settings coordinator_settings_;
   std::vector<std::unique_ptr<coordinator::GroupCoordinator>> group_coordinators_;  // by commit log

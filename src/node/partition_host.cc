@@ -4,6 +4,7 @@
 
 #include "replication/damage.h"
 #include "replication/log_config.h"
+#include "storage/passing.h"
 #include "telemetry/log.h"
 
 namespace moldau::node {
@@ -26,7 +27,9 @@ void report(const storage::LogManager& logs) {
     telemetry::log_warn("node", "found at start", {{"what", notice}});
   for (const auto& [key, error] : logs.failures()) {
     telemetry::log_error(
-        "node", "a partition is offline: its files cannot be used",
+        "node",
+        storage::passes(error.code) ? "a partition is offline: its files cannot be used yet"
+                                    : "a partition is offline: its files cannot be used",
         {{"topic_id", key.topic_id.to_string()}, {"partition", key.partition}, {"error", error}});
   }
 }
@@ -47,6 +50,10 @@ bool names(const std::vector<NodeId>& nodes, NodeId id) {
   return std::ranges::find(nodes, id) != nodes.end();
 }
 
+// Between tries to open a partition whose opening failed for a reason that passes.
+constexpr runtime::Duration kFirstRetry = std::chrono::milliseconds(500);
+constexpr runtime::Duration kLastRetry = std::chrono::seconds(30);
+
 constexpr runtime::Duration kSpaceInterval = std::chrono::milliseconds(500);
 // A share of a large device need not be more.
 constexpr std::uint64_t kLargestShare = 1ULL << 30;
@@ -55,6 +62,20 @@ constexpr std::uint64_t kLargestShare = 1ULL << 30;
 std::uint64_t disk_reserve(const config::Settings& settings, std::uint64_t total_bytes) {
   if (settings.disk_reserve_bytes > 0) return std::min(settings.disk_reserve_bytes, total_bytes / 2);
   return std::min(total_bytes / 100 * settings.disk_reserve_percent, kLargestShare);
+}
+
+// Each of the node's commit logs has a cleaner: they share memory and bytes.
+storage::CleanerOptions cleaner_options(const config::BrokerConfig& broker, unsigned cleaners) {
+  const auto size = [&](std::string_view name, std::int64_t otherwise) {
+    return static_cast<std::size_t>(std::max<std::int64_t>(0, broker.int_of(name, otherwise)));
+  };
+  return {.enabled = broker.bool_of("log.cleaner.enable"),
+          .backoff = runtime::milliseconds(
+              std::max<std::int64_t>(1, broker.int_of("log.cleaner.backoff.ms", 15000))),
+          .dedupe_buffer_bytes = size("log.cleaner.dedupe.buffer.size", 128 << 20) / cleaners,
+          .load_factor = std::clamp(broker.real_of("log.cleaner.io.buffer.load.factor"), 0.01, 1.0),
+          .io_buffer_bytes = std::max<std::size_t>(4096, size("log.cleaner.io.buffer.size", 512 << 10)),
+          .bytes_per_second = broker.real_of("log.cleaner.io.max.bytes.per.second") / cleaners};
 }
 
 Task<Status> forget_nothing() { co_return Status(); }
@@ -103,6 +124,9 @@ Task<Status> PartitionHost::open() {
                                             home, world_.pool(), disk, path + std::string(kRecoveryPoints)));
   CO_ASSIGN_OR_RETURN(log_starts_, co_await storage::SharedCheckpoint::load(home, world_.pool(), disk,
                                                                             path + std::string(kLogStarts)));
+  CO_ASSIGN_OR_RETURN(cleaner_offsets_,
+                      co_await storage::SharedCheckpoint::load(
+                          home, world_.pool(), disk, path + "/" + std::string(storage::kCleanerCheckpoint)));
   CO_ASSIGN_OR_RETURN(high_watermarks_, co_await storage::SharedCheckpoint::load(
                                             home, world_.pool(), disk, path + std::string(kHighWatermarks)));
   CO_ASSIGN_OR_RETURN(const unsigned found, co_await world_.pool().run(runtime::Lane::background, home, [&] {
@@ -144,9 +168,10 @@ Task<Status> PartitionHost::open_manager(unsigned index, unsigned count) {
       runtime::milliseconds(broker.int_of("log.retention.check.interval.ms", 300000));
   options.recovery_threads =
       static_cast<unsigned>(std::max<std::int64_t>(1, broker.int_of("num.recovery.threads.per.data.dir", 2)));
-  storage::LogManagerContext context{hosted.executor,     world_.pool(),     world_.disk(),
-                                     world_.wall_clock(), hosted.codecs,     hosted.random,
-                                     directory_,          *recovery_points_, *log_starts_};
+  options.cleaner = cleaner_options(broker, count);
+  storage::LogManagerContext context{
+      hosted.executor, world_.pool(), world_.disk(),     world_.wall_clock(), hosted.codecs,
+      hosted.random,   directory_,    *recovery_points_, *log_starts_,        cleaner_offsets_.get()};
   CO_ASSIGN_OR_RETURN(hosted.logs, co_await storage::LogManager::open(context, std::move(options)));
   // It may be told when this is gone: only `home` is touched before that is known.
   hosted.logs->on_offline([this, alive = std::weak_ptr(alive_), &home = world_.shard(0)](const Error& error) {
@@ -220,10 +245,16 @@ Task<void> PartitionHost::apply_here(HostedLogs& hosted, unsigned index,
       if (owns(key, index)) changed.insert(key);
     }
   }
-  changed.merge(std::exchange(hosted.unopened, {}));
+  for (const auto& [key, retry] : hosted.unopened) {
+    if (hosted.executor.now() >= retry.at) changed.insert(key);
+  }
   // First, for nothing must be acknowledged by a smaller ISR that a min.insync.replicas before it forbids.
-  if (!delta.changed_configs.empty()) configure_here(hosted, *image, delta);
+  if (!delta.changed_configs.empty()) {
+    configure_here(hosted, *image, delta);
+    co_await hosted.logs->remember_compacted();
+  }
   for (const TopicIdPartition& key : changed) co_await apply_partition(hosted, *image, key);
+  if (!hosted.unopened.empty()) has_unopened_.store(true, std::memory_order_relaxed);
 }
 
 void PartitionHost::add_all_of(const metadata::Image& image, unsigned index,
@@ -239,6 +270,7 @@ void PartitionHost::add_all_of(const metadata::Image& image, unsigned index,
 Task<void> PartitionHost::apply_partition(HostedLogs& hosted, const metadata::Image& image,
                                           TopicIdPartition key) {
   const metadata::Partition* state = image.partition(key);
+  if (state == nullptr || !names(state->replicas, node_id_)) hosted.unopened.erase(key);
   if (state == nullptr) co_return;
   const auto open = hosted.partitions.find(key);
   if (!names(state->replicas, node_id_)) {
@@ -261,12 +293,17 @@ Task<void> PartitionHost::open_partition(HostedLogs& hosted, const metadata::Ima
   auto log = co_await open_log(hosted, state, {topic.name, key.partition},
                                replication::log_config_of(config, config::BrokerConfig(layers)));
   if (!log) {
-    telemetry::log_error("node", "a partition cannot be opened",
-                         {{"topic", topic.name}, {"partition", key.partition}, {"error", log.error()}});
+    // Once, however often it is tried.
+    if (!hosted.unopened.contains(key) || !storage::passes(log.error().code))
+      telemetry::log_error("node", "a partition cannot be opened",
+                           {{"topic", topic.name}, {"partition", key.partition}, {"error", log.error()}});
     hosted.partitions.set_offline(key);
     note_unopened(hosted, state);
     co_return;
   }
+  if (hosted.unopened.erase(key) > 0)
+    telemetry::log_info("node", "a partition is open after all",
+                        {{"topic", topic.name}, {"partition", key.partition}});
   const Offset high_watermark = co_await known_high_watermark(hosted, **log);
   auto partition = std::make_shared<replication::Partition>(**log, hosted.replicator->context(),
                                                             high_watermark, config.min_insync_replicas);
@@ -276,14 +313,19 @@ Task<void> PartitionHost::open_partition(HostedLogs& hosted, const metadata::Ima
   co_await hosted.replicator->apply(key, std::move(partition), state);
 }
 
-// What is damaged stays so: others are to lead, and it is to be fetched anew. What passes is tried again. An
-// offline folder is told with the heartbeats.
+// What is damaged stays so: others are to lead, and it is to be fetched anew. What passes is tried again, by
+// and by less often. An offline folder is told with the heartbeats.
 void PartitionHost::note_unopened(HostedLogs& hosted, const metadata::Partition& state) {
   const TopicIdPartition key{state.topic_id, state.partition};
   if (hosted.logs->offline() != nullptr) return;
-  if (hosted.logs->failures().contains(key)) return hosted.replicator->report_damage(state);
-  hosted.unopened.insert(key);
-  has_unopened_.store(true, std::memory_order_relaxed);
+  const auto failure = hosted.logs->failures().find(key);
+  if (failure != hosted.logs->failures().end() && !storage::passes(failure->second.code)) {
+    hosted.unopened.erase(key);
+    return hosted.replicator->report_damage(state);
+  }
+  const auto [retry, first] = hosted.unopened.try_emplace(key, HostedLogs::Retry{{}, kFirstRetry});
+  if (!first) retry->second.pause = std::min(2 * retry->second.pause, kLastRetry);
+  retry->second.at = hosted.executor.now() + retry->second.pause;
 }
 
 // A replica whose files are damaged is fetched anew from its leader once the controller counts it as lost.
@@ -349,6 +391,7 @@ void PartitionHost::configure_here(HostedLogs& hosted, const metadata::Image& im
   if (!all) return;
   const config::ConfigLayers layers = layers_of(image, "");
   const config::BrokerConfig broker(layers);
+  hosted.logs->set_cleaner(cleaner_options(broker, static_cast<unsigned>(hosted_.size())));
   const auto rate_of = [&](std::string_view key) {
     const std::int64_t rate = broker.int_of(key, replication::Throttle::kUnlimited);
     return rate == replication::Throttle::kUnlimited
@@ -400,6 +443,7 @@ Task<void> PartitionHost::remove_here(HostedLogs& hosted, std::vector<TopicIdPar
     if (partition && hosted.on_topic_removed) {
       hosted.on_topic_removed(partition->log()->identity().topic_partition.topic);
     }
+    hosted.unopened.erase(key);
     hosted.replicator->forget(key);
     hosted.partitions.remove(key);
     hosted.partitions.clear_offline(key);
@@ -495,6 +539,7 @@ Task<Status> PartitionHost::reconciled() {
     }));
   }
   high_watermarks_->forget_unclaimed();
+  cleaner_offsets_->forget_unclaimed();
   co_return Status();
 }
 

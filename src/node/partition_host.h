@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -37,8 +38,13 @@ struct HostedLogs {
   std::unique_ptr<replication::Replicator> replicator;
   bool reconciled = false;  // with the metadata
   std::optional<Error> reconcile_failure;
-  std::set<TopicPartition> opened;      // names that were opened since the start
-  std::set<TopicIdPartition> unopened;  // for a reason that passes: the next apply() tries again
+  std::set<TopicPartition> opened;  // names that were opened since the start
+  // Could not be opened for a reason that passes: an apply() tries again when it is time.
+  struct Retry {
+    runtime::MonotonicTime at;
+    runtime::Duration pause;  // before it, the next one twice as long
+  };
+  std::map<TopicIdPartition, Retry> unopened;
 };
 
 // What ties this node's partitions to those of other nodes. Without it nothing replicates: a partition is led
@@ -75,7 +81,7 @@ class PartitionHost {
   // Flushes and closes the logs; success means that the folder may be marked clean.
   runtime::Task<Status> close();
 
-  // Some partitions wait for another apply(), of the same image if need be: true once.
+  // Some partitions wait to be opened by another apply(), of the same image if need be: true once.
   bool wants_apply() { return has_unopened_.exchange(false, std::memory_order_relaxed); }
   // The data folder has failed; on shard 0.
   bool offline() const { return offline_; }
@@ -124,6 +130,7 @@ class PartitionHost {
   NodeId node_id_;
   std::unique_ptr<storage::SharedCheckpoint> recovery_points_;
   std::unique_ptr<storage::SharedCheckpoint> log_starts_;
+  std::unique_ptr<storage::SharedCheckpoint> cleaner_offsets_;
   std::unique_ptr<storage::SharedCheckpoint> high_watermarks_;
   std::vector<std::unique_ptr<HostedLogs>> hosted_;  // by commit log
   std::vector<storage::OffsetCheckpoint> saved_;     // high watermarks, by commit log

@@ -1,4 +1,7 @@
 // What is done to the log and with what it holds.
+#include <algorithm>
+#include <utility>
+
 #include "quorum/batches.h"
 #include "quorum/metadata_quorum.h"
 #include "quorum/snapshot_file.h"
@@ -12,6 +15,8 @@ using runtime::Task;
 namespace {
 
 constexpr std::size_t kReadBytes = 1 << 20;
+constexpr runtime::Duration kFirstRefill = std::chrono::milliseconds(10);
+constexpr runtime::Duration kLastRefill = std::chrono::seconds(1);
 constexpr auto kSnapshotUse = std::chrono::minutes(1);  // how long after its last chunk one is kept
 
 Status to_status(const storage::LogResult<storage::AppendInfo>& appended) {
@@ -23,6 +28,37 @@ Status to_status(const storage::LogResult<storage::AppendInfo>& appended) {
 
 bool MetadataQuorum::passes(Errc code) {
   return code == Errc::no_space || code == Errc::no_descriptors || code == Errc::unavailable;
+}
+
+Task<bool> MetadataQuorum::make_room(Errc why) {
+  if (why != Errc::no_space) co_return false;
+  const bool made = co_await reserve_.give();
+  // Soon, for what is left of the piece is anybody's.
+  const bool refilling = std::exchange(refill_pause_, kFirstRefill) != runtime::Duration{};
+  if (refilling) progress_.notify_all();
+  if (!refilling) refill_reserve().detach();
+  co_return made;
+}
+
+Task<void> MetadataQuorum::refill_reserve() {
+  const runtime::Gate::Pass pass(tasks_);
+  while (pass && !closing_ && !reserve_.is_full()) {
+    const runtime::MonotonicTime last = executor_.now();
+    while (!closing_ && executor_.now() < last + refill_pause_) co_await progress_.wait(last + refill_pause_);
+    refill_pause_ = std::clamp(2 * refill_pause_, kFirstRefill, kLastRefill);
+    if (!closing_) co_await reserve_.fill();
+  }
+  refill_pause_ = {};
+}
+
+Task<Status> MetadataQuorum::patiently(std::function<Status()> work) {
+  for (;;) {
+    Status done = co_await on_pool(Lane::background, [&work] { return work(); });
+    if (done || !passes(done.error().code)) co_return done;
+    if (co_await make_room(done.error().code)) continue;
+    if (leaving_) co_return done;
+    co_await runtime::sleep_for(executor_, kRetryAfter);
+  }
 }
 
 raft::Time MetadataQuorum::room_patience() const {
@@ -42,10 +78,10 @@ Task<Status> MetadataQuorum::append_as_leader(Slice batch, LeaderEpoch epoch, ra
     options.now_ms = wall_ms();
     options.origin = storage::AppendOrigin::raft_leader;
     const auto appended = log_->append_as_leader(batch, options);
-    // A full disk: whoever waits goes on waiting until there is room again.
-    if (appended || !passes(appended.error().cause) || leaving_ || now() >= patience)
-      CO_TRY(to_status(appended));
     if (appended) break;
+    if (co_await make_room(appended.error().cause)) continue;
+    // A full disk: whoever waits goes on waiting until there is room again.
+    if (!passes(appended.error().cause) || leaving_ || now() >= patience) co_return to_status(appended);
     co_await runtime::sleep_for(executor_, kRetryAfter);
   }
   ++stats_.batches_written;
@@ -98,7 +134,9 @@ Task<Status> MetadataQuorum::append_as_follower(Slice batches) {
       co_return Status();
     }
     const Slice bytes = batches.part(batch.bytes());
-    const auto appended = log_->append_as_follower(bytes, wall_ms());
+    auto appended = log_->append_as_follower(bytes, wall_ms());
+    while (!appended && co_await make_room(appended.error().cause))
+      appended = log_->append_as_follower(bytes, wall_ms());
     if (!appended &&
         (appended.error().code == storage::LogErrorCode::corrupt_message || passes(appended.error().cause))) {
       raft_->on_records_refused(now());
@@ -119,8 +157,10 @@ Task<void> MetadataQuorum::flush() {
   const Offset end = log_->end_offset().value();
   Status synced = co_await log_->flush();
   while (!synced && passes(synced.error().code) && !leaving_) {
-    co_await runtime::sleep_for(executor_, kRetryAfter);
-    if (now() >= patience) post_input([this] { raft_->resign(now()); });
+    if (!co_await make_room(synced.error().code)) {
+      co_await runtime::sleep_for(executor_, kRetryAfter);
+      if (now() >= patience) post_input([this] { raft_->resign(now()); });
+    }
     synced = co_await log_->flush();
   }
   flushing_ = false;
@@ -136,6 +176,7 @@ Task<void> MetadataQuorum::flush() {
 Task<Status> MetadataQuorum::truncate(Offset offset) {
   co_await idle_flush();
   CO_TRY(co_await log_->truncate_to(offset));
+  ++stats_.truncations;
   flushed_ = log_->end_offset().value();
   co_return Status();
 }
@@ -143,7 +184,7 @@ Task<Status> MetadataQuorum::truncate(Offset offset) {
 Task<Status> MetadataQuorum::write_snapshot_chunk(raft::WriteSnapshotChunk chunk) {
   const Slice bytes = joined(chunk.bytes);
   const auto before = std::exchange(incoming_snapshot_, chunk.snapshot);
-  co_return co_await on_pool(Lane::background, [&]() -> Status {
+  co_return co_await patiently([&]() -> Status {
     if (before && *before != chunk.snapshot) TRY(remove_partial(world_.disk(), options_.directory, *before));
     return write_partial(world_.disk(), options_.directory, chunk.snapshot, chunk.position, bytes);
   });
@@ -166,6 +207,7 @@ Task<Status> MetadataQuorum::install_snapshot(raft::OffsetAndEpoch id) {
   CO_TRY(co_await log_->truncate_fully_and_start_at(id.offset));
   view_->set_latest_snapshot(id);
   flushed_.reset();
+  ++stats_.snapshots_installed;
   stats_.bytes_since_snapshot = 0;
   metadata::Delta delta = metadata::difference(*image_, snapshot->image);
   CO_TRY(publish(std::move(snapshot->image), std::move(delta)));
@@ -176,6 +218,10 @@ Task<Status> MetadataQuorum::install_snapshot(raft::OffsetAndEpoch id) {
 Task<Status> MetadataQuorum::apply_to(Offset offset) {
   while (image_->end_offset() < offset) {
     auto read = co_await log_->read(image_->end_offset(), kReadBytes, offset, true);
+    if (!read && passes(read.error().cause) && !leaving_) {
+      co_await runtime::sleep_for(executor_, kRetryAfter);
+      continue;
+    }
     if (!read) co_return fail(read.error().cause, "read of the metadata log: " + read.error().message);
     if (read->batches.empty())
       co_return fail(Errc::corrupt,

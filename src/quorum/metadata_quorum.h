@@ -4,7 +4,8 @@
 //
 // Folder: the log's segments in Kafka's format with protobuf values, `quorum-state` (Kafka's JSON, version
 // 1), snapshots (`*.checkpoint`), and `recovery-point-offset-checkpoint`, written by close(). Damage in any
-// of them is refused with the file's name; nothing is ever reset.
+// of them is refused with the file's name; nothing is ever reset. And `reserve`, which is written where the
+// device has no room left (reserve.h).
 //
 // Lives on one shard. One batch is written and synced at a time: what arrives meanwhile goes into the next
 // one, so that after a power loss only the last batch can be torn.
@@ -20,6 +21,7 @@
 
 #include "metadata/image.h"
 #include "quorum/log_view.h"
+#include "quorum/reserve.h"
 #include "quorum/snapshot_file.h"
 #include "raft/raft.h"
 #include "runtime/wait.h"
@@ -49,6 +51,7 @@ struct QuorumOptions {
   std::int64_t max_bytes_between_snapshots = 20'971'520;  // metadata.log.max.record.bytes.between.snapshots
   // metadata.log.max.snapshot.interval.ms; zero: never for the time alone
   raft::Duration max_snapshot_interval = std::chrono::hours(1);
+  std::uint64_t reserve_bytes = 0;           // of the device, for when others have filled it
   std::size_t max_batch_bytes = 8 << 20;     // also of one submit()
   std::size_t max_pending_bytes = 64 << 20;  // submitted and not yet written
   // controller.quorum.…: election.timeout.ms, fetch.timeout.ms, request.timeout.ms, retry.backoff.ms,
@@ -154,8 +157,8 @@ class MetadataQuorum {
   // REQUIRES: role() == leader.
   QuorumDescription describe() const;
 
-  // What stopped it (a failed sync, a record that does not apply): the node must end (RA-16, RA-18). Null
-  // while all is well.
+  // What stopped it (a failed sync, a record that does not apply), with the file's name: the node must end
+  // (RA-16, RA-18). Null while all is well, also while it waits for room on a full device.
   const Error* failure() const { return failure_ ? &*failure_ : nullptr; }
   void on_failure(std::function<void(const Error&)> callback) { on_failure_ = std::move(callback); }
 
@@ -169,6 +172,8 @@ class MetadataQuorum {
     std::uint64_t records_applied = 0;
     std::uint64_t batches_written = 0;
     std::uint64_t snapshots_written = 0;
+    std::uint64_t snapshots_installed = 0;  // fetched from a leader
+    std::uint64_t truncations = 0;          // of entries that the leader does not have
     std::uint64_t bytes_since_snapshot = 0;
   };
   const Stats& stats() const { return stats_; }
@@ -239,6 +244,11 @@ class MetadataQuorum {
   // Errors that pass by themselves: above all, the device is full.
   static bool passes(Errc code);
   static constexpr runtime::Duration kRetryAfter = std::chrono::milliseconds(100);
+  // What has failed may be tried again at once: a piece of the reserve was given for it.
+  runtime::Task<bool> make_room(Errc why);
+  runtime::Task<void> refill_reserve();
+  // On the pool, again and again while it fails for a reason that passes; until close() begins.
+  runtime::Task<Status> patiently(std::function<Status()> work);
   // How long a leader tries where other voters may have room.
   raft::Time room_patience() const;
   runtime::Task<Status> apply_to(Offset offset);
@@ -300,6 +310,8 @@ class MetadataQuorum {
   std::optional<Offset> flushed_;  // a flush has ended here and the core does not know yet
   bool flushing_ = false;
   runtime::Signal flush_ended_;
+  Reserve reserve_;
+  runtime::Duration refill_pause_{};  // zero: nobody refills it
   bool snapshotting_ = false;
   raft::Time first_unsaved_{};  // when the first record came that no snapshot holds, or one was tried last
   std::optional<raft::OffsetAndEpoch> incoming_snapshot_;

@@ -47,6 +47,7 @@ MetadataQuorum::MetadataQuorum(runtime::World& world, unsigned shard, QuorumOpti
       wake_(executor_),
       progress_(executor_),
       flush_ended_(executor_),
+      reserve_(world, executor_, path("reserve"), options_.reserve_bytes),
       activity_changed_(executor_),
       tasks_(executor_),
       drive_ended_(executor_) {}
@@ -64,6 +65,7 @@ Task<Result<std::unique_ptr<MetadataQuorum>>> MetadataQuorum::open(runtime::Worl
   }
   quorum->started_ = true;
   quorum->drive().detach();
+  if (!quorum->reserve_.is_full()) quorum->refill_reserve().detach();
   co_return quorum;
 }
 
@@ -76,6 +78,7 @@ Task<Status> MetadataQuorum::load() {
     TRY(disk.sync_directory(options_.directory));
     return disk.sync_directory(runtime::directory_of(options_.directory));
   }));
+  co_await reserve_.fill();
   CO_ASSIGN_OR_RETURN(const std::optional<raft::QuorumState> state, co_await load_state());
   CO_TRY(co_await load_snapshot());
   CO_TRY(co_await load_log());
@@ -102,8 +105,8 @@ Task<Result<std::optional<raft::QuorumState>>> MetadataQuorum::load_state() {
   co_return std::optional(*state);
 }
 
-// A full disk: epoch and vote wait for room, and until then nothing that follows from them is said. Who leads
-// the epoch is asked for again after a restart.
+// A full disk without a reserve: epoch and vote wait for room, and until then nothing that follows from them
+// is said. Who leads the epoch is asked for again after a restart.
 Task<Status> MetadataQuorum::persist(raft::QuorumState state) {
   const std::string file = path(kQuorumState);
   const std::string json = raft::to_json(state);
@@ -113,6 +116,7 @@ Task<Status> MetadataQuorum::persist(raft::QuorumState state) {
     if (written) persisted_ = state;
     const bool same_promise = state.epoch == persisted_.epoch && state.voted == persisted_.voted;
     if (written || (passes(written.error().code) && same_promise)) co_return Status();
+    if (co_await make_room(written.error().code)) continue;
     if (!passes(written.error().code) || leaving_) co_return written;
     co_await runtime::sleep_for(executor_, kRetryAfter);
   }

@@ -51,6 +51,10 @@ storage::LogConfig log_config_of(const config::TopicConfig& topic, const config:
   log.preallocate = topic.preallocate;
   log.cleanup_delete = topic.cleanup_delete;
   log.cleanup_compact = topic.cleanup_compact;
+  log.delete_retention_ms = topic.delete_retention_ms;
+  log.min_compaction_lag_ms = topic.min_compaction_lag_ms;
+  log.max_compaction_lag_ms = topic.max_compaction_lag_ms;
+  log.min_cleanable_dirty_ratio = topic.min_cleanable_dirty_ratio;
   log.durability = topic.durability == config::Durability::synced ? storage::Durability::synced
                                                                   : storage::Durability::page_cache;
   return log;

@@ -224,13 +224,12 @@ PartitionResult<void> Partition::check_serves(LeaderEpoch current_leader_epoch,
 PartitionResult<Appended> Partition::append(const Slice& records, const ProduceRules& rules,
                                             TimestampMs now_ms) {
   const auto header = header_of(records);
-  if (rules.origin != storage::AppendOrigin::client) return append_own(records, rules, now_ms, header);
+  // The broker's own records come in the order in which it writes them.
+  if (rules.origin != storage::AppendOrigin::client) return append_guarded(records, rules, now_ms, header);
   if (header) {
     if (auto error = refused_before(*header)) return std::unexpected(*std::move(error));
   }
-  if (header && header->is_transactional()) TRY(check_guard(*header, rules));
-  auto appended = append_next(records, rules, now_ms);
-  if (appended && header && header->is_transactional()) guards_.forget(header->producer_id());
+  auto appended = append_guarded(records, rules, now_ms, header);
   if (!header) return appended;
   if (!appended && appended.error().code == ErrorCode::out_of_order_sequence_number && leads_lately())
     return not_leader();
@@ -262,12 +261,14 @@ PartitionResult<TransactionGuard> Partition::guard_for(ProducerId producer_id, P
   return guards_.begin({producer_id, epoch, kNoSequence}, false);
 }
 
-// The broker's own records come in the order in which it writes them.
-PartitionResult<Appended> Partition::append_own(const Slice& records, const ProduceRules& rules,
-                                                TimestampMs now_ms,
-                                                const std::optional<record::HeaderView>& header) {
+PartitionResult<Appended> Partition::append_guarded(const Slice& records, const ProduceRules& rules,
+                                                    TimestampMs now_ms,
+                                                    const std::optional<record::HeaderView>& header) {
   const bool transactional = header && header->is_transactional();
-  if (transactional) TRY(check_guard(*header, rules));
+  if (transactional) {
+    TRY(check_leads(kNoEpoch));  // who does not lead knows nothing of guards
+    TRY(check_guard(*header, rules));
+  }
   auto appended = append_next(records, rules, now_ms);
   if (appended && transactional) guards_.forget(header->producer_id());
   return appended;
@@ -278,10 +279,13 @@ PartitionResult<void> Partition::check_guard(const record::HeaderView& batch,
   if (!rules.wants_guard || log_ == nullptr) return {};
   const storage::ProducerState* state = producer_of(*log_, batch.producer_id());
   if (needs_none(state, batch)) return {};
+  if (rules.guard == kNotAsked) return not_leader();
   switch (guards_.check(identity_of(batch), rules.guard, state != nullptr)) {
     case TransactionGuards::Verdict::passes:
       return {};
     case TransactionGuards::Verdict::unverified:
+      // It was given out in an earlier leadership here, or may have been: whoever comes again asks again.
+      if (rules.guard != kNoGuard && leads_lately()) return not_leader();
       return refuse(ErrorCode::invalid_txn_state, "Record was not part of an ongoing transaction");
     case TransactionGuards::Verdict::out_of_order:
       return refuse(ErrorCode::out_of_order_sequence_number,
@@ -296,7 +300,9 @@ PartitionResult<Appended> Partition::append_marker(const record::EndTransaction&
   rules.origin = storage::AppendOrigin::coordinator;
   rules.transaction_version = transaction_version;
   auto appended = append_next(record::end_transaction_batch(marker, fence_.leader_epoch()), rules, now_ms);
-  if (appended) guards_.forget(marker.producer_id);
+  // The marker of version 2 has the epoch that comes next, that of version 1 the transaction's own.
+  const std::int32_t next = marker.producer_epoch + (transaction_version >= 2 ? 0 : 1);
+  if (appended) guards_.forget_before(marker.producer_id, next);
   return appended;
 }
 

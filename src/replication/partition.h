@@ -111,7 +111,8 @@ class Partition {
   PartitionResult<Appended> append(const Slice& records, const ProduceRules& rules, TimestampMs now_ms);
   // The guard that a transactional batch needs before append() takes it with ProduceRules::wants_guard:
   // kNoGuard when its transaction is open here, or it is one that was appended before. With another one the
-  // coordinator is asked first. `strict`: of a producer of transaction version 2.
+  // coordinator is asked first. `strict`: of a producer of transaction version 2. An error: kNotAsked goes
+  // with the append, which says the same if it still holds.
   PartitionResult<TransactionGuard> guard_for(const record::HeaderView& batch, bool strict);
   // The same for what a coordinator of this broker appends in a producer's transaction.
   PartitionResult<TransactionGuard> guard_for(ProducerId producer_id, ProducerEpoch epoch);
@@ -183,8 +184,9 @@ class Partition {
   std::optional<PartitionError> refused_before(const record::HeaderView& batch) const;
   bool leads_lately() const;
   PartitionResult<void> check_guard(const record::HeaderView& batch, const ProduceRules& rules) const;
-  PartitionResult<Appended> append_own(const Slice& records, const ProduceRules& rules, TimestampMs now_ms,
-                                       const std::optional<record::HeaderView>& header);
+  PartitionResult<Appended> append_guarded(const Slice& records, const ProduceRules& rules,
+                                           TimestampMs now_ms,
+                                           const std::optional<record::HeaderView>& header);
   PartitionResult<Appended> append_next(const Slice& records, const ProduceRules& rules, TimestampMs now_ms);
   std::optional<storage::LeaderEpochCache::EpochEnd> divergence(const FetchPosition& position) const;
   std::unexpected<PartitionError> beyond_end() const;

@@ -18,9 +18,20 @@ constexpr Duration kThrottled = std::chrono::milliseconds(100);
 constexpr Duration kFirstBackoff = std::chrono::milliseconds(10);
 // The side lane ends so much before the main lane does, so that its partitions are there to be taken over.
 constexpr Duration kHandOver = std::chrono::milliseconds(20);
+// However slow the line is.
+constexpr std::int32_t kLeastResponseBytes = 16 * 1024;
 
 std::int32_t in_ms(Duration duration) {
   return static_cast<std::int32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+std::size_t records_in(const wire::FetchResponse& response) {
+  std::size_t bytes = 0;
+  for (const auto& topic : response.responses) {
+    for (const auto& partition : topic.partitions)
+      bytes += partition.records ? size_of(*partition.records) : 0;
+  }
+  return bytes;
 }
 
 bool is_of_session(ErrorCode code) {
@@ -39,6 +50,7 @@ ReplicaFetcher::ReplicaFetcher(runtime::Executor& executor, runtime::WallClock& 
       registration_(registration),
       settings_(settings),
       leader_(leader),
+      response_max_bytes_(settings.response_max_bytes),
       work_(executor),
       stopping_(executor),
       gate_(executor) {}
@@ -126,7 +138,7 @@ wire::FetchRequest ReplicaFetcher::new_request(Duration wait) const {
   request.replica_state.replica_epoch = registration_.epoch();
   request.max_wait_ms = in_ms(wait);
   request.min_bytes = settings_.min_bytes;
-  request.max_bytes = settings_.response_max_bytes;
+  request.max_bytes = response_max_bytes_;
   return request;
 }
 
@@ -185,8 +197,10 @@ Task<bool> ReplicaFetcher::make(Place lane, Call call) {
     polling_ = true;
     polls_until_ = executor_.now() + wait;
   }
-  auto response = co_await channel_.fetch(leader_, std::move(call.request),
-                                          executor_.now() + wait + settings_.answer_timeout);
+  const std::int32_t asked_bytes = call.request.max_bytes;
+  const MonotonicTime deadline = executor_.now() + wait + settings_.answer_timeout;
+  auto response = co_await channel_.fetch(leader_, std::move(call.request), deadline);
+  note_pace(asked_bytes, response ? &*response : nullptr, executor_.now() < deadline);
   if (lane == Place::main) {
     polling_ = false;
     if (!response) session_.lose();
@@ -208,6 +222,18 @@ Task<bool> ReplicaFetcher::make(Place lane, Call call) {
   }
   work_.notify_all();
   co_return answered;
+}
+
+// A quarter of what did not come in time; a quarter more than what did, if it was as much as may come.
+void ReplicaFetcher::note_pace(std::int32_t asked_bytes, const wire::FetchResponse* response, bool in_time) {
+  const std::int32_t most = settings_.response_max_bytes;
+  if (response == nullptr) {
+    const std::int32_t less = std::max(asked_bytes / 4, std::min(kLeastResponseBytes, most));
+    if (!in_time) response_max_bytes_ = std::min(response_max_bytes_, less);
+  } else if (response_max_bytes_ < most &&
+             records_in(*response) >= static_cast<std::size_t>(asked_bytes) / 2) {
+    response_max_bytes_ += std::min(response_max_bytes_ / 4, most - response_max_bytes_);
+  }
 }
 
 Task<void> ReplicaFetcher::take_in(Place lane, wire::FetchResponse response) {

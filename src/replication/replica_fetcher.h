@@ -5,6 +5,10 @@
 // the offset of a fetch is what the leader counts on. While one waits at the leader for records, partitions
 // that have just come, or come back, are not made to wait with it: a second lane fetches them until the first
 // has ended its wait and takes them over.
+//
+// What comes after its deadline is thrown away and asked for again: when a fetch is not answered in time, the
+// next ones ask for less, until the answers come in time; then slowly for more. Else a follower that is far
+// behind, at the end of a slow line, would never get anything.
 #pragma once
 
 #include <map>
@@ -70,6 +74,7 @@ class ReplicaFetcher {
   Call side_call();
   wire::FetchRequest new_request(runtime::Duration wait) const;
   runtime::Task<bool> make(Place lane, Call call);
+  void note_pace(std::int32_t asked_bytes, const wire::FetchResponse* response, bool in_time);
   runtime::Task<void> take_in(Place lane, wire::FetchResponse response);
   runtime::Task<void> await_durable(Work& work);
   void settle(Place lane, const Work& work);
@@ -83,6 +88,7 @@ class ReplicaFetcher {
   const BrokerRegistration& registration_;
   const FetcherSettings settings_;
   const NodeId leader_;
+  std::int32_t response_max_bytes_;  // of the next fetch; at most what the settings say
   std::map<TopicIdPartition, Entry> entries_;
   std::vector<TopicIdPartition> ready_;                              // may name some that have moved on
   std::multimap<runtime::MonotonicTime, TopicIdPartition> delayed_;  // as well

@@ -41,6 +41,11 @@ void TransactionGuards::forget(ProducerId producer_id) {
   entries_.erase(found);
 }
 
+void TransactionGuards::forget_before(ProducerId producer_id, std::int32_t next) {
+  const auto found = entries_.find(producer_id);
+  if (found != entries_.end() && found->second.epoch < next) forget(producer_id);
+}
+
 void TransactionGuards::clear() {
   entries_.clear();
   oldest_first_.clear();

@@ -2,11 +2,14 @@
 // is appended, the coordinator is asked whether it knows of the partition; the guard that is given out for
 // the question goes with the append. A marker that is written meanwhile takes the guard away: what was
 // verified was the transaction before, and a batch that came late must not be left hanging after its end.
+// The marker of the last transaction leaves the guards of the next one, which may be asked for earlier: with
+// version 2 the next one has an epoch of its own.
 //
 // Pure. Belongs to one replica of one partition, for as long as that leads.
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <list>
 #include <unordered_map>
 
@@ -16,6 +19,8 @@ namespace moldau::replication {
 
 using TransactionGuard = std::uint64_t;
 inline constexpr TransactionGuard kNoGuard = 0;
+// In the place of one that was not given out, for the partition was not led here.
+inline constexpr TransactionGuard kNotAsked = std::numeric_limits<TransactionGuard>::max();
 
 // Of a batch, what tells it from the producer's others. A coordinator's own batches have no sequence.
 struct TransactionalBatch {
@@ -37,8 +42,11 @@ class TransactionGuards {
   // batches with a lower sequence: that one is still on its way (KAFKA-14884, KAFKA-14920).
   Verdict check(const TransactionalBatch& batch, TransactionGuard guard, bool is_known) const;
 
-  // The transaction has begun, or ended.
+  // The transaction has begun.
   void forget(ProducerId producer_id);
+  // A transaction has ended. `next`: the lowest epoch that those after it may have; a guard for one of that
+  // epoch or later was given out for one of them.
+  void forget_before(ProducerId producer_id, std::int32_t next);
   void clear();
   std::size_t size() const { return entries_.size(); }
 

@@ -14,6 +14,15 @@ Status write_index(runtime::Disk& disk, const std::string& path, const IndexWrit
   return sync ? file->sync_data() : Status();
 }
 
+// What a truncation has cut may still be in the file: it would hide later records of the same producer.
+Status forget_transactions(runtime::Disk& disk, const FlushJob& job, const SegmentFlush& segment) {
+  const auto file =
+      disk.open(file_path(job.directory, segment.base_offset, kTransactionIndexSuffix), OpenMode::read_write);
+  if (!file) return file.error().code == Errc::not_found ? Status() : fail(file.error());
+  TRY((*file)->truncate(0));
+  return job.syncs_later ? Status() : (*file)->sync_data();
+}
+
 Status write_indexes(runtime::Disk& disk, const FlushJob& job, const SegmentFlush& segment) {
   const auto write = [&](const std::optional<IndexWrite>& index, std::string_view suffix) -> Status {
     if (!index) return {};
@@ -22,6 +31,7 @@ Status write_indexes(runtime::Disk& disk, const FlushJob& job, const SegmentFlus
   };
   TRY(write(segment.offset_index, kOffsetIndexSuffix));
   TRY(write(segment.time_index, kTimeIndexSuffix));
+  if (segment.finish && !segment.transaction_index) return forget_transactions(disk, job, segment);
   return write(segment.transaction_index, kTransactionIndexSuffix);
 }
 

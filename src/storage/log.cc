@@ -49,19 +49,23 @@ Task<Result<std::unique_ptr<Log>>> Log::open(LogContext& context, LogIdentity id
                          .clean_shutdown = options.clean_shutdown,
                          .refilled = options.refilled && context.commit_log && context.save_recovery_points &&
                                      config.durability == Durability::synced,
-                         .compacted = config.cleanup_compact,
+                         .compacted = config.cleanup_compact || options.first_dirty.has_value(),
                          .foreign = options.foreign,
                          .index_interval_bytes = config.index_interval_bytes,
                          .now_ms = options.now_ms};
   auto loaded = co_await context.pool.run(Lane::background, context.executor,
                                           [&] { return load_log(context.disk, load); });
   if (!loaded) co_return fail(std::move(loaded).error());
+  if (options.first_dirty) loaded->missing.reset();
   if (loaded->missing && !options.config_follows && !config.cleanup_compact) co_return fail(*loaded->missing);
   auto log =
       std::unique_ptr<Log>(new Log(context, std::move(identity), std::move(config), std::move(*loaded)));
   const Offset first = log->segments_.empty() ? log->end_offset_.value() : log->segments_[0]->base_offset;
   log->log_start_offset_ = std::clamp(options.log_start_offset, first, log->end_offset_.value());
   log->epochs_.truncate_from_start(log->log_start_offset_);
+  // What was lost, and is written anew, is dirty.
+  if (options.first_dirty) log->first_dirty_ = std::min(*options.first_dirty, log->end_offset_.value());
+  if (log->config_.cleanup_compact && !log->first_dirty_) log->first_dirty_ = log->log_start_offset_;
   co_return log;
 }
 
@@ -101,14 +105,15 @@ Status Log::replay_append(const ReplayQueue::Operation& operation) {
   if (segments_.empty() && operation.base_offset < end_offset_.value())
     end_offset_.reset(operation.base_offset);
   if (operation.base_offset < end_offset_.value() ||
-      (operation.base_offset > end_offset_.value() && !config_.cleanup_compact)) {
+      (operation.base_offset > end_offset_.value() && !first_dirty_)) {
     return missing_before(operation.base_offset);
   }
   const auto view = record::BatchView::trusted(operation.batch);
   Batch batch{.header = {}, .bytes = operation.batch};
   std::ranges::copy(view.header_bytes(), batch.header.begin());
   make_place(batch, view.max_timestamp());
-  tail_.push({operation.batch, operation.base_offset, operation.next_offset, operation.end});
+  tail_.push({operation.batch, operation.base_offset, operation.next_offset, operation.end},
+             end_offset_.value());
   tail_.mark_durable(operation.end);
   note(batch);
   durable_up_to(end_offset_.value());
@@ -166,6 +171,7 @@ LogResult<void> Log::set_log_start_offset(Offset offset) {
 
 void Log::configure(LogConfig config) {
   config_ = std::move(config);
+  if (config_.cleanup_compact && !first_dirty_) first_dirty_ = log_start_offset_;
   if (unflushed_bytes() > 0) start_flush();
 }
 

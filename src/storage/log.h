@@ -5,9 +5,10 @@
 // into its segment; the shard never touches a file to append. Durability::page_cache: it is written to the
 // active segment at once. Either way durable_end_offset() says how far acknowledgements may go.
 //
-// Segments start where a batch starts and are never changed but by appending and truncating. Changes of the
-// set of files (flush, truncation, retention, close, remove) run one after another; appends and reads run
-// beside flushes and retention, reads also beside truncation. A failed write or sync of what had been
+// Segments start where the one before ends, and are never changed but by appending and truncating; compaction
+// puts others in their place. Changes of the set of files (flush, truncation, retention, the end of a
+// compaction, close, remove) run one after another; appends and reads run beside flushes, retention and
+// compaction, reads also beside truncation. A failed write or sync of what had been
 // appended poisons the log: reads go on, appends fail until it is opened again.
 #pragma once
 
@@ -29,7 +30,9 @@
 #include "runtime/executor.h"
 #include "runtime/pool.h"
 #include "runtime/wait.h"
+#include "storage/cleaner_plan.h"
 #include "storage/commit_log.h"
+#include "storage/compaction.h"
 #include "storage/flush_job.h"
 #include "storage/leader_epoch_cache.h"
 #include "storage/log_config.h"
@@ -58,6 +61,9 @@ struct LogContext {
   // gives space of the commit log back: what was flushed is then never mistaken for a torn tail. Calls that
   // come together may share one write. Null: nothing is written.
   std::function<runtime::Task<Status>()> save_recovery_points = {};
+  // Writes cleaner-offset-checkpoint, with first_dirty() of every log of the folder, before a log is cut
+  // below its own. Null: nothing is written.
+  std::function<runtime::Task<Status>()> save_cleaner_offsets = {};
 };
 
 struct LogIdentity {
@@ -74,6 +80,9 @@ struct LogOpenOptions {
   // The commit log holds entries of this log that are replayed next: what they bring needs no explanation
   // when it is damaged in the segments.
   bool refilled = true;
+  // From cleaner-offset-checkpoint. A log that has it is or was compacted: offsets may be missing between its
+  // batches.
+  std::optional<Offset> first_dirty = {};
   // Nothing is known of it, as of a folder that was copied here: offsets may be missing between its batches.
   bool foreign = false;
   // The config is not the topic's own: whether what is missing between segments is damage is found out by who
@@ -222,6 +231,17 @@ class Log final : public CommitLog::Participant, public ProducerBudget::Holder {
   // Drops whole segments by time, size and log start offset, never above the high watermark, and forgets idle
   // producers. The number of segments dropped.
   runtime::Task<Result<std::size_t>> run_retention(TimestampMs now_ms, Offset high_watermark);
+  // Below it every key has one record; for cleaner-offset-checkpoint. Empty unless the topic is or was
+  // compacted.
+  std::optional<Offset> first_dirty() const { return first_dirty_; }
+  // What compaction may do now. Nothing (dirty_bytes 0) unless the topic is compacted. Errc::corrupt.
+  runtime::Task<Result<CleanableRange>> cleanable(Offset high_watermark, TimestampMs now_ms);
+  // Compacts [first segment, range.end) by what is in [range.first_dirty, range.end), or in as much of it as
+  // the map holds. Everything else goes on meanwhile; it ends early, with Errc::cancelled, when the log is
+  // closed, removed or truncated, when retention comes first, or `tools.stop` says so. What was swapped in
+  // until then stays. Errc::corrupt: of the log's files; Errc::no_space. REQUIRES: one at a time.
+  runtime::Task<Result<CompactionReport>> compact(CleanableRange range, CompactionTools& tools,
+                                                  TimestampMs now_ms);
   // Starts a new segment; without effect when the active one is empty.
   Status roll(TimestampMs now_ms);
   // Flushes, writes a producer snapshot; after it the log can be opened as after a clean shutdown.
@@ -355,8 +375,10 @@ class Log final : public CommitLog::Participant, public ProducerBudget::Holder {
   runtime::Task<Status> note_truncation(Offset offset);
   runtime::Task<Status> note_settled();
   runtime::Task<Status> lower_recovery_point(Offset offset);
+  runtime::Task<Status> lower_first_dirty(Offset offset);
   runtime::Task<Status> cut(Offset offset);
   runtime::Task<Status> cut_segment(Offset offset);
+  runtime::Task<std::vector<AbortedTransaction>> aborted_in(SegmentPtr segment);
   runtime::Task<Status> start_at(Offset offset);
   runtime::Task<FlushOutcome> flush_empty();
   runtime::Task<Status> rebuild_producers();
@@ -364,6 +386,24 @@ class Log final : public CommitLog::Participant, public ProducerBudget::Holder {
   void note_producers(const Slice& batches);
   runtime::Task<Status> drop_files(std::vector<SegmentPtr> dropped, Offset snapshots_above);
   void ended_at(Offset offset);
+
+  // log_compact.cc
+  struct Compaction;
+  static bool is_cleanable(const Segment& segment);
+  runtime::Task<Result<TimestampMs>> first_timestamp(SegmentPtr segment);
+  Status check_compacting(const Compaction& compaction) const;
+  runtime::Task<Status> in_slices(Compaction& compaction, std::function<Result<bool>(std::int64_t)> step);
+  CleaningTools cleaning_tools(const Compaction& compaction) const;
+  std::vector<SegmentPtr> cleanable_segments(const Compaction& compaction, Offset end) const;
+  std::vector<SegmentSource> sources_of(const std::vector<SegmentPtr>& segments) const;
+  runtime::Task<Status> map_keys(Compaction& compaction, CleanableRange range);
+  runtime::Task<Status> clean_segments(Compaction& compaction);
+  runtime::Task<Status> clean_group(Compaction& compaction, const std::vector<SegmentPtr>& old,
+                                    GroupPass& pass);
+  runtime::Task<Status> swap_in(Compaction& compaction, const std::vector<SegmentPtr>& old,
+                                const std::vector<std::shared_ptr<runtime::File>>& files,
+                                CleanedSegment cleaned);
+  void replace(const std::vector<SegmentPtr>& old, CleanedSegment cleaned);
 
   // retention.cc
   runtime::Task<Result<std::size_t>> count_expired(TimestampMs now_ms, Offset high_watermark);
@@ -403,7 +443,9 @@ class Log final : public CommitLog::Participant, public ProducerBudget::Holder {
   bool closed_ = false;
   bool removed_ = false;  // the folder may have been renamed: what waited for changes_ does nothing
   unsigned truncating_ = 0;
-  std::uint64_t truncations_ = 0;  // how many there were: readers that waited look again
+  // How many there were, compacted segments counted in: readers that waited look again.
+  std::uint64_t truncations_ = 0;
+  std::optional<Offset> first_dirty_;
   std::optional<Error> poison_;
   runtime::Semaphore changes_;  // one change of the set of files at a time
   runtime::Gate gate_;

@@ -4,6 +4,7 @@
 
 #include "storage/log.h"
 #include "storage/log_files.h"
+#include "storage/passing.h"
 
 namespace moldau::storage {
 namespace {
@@ -38,11 +39,6 @@ std::unexpected<LogError> refuse(record::Rejection rejection) {
 // the copy in its buffer may be changed by who put it there.
 void stamp_copy(const Slice& copy, ByteView header) {
   std::memcpy(const_cast<std::byte*>(copy.data()), header.data(), header.size());
-}
-
-bool passes(const Error& error) {
-  return error.code == Errc::no_space || error.code == Errc::no_descriptors ||
-         error.code == Errc::unavailable;
 }
 
 // Spreads rolls that are due by time, the same way each time for one segment.
@@ -160,7 +156,10 @@ void Log::make_place(const Batch& batch, TimestampMs now_ms) {
   if (segments_.empty()) {
     add_segment(view.base_offset(), now_ms);
   } else if (should_roll(view, now_ms)) {
-    roll_to(view.base_offset(), now_ms);
+    // Where the one before it ends: compaction has left gaps in what a follower gets, not between segments.
+    constexpr Offset kMaxRelative = std::numeric_limits<std::int32_t>::max();
+    const bool reaches = view.last_offset() - end_offset_.value() <= kMaxRelative;
+    roll_to(reaches ? end_offset_.value() : view.base_offset(), now_ms);
   }
 }
 
@@ -171,7 +170,7 @@ LogResult<void> Log::place(const Batch& batch, TimestampMs now_ms) {
   if (status.error().code == Errc::too_large) {
     return storage::refuse(LogErrorCode::record_list_too_large, std::move(status).error().message);
   }
-  if (!passes(status.error())) poison(status.error());
+  if (!passes(status.error().code)) poison(status.error());
   return storage::refuse(std::move(status).error());
 }
 
@@ -188,7 +187,8 @@ bool Log::should_roll(const record::HeaderView& batch, TimestampMs now_ms) {
   const std::int64_t age = indexes.first_timestamp >= 0 && batch.max_timestamp() >= 0
                                ? batch.max_timestamp() - indexes.first_timestamp
                                : now_ms - segment.created_ms;
-  return age > config_.segment_ms - jitter_of(identity_.id(), segment.base_offset, config_.segment_jitter_ms);
+  return age > config_.longest_segment_ms() -
+                   jitter_of(identity_.id(), segment.base_offset, config_.segment_jitter_ms);
 }
 
 Status Log::roll(TimestampMs now_ms) {
@@ -229,7 +229,8 @@ Status Log::buffer(const Batch& batch) {
   if (!appended) return fail(commit_log_error(std::move(appended).error()));
   stamp_copy(appended->batches, batch.header);
   commit_end_ = appended->end;
-  tail_.push({std::move(appended->batches), view.base_offset(), view.next_offset(), appended->end});
+  tail_.push({std::move(appended->batches), view.base_offset(), view.next_offset(), appended->end},
+             end_offset_.value());
   return {};
 }
 

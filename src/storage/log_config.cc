@@ -1,6 +1,13 @@
 #include "storage/log_config.h"
 
+#include <algorithm>
+
 namespace moldau::storage {
+
+std::int64_t LogConfig::longest_segment_ms() const {
+  return cleanup_compact && max_compaction_lag_ms > 0 ? std::min(max_compaction_lag_ms, segment_ms)
+                                                      : segment_ms;
+}
 
 record::ValidationRules LogConfig::validation_rules(TimestampMs now_ms, std::int16_t produce_version) const {
   constexpr std::int16_t kFirstVersionWithZstd = 7;

@@ -38,8 +38,14 @@ struct LogConfig {
   bool preallocate = false;
   bool cleanup_delete = true;
   bool cleanup_compact = false;
+  std::int64_t delete_retention_ms = 86'400'000;
+  std::int64_t min_compaction_lag_ms = 0;
+  std::int64_t max_compaction_lag_ms = kNever;
+  double min_cleanable_dirty_ratio = 0.5;
   Durability durability = Durability::synced;
 
+  // How old a segment may become. In a compacted log its records wait for its end (KIP-354).
+  std::int64_t longest_segment_ms() const;
   // What a client's batch has to keep to at `now_ms`, sent with Produce `version`.
   record::ValidationRules validation_rules(TimestampMs now_ms, std::int16_t produce_version) const;
 };

@@ -76,7 +76,7 @@ Log::FlushPlan Log::plan_flush(bool closing) {
   FlushPlan plan;
   plan.job.directory = identity_.directory;
   const std::size_t durable = tail_.durable_count();
-  plan.end_offset = durable < tail_.size() ? tail_[durable].base_offset : end_offset_.value();
+  plan.end_offset = durable < tail_.size() ? tail_.end_after(durable) : end_offset_.value();
   plan.clean_up_to = durable == tail_.size() ? commit_end_ : durable == 0 ? 0 : tail_[durable - 1].commit_end;
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = *segments_[i];
@@ -125,7 +125,9 @@ SegmentFlush Log::plan_segment(const Segment& segment, SliceList batches, Offset
   if (times > segment.time_entries_written || flush.finish) {
     flush.time_index = entries_of(indexes.times, segment.time_entries_written, times);
   }
-  if (aborted_below(indexes.aborted, flushed_end) > segment.aborted_written) {
+  // With the segment it is synced, also when it was written before.
+  if (aborted_below(indexes.aborted, flushed_end) > segment.aborted_written ||
+      (flush.finish && !indexes.aborted.empty())) {
     Buffer out;
     encode_transaction_index(indexes.aborted, out);
     flush.transaction_index = IndexWrite{0, std::move(out).to_slice()};

@@ -6,6 +6,7 @@
 
 #include "storage/log_files.h"
 #include "storage/segment_scan.h"
+#include "storage/segment_swap.h"
 #include "storage/unreadable.h"
 
 namespace moldau::storage {
@@ -28,6 +29,9 @@ class Loader {
     if (!entries) return fail(unreadable(std::move(entries).error()));
     log_.directory_exists = true;
     TRY(check_partition_metadata());
+    ASSIGN_OR_RETURN(const bool swapped, settle_swaps(disk_, options_.directory, files_of(*entries)));
+    if (swapped) entries = or_unreadable(disk_.list(options_.directory));
+    if (!entries) return fail(std::move(entries).error());
     TRY(sort_files(*entries));
     if (options_.foreign && options_.clean_shutdown) TRY(sync_files(*entries));
     if (log_.segments.empty()) return nothing();
@@ -64,6 +68,14 @@ class Loader {
     }
     log_.partition_metadata_written = true;
     return {};
+  }
+
+  static std::vector<std::string> files_of(const std::vector<runtime::DirectoryEntry>& entries) {
+    std::vector<std::string> names;
+    for (const runtime::DirectoryEntry& entry : entries) {
+      if (!entry.is_directory) names.push_back(entry.name);
+    }
+    return names;
   }
 
   Status sort_files(const std::vector<runtime::DirectoryEntry>& entries) {
@@ -405,15 +417,19 @@ Result<ProducerStateTable> read_snapshot(runtime::Disk& disk, const std::string&
   return ProducerStateTable::decode(bytes);
 }
 
+std::vector<AbortedTransaction> read_transaction_index(runtime::Disk& disk, const std::string& directory,
+                                                       Offset base_offset) {
+  return read_index<std::vector<AbortedTransaction>>(
+             disk, file_path(directory, base_offset, kTransactionIndexSuffix), decode_transaction_index)
+      .value_or(std::vector<AbortedTransaction>());
+}
+
 Result<LoadedIndexes> load_indexes(runtime::Disk& disk, runtime::File& file, const std::string& directory,
                                    Offset base_offset, std::int64_t segment_bytes,
                                    std::int64_t index_interval_bytes) {
   const auto path = [&](std::string_view suffix) { return file_path(directory, base_offset, suffix); };
   LoadedIndexes loaded;
-  if (auto aborted = read_index<std::vector<AbortedTransaction>>(disk, path(kTransactionIndexSuffix),
-                                                                 decode_transaction_index)) {
-    loaded.indexes.aborted = std::move(*aborted);
-  }
+  loaded.indexes.aborted = read_transaction_index(disk, directory, base_offset);
   auto offsets = read_index<OffsetIndex>(disk, path(kOffsetIndexSuffix), [&](ByteView bytes) {
     return OffsetIndex::decode(bytes, segment_bytes);
   });

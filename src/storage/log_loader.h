@@ -48,6 +48,10 @@ struct LoadedLog {
 
 Result<LoadedLog> load_log(runtime::Disk& disk, const LoadOptions& options);
 
+// A segment's transaction index file; nothing when it is missing or damaged.
+std::vector<AbortedTransaction> read_transaction_index(runtime::Disk& disk, const std::string& directory,
+                                                       Offset base_offset);
+
 // The indexes of one closed segment: from its index files or, where those are missing or damaged, from its
 // batches (rebuilt is true then). `aborted` is not rebuilt.
 struct LoadedIndexes {

@@ -37,9 +37,15 @@ LogManager::LogManager(LogManagerContext context, LogManagerOptions options)
                    .random = context.random,
                    .producer_budget = &producer_budget_,
                    .tail_flush_bytes = options_.tail_flush_bytes},
+      cleaner_{.codecs = cleaner_codecs_,
+               .throttle = IoThrottle(options_.cleaner.bytes_per_second),
+               .dedupe_buffer_bytes = options_.cleaner.dedupe_buffer_bytes,
+               .load_factor = options_.cleaner.load_factor,
+               .io_buffer_bytes = options_.cleaner.io_buffer_bytes},
       watch_(context.executor),
       gate_(context.executor),
       stop_(context.executor),
+      recovery_points_{.ended = runtime::Signal(context.executor)},
       changes_(context.executor, 1),
       recoveries_(context.executor, std::max(1U, options_.recovery_threads)),
       flushes_(context.executor, kFlushesAtOnce) {}
@@ -89,20 +95,22 @@ Task<Result<Log*>> LogManager::find_or_create(TopicPartition partition, TopicId 
 Task<Result<Log*>> LogManager::create(TopicPartition partition, TopicId topic_id, LogConfig config) {
   const TopicIdPartition id{topic_id, partition.partition};
   if (closing_) co_return fail(Errc::cancelled, directory() + " is being closed");
+  if (!offline_ && failures_.contains(id)) CO_TRY(co_await open_again(partition, id));
   if (Log* const log = find(id)) {
     if (log->missing() != nullptr && !config.cleanup_compact) co_return co_await refuse(id, *log->missing());
     log->configure(std::move(config));
+    if (!is_remembered(*log)) co_await remember_compacted();
     co_return log;
   }
   if (offline_) co_return fail(*offline_);
-  if (const auto failure = failures_.find(id); failure != failures_.end()) co_return fail(failure->second);
   CO_TRY(co_await finish_removal(id));
   CO_TRY(co_await make_name_free(partition));
   // Only what the commit log remembers was there before; any other checkpoint of the name is of a log that is
   // gone.
   const bool remembered = replays_.contains(id);
   const auto mentioned = [&] {
-    return context_.recovery_points.mentions(partition) || context_.log_starts.mentions(partition);
+    return context_.recovery_points.mentions(partition) || context_.log_starts.mentions(partition) ||
+           (context_.cleaner_offsets != nullptr && context_.cleaner_offsets->mentions(partition));
   };
   if (!remembered &&
       (stale_names_.contains(partition) ||
@@ -115,11 +123,12 @@ Task<Result<Log*>> LogManager::create(TopicPartition partition, TopicId topic_id
       co_await open_log(identity, std::move(config), remembered ? known_of(identity) : LogOpenOptions{});
   if (log) {
     host(std::move(*log));
+    if (!is_remembered(*find(id))) co_await remember_compacted();
     CO_TRY(co_await settle_parked(id));
     co_return find(id);
   }
   static_cast<void>(noticed(fail(log.error())));
-  // What passes may be tried again, unless a part of the log was read from the commit log for this try.
+  // What the commit log holds of it is parked meanwhile.
   if (remembered || log.error().code == Errc::corrupt) note_failure(partition, id, log.error());
   co_await park(id);
   co_return fail(std::move(log).error());
@@ -160,6 +169,8 @@ Task<std::shared_ptr<LogManager::Hosted>> LogManager::take(TopicIdPartition id) 
   MOLDAU_ASSERT(at != logs_.end());
   const std::shared_ptr<Hosted> hosted = at->second;
   logs_.erase(at);
+  known_compacted_.erase(id);
+  uncleanable_.erase(id);
   names_.erase(hosted->log->identity().topic_partition);
   co_await hosted->users.close();
   co_return hosted;

@@ -25,6 +25,7 @@
 #include "runtime/file_system.h"
 #include "runtime/wait.h"
 #include "storage/commit_log.h"
+#include "storage/compaction.h"
 #include "storage/data_directory.h"
 #include "storage/log.h"
 #include "storage/parked_entries.h"
@@ -42,8 +43,28 @@ struct LogManagerContext {
   record::Codecs& codecs;
   Random& random;
   DataDirectory& directory;
-  SharedCheckpoint& recovery_points;  // recovery-point-offset-checkpoint of the folder
-  SharedCheckpoint& log_starts;       // log-start-offset-checkpoint of the folder
+  SharedCheckpoint& recovery_points;            // recovery-point-offset-checkpoint of the folder
+  SharedCheckpoint& log_starts;                 // log-start-offset-checkpoint of the folder
+  SharedCheckpoint* cleaner_offsets = nullptr;  // cleaner-offset-checkpoint; null: nothing is compacted
+};
+
+// The log cleaner of one manager: one log at a time, the dirtiest first (kafka-protocol.md 5.2).
+struct CleanerOptions {
+  bool enabled = true;                                   // log.cleaner.enable
+  runtime::Duration backoff = std::chrono::seconds(15);  // log.cleaner.backoff.ms
+  std::size_t dedupe_buffer_bytes = 128 << 20;           // this manager's part of it
+  double load_factor = 0.9;                              // log.cleaner.io.buffer.load.factor
+  std::size_t io_buffer_bytes = 512 << 10;               // log.cleaner.io.buffer.size
+  double bytes_per_second = IoThrottle::kUnlimited;      // this manager's part
+};
+
+// What the cleaner has done since the start.
+struct CleanerStats {
+  std::uint64_t passes = 0;
+  CleaningStats sum;
+  double max_dirty_ratio = 0;   // when it last looked
+  double max_map_fill = 0;      // of the last pass
+  std::size_t uncleanable = 0;  // partitions
 };
 
 struct LogManagerOptions {
@@ -68,6 +89,7 @@ struct LogManagerOptions {
   // From so many logs on close() syncs the file system as a whole, where that can be done.
   std::size_t logs_closed_together = 64;
   std::size_t producers = ProducerBudget::kDefaultLimit;  // that all logs together know at most
+  CleanerOptions cleaner;
 };
 
 // How many commit logs the folder has; 0: none yet. Blocks.
@@ -98,13 +120,13 @@ class LogManager {
   Log* find(const TopicIdPartition& id);
   std::vector<Log*> logs();
   // Partitions whose files could not be opened, and why; they stay as they are on disk. What the commit log
-  // holds for them is parked in files of its own, for a start at which they can be opened (parked_entries.h).
+  // holds for them is parked in files of its own, until they can be opened (parked_entries.h).
   const std::map<TopicIdPartition, Error>& failures() const { return failures_; }
 
   // The log of this partition, opened or made with `config`; a log that is open is configured anew. A folder
   // of the same name with another topic id is put aside first, never adopted. Nothing is on disk before the
-  // first record. Errc::io when the folder is offline; the partition's own error when it is among the
-  // failures().
+  // first record. One of the failures() is opened once more if its error is one that passes (passing.h).
+  // Errc::io when the folder is offline; the partition's own error when it is among the failures().
   runtime::Task<Result<Log*>> find_or_create(TopicPartition partition, TopicId topic_id, LogConfig config);
 
   // Puts every partition aside (renames its folder to `…-stray`) that `hosted` does not name, and forgets
@@ -116,7 +138,7 @@ class LogManager {
   // background. Success when there is none. REQUIRES: nobody else uses its Log any more.
   runtime::Task<Status> remove(TopicIdPartition id);
 
-  // Where retention must stop; without it, at the durable end of the log.
+  // Where retention and compaction must stop; without it, at the durable end of the log.
   void set_high_watermark(std::function<Offset(const TopicIdPartition&)> high_watermark) {
     high_watermark_ = std::move(high_watermark);
   }
@@ -124,7 +146,18 @@ class LogManager {
   // Flushes every log that has something in memory.
   runtime::Task<Status> flush_all();
   runtime::Task<Status> run_retention();
-  // Both checkpoint files.
+  // Compacts until nothing is due any more. What fails is left for later, or out until the next start
+  // (uncleanable()).
+  runtime::Task<Status> compact_logs();
+  const CleanerStats& cleaner_stats() const { return cleaner_stats_; }
+  // From now on, `enabled` as it was; a compaction that is under way keeps its memory.
+  void set_cleaner(const CleanerOptions& options);
+  // To be awaited when the config of a log has become that of a compacted one (Log::configure()): a start
+  // must know that it may miss offsets before it does. What cannot be saved is saved before it is compacted.
+  runtime::Task<void> remember_compacted();
+  // Partitions whose files compaction could not read, and why.
+  const std::map<TopicIdPartition, Error>& uncleanable() const { return uncleanable_; }
+  // The checkpoint files.
   runtime::Task<Status> save_checkpoints();
 
   // The first failed write or sync of the device, or null. From then on nothing is opened or checkpointed
@@ -184,6 +217,7 @@ class LogManager {
   Status collect(const CommitLog::Entry& entry, const Slice& batches, CommitLog::Position end);
   runtime::Task<Status> load_folders(std::vector<PartitionFolder> folders);
   runtime::Task<void> load_folder(PartitionFolder folder);
+  runtime::Task<Status> open_again(TopicPartition partition, TopicIdPartition id);
   runtime::Task<Status> settle_unnamed(const PartitionFolder& folder);
   runtime::Task<Status> give_up_removed();
   runtime::Task<Status> put_aside(TopicPartition partition, std::string why);
@@ -200,6 +234,7 @@ class LogManager {
   // log_manager_parked.cc
   std::string parked_path(const TopicIdPartition& id) const;
   runtime::Task<Status> load_parked();
+  runtime::Task<Status> read_parked_of(TopicIdPartition id);
   void adopt_parked(const TopicIdPartition& id, Result<ParkedEntries> read);
   bool is_parked(const TopicIdPartition& id, CommitLog::Position end) const;
   void give_up_parked();
@@ -228,6 +263,16 @@ class LogManager {
   runtime::Task<Status> remove_log(Hosted& hosted);
   runtime::Task<Status> delete_files(TopicPartition partition);
   runtime::Task<void> close_log(Hosted& hosted, Status& failure);
+
+  // log_manager_compact.cc
+  runtime::Task<std::vector<TopicIdPartition>> find_due(const std::set<TopicIdPartition>& left_out);
+  runtime::Task<Result<CleanableRange>> cleanable(TopicIdPartition id);
+  runtime::Task<Status> compact_log(TopicIdPartition id);
+  Offset stable_end(const TopicIdPartition& id, Log& log) const;
+  OffsetCheckpoint cleaner_offsets() const;
+  runtime::Task<Status> save_cleaner_offsets();
+  bool is_remembered(const Log& log) const;
+  runtime::Task<void> clean_from_time_to_time();
 
   // log_manager_close.cc
   runtime::Task<void> open_file_system();
@@ -271,7 +316,12 @@ class LogManager {
   std::set<TopicIdPartition> removals_due_;
   // The checkpoint files may still have entries under these names of logs that are gone.
   std::set<TopicPartition> stale_names_;
-  std::set<TopicPartition> gone_names_;  // those that this manager takes out at the next save
+  std::set<TopicPartition> gone_names_;         // those that this manager takes out at the next save
+  std::set<TopicIdPartition> known_compacted_;  // the checkpoint file says that they are
+  std::map<TopicIdPartition, Error> uncleanable_;
+  record::Codecs cleaner_codecs_;
+  CompactionTools cleaner_;
+  CleanerStats cleaner_stats_;
   Nobody nobody_;
   std::function<Offset(const TopicIdPartition&)> high_watermark_;
   LoadReport report_;
@@ -286,6 +336,14 @@ class LogManager {
   runtime::Gate watch_;  // watch_commit_log(), which ends with the commit log
   runtime::Gate gate_;   // periodic and background work
   runtime::Signal stop_;
+  // Calls of save_recovery_points(): how many there were, and up to which of them what they asked for is
+  // saved.
+  struct {
+    std::uint64_t requested = 0;
+    std::uint64_t saved = 0;
+    bool saving = false;
+    runtime::Signal ended;
+  } recovery_points_;
   runtime::Semaphore changes_;  // one opening, removal or reconciliation at a time
   runtime::Semaphore recoveries_;
   runtime::Semaphore flushes_;

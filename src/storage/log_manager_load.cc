@@ -4,6 +4,7 @@
 
 #include "storage/log_files.h"
 #include "storage/log_manager.h"
+#include "storage/passing.h"
 
 namespace moldau::storage {
 
@@ -17,6 +18,7 @@ Task<Status> LogManager::load() {
                                                             path, options_.commit_log));
   log_context_.commit_log = commit_log_.get();
   log_context_.save_recovery_points = [this] { return save_recovery_points(); };
+  log_context_.save_cleaner_offsets = [this] { return save_cleaner_offsets(); };
   CO_TRY(co_await load_parked());
   CO_TRY(co_await replay_commit_log());
   give_up_parked();
@@ -27,7 +29,9 @@ Task<Status> LogManager::load() {
     for (std::string& name : scan.deleted) unlink_in_background(std::move(name));
     report_.deletions_resumed = scan.deleted.size();
   }
-  for (const SharedCheckpoint* checkpoint : {&context_.recovery_points, &context_.log_starts}) {
+  for (const SharedCheckpoint* checkpoint :
+       {&context_.recovery_points, &context_.log_starts, context_.cleaner_offsets}) {
+    if (checkpoint == nullptr) continue;
     if (checkpoint->damage()) report_.notices.push_back(checkpoint->damage()->message + "; it is rebuilt");
     for (const auto& [partition, offset] : checkpoint->loaded()) stale_names_.insert(partition);
   }
@@ -36,6 +40,15 @@ Task<Status> LogManager::load() {
   CO_TRY(co_await give_up_removed());
   co_await claim(context_.recovery_points, recovery_points());
   co_await claim(context_.log_starts, log_starts());
+  if (context_.cleaner_offsets != nullptr) {
+    for (const auto& [id, hosted] : logs_) {
+      const auto said = context_.cleaner_offsets->loaded().find(hosted->log->identity().topic_partition);
+      const bool known =
+          said != context_.cleaner_offsets->loaded().end() && hosted->log->first_dirty() >= said->second;
+      if (known) known_compacted_.insert(id);
+    }
+    co_await claim(*context_.cleaner_offsets, cleaner_offsets());
+  }
   report_.logs = logs_.size();
   loaded_ = true;
   // Said before a crash can take the gaps of a copied folder for a torn tail. On a full disk it is said
@@ -130,6 +143,30 @@ Task<void> LogManager::load_folder(PartitionFolder folder) {
   stale_names_.erase(folder.partition);
 }
 
+// Of the failures(): as at the start, by what was known then. Nothing has been appended since.
+Task<Status> LogManager::open_again(TopicPartition partition, TopicIdPartition id) {
+  const Error before = failures_.at(id);
+  if (!passes(before.code)) co_return fail(before);
+  CO_TRY(co_await read_parked_of(id));
+  const auto replay = replays_.find(id);
+  if (replay != replays_.end() && std::exchange(replay->second.parking, true)) co_return fail(before);
+  const LogIdentity identity = identity_of(partition, id.topic_id);
+  LogOpenOptions how = known_of(identity);
+  how.clean_shutdown = false;  // an attempt may have been cut short
+  auto log = co_await open_log(identity, options_.default_config, how);
+  if (log) {
+    failures_.erase(id);
+    host(std::move(*log));
+    if (how.foreign) static_cast<void>(co_await save_checkpoints());
+    co_return co_await settle_parked(id);
+  }
+  static_cast<void>(noticed(fail(log.error())));
+  note_failure(partition, id, log.error());
+  if (const auto kept = replays_.find(id); kept != replays_.end()) kept->second.parking = false;
+  co_await park(id);
+  co_return fail(failures_.at(id));
+}
+
 LogOpenOptions LogManager::known_of(const LogIdentity& identity) const {
   const auto offset_in = [&](const SharedCheckpoint& checkpoint) {
     const auto at = checkpoint.loaded().find(identity.topic_partition);
@@ -137,11 +174,21 @@ LogOpenOptions LogManager::known_of(const LogIdentity& identity) const {
   };
   const Offset recovery_point = offset_in(context_.recovery_points);
   const bool remembered = replays_.contains(identity.id());
+  std::optional<Offset> first_dirty;
+  if (context_.cleaner_offsets != nullptr) {
+    const auto at = context_.cleaner_offsets->loaded().find(identity.topic_partition);
+    if (at != context_.cleaner_offsets->loaded().end()) first_dirty = at->second;
+    // Nobody knows which logs were compacted: what they miss is no damage.
+    if (context_.cleaner_offsets->damage()) first_dirty = 0;
+  }
   const bool known = remembered || context_.recovery_points.loaded().contains(identity.topic_partition);
-  return {.recovery_point = std::max(recovery_point, flushed_below(identity.id())),
+  // Between what is flushed and what is not there may be a gap of a compacted log.
+  const Offset flushed = first_dirty ? 0 : flushed_below(identity.id());
+  return {.recovery_point = std::max(recovery_point, flushed),
           .log_start_offset = offset_in(context_.log_starts),
           .clean_shutdown = context_.directory.clean_shutdown().has_value(),
           .refilled = remembered,
+          .first_dirty = first_dirty,
           .foreign = !known,
           .config_follows = true};
 }

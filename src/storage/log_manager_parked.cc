@@ -4,6 +4,7 @@
 
 #include "storage/log_files.h"
 #include "storage/log_manager.h"
+#include "storage/passing.h"
 #include "storage/unreadable.h"
 
 namespace moldau::storage {
@@ -29,12 +30,20 @@ Task<Status> LogManager::load_parked() {
                         return find_parked(context_.disk, directory(), commit_log_name());
                       }));
   for (const ParkedFile& file : files) {
-    auto read = co_await context_.pool.run(Lane::background, context_.executor, [&] {
-      return or_unreadable(read_parked(context_.disk, parked_path(file.partition), file.partition));
-    });
-    if (!read && read.error().code != Errc::corrupt) co_return fail(std::move(read).error());
-    adopt_parked(file.partition, std::move(read));
+    parked_.try_emplace(file.partition);
+    CO_TRY(co_await read_parked_of(file.partition));
   }
+  co_return Status();
+}
+
+// Success when there is no file, or when its entries are in memory.
+Task<Status> LogManager::read_parked_of(TopicIdPartition id) {
+  if (!parked_.contains(id) || replays_.contains(id)) co_return Status();
+  auto read = co_await context_.pool.run(Lane::background, context_.executor, [&] {
+    return or_unreadable(read_parked(context_.disk, parked_path(id), id));
+  });
+  if (!read && read.error().code != Errc::corrupt) co_return fail(std::move(read).error());
+  adopt_parked(id, std::move(read));
   co_return Status();
 }
 
@@ -101,8 +110,11 @@ bool LogManager::worth_parking(const TopicIdPartition& id, const Replay& replay)
   const auto parked = parked_.find(id);
   if (replay.end == 0 || (parked != parked_.end() && parked->second.damage)) return false;
   const Status parkable = check_parkable(id, parked_size(entries_to_park(replay)));
-  if (!parkable) report_.notices.push_back(parkable.error().message);
-  return parkable.has_value();
+  if (parkable) return true;
+  report_.notices.push_back(parkable.error().message);
+  // The next start reads it in the ring again; until then its log would lack it.
+  if (Error& failure = failures_.at(id); passes(failure.code)) failure = parkable.error();
+  return false;
 }
 
 ParkedEntries LogManager::entries_to_park(const Replay& replay) const {
@@ -132,11 +144,13 @@ Task<Status> LogManager::settle_parked(TopicIdPartition id) {
 }
 
 Task<Status> LogManager::unpark(TopicIdPartition id) {
-  if (parked_.erase(id) == 0) co_return Status();
-  co_return noticed(co_await context_.pool.run(Lane::background, context_.executor, [&]() -> Status {
+  if (!parked_.contains(id)) co_return Status();
+  Status gone = noticed(co_await context_.pool.run(Lane::background, context_.executor, [&]() -> Status {
     TRY(remove_if_there(context_.disk, parked_path(id)));
     return context_.disk.sync_directory(directory());
   }));
+  if (gone) parked_.erase(id);
+  co_return gone;
 }
 
 // What the commit log holds for the partition is not needed, and is not to come back at a replay.

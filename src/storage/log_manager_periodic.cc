@@ -19,6 +19,7 @@ void LogManager::start_periodic_work() {
   every(options_.recovery_point_interval, &LogManager::save_recovery_points);
   every(options_.log_start_interval, &LogManager::save_log_starts);
   every(options_.retention_check_interval, &LogManager::run_retention);
+  if (options_.cleaner.enabled && context_.cleaner_offsets != nullptr) clean_from_time_to_time().detach();
   // What was replayed is in memory: into the segments with it.
   relieve(std::exchange(replayed_, {})).detach();
 }
@@ -115,8 +116,7 @@ Task<Status> LogManager::run_retention() {
     const std::shared_ptr<Hosted> hosted = at->second;
     const Gate::Pass pass(hosted->users);
     Log& log = *hosted->log;
-    const Offset limit = high_watermark_ ? high_watermark_(id) : log.durable_end_offset().value();
-    const auto dropped = co_await log.run_retention(context_.wall_clock.now_ms(), limit);
+    const auto dropped = co_await log.run_retention(context_.wall_clock.now_ms(), stable_end(id, log));
     if (!dropped && failure) failure = noticed(fail(dropped.error()));
     if (closing_) break;
   }
@@ -149,7 +149,25 @@ void LogManager::keep_failed(const SharedCheckpoint& checkpoint, OffsetCheckpoin
   }
 }
 
-Task<Status> LogManager::save_recovery_points() { return save(context_.recovery_points, recovery_points()); }
+// Every log that is flushed asks for it. Who comes while they are being saved shares the next time with all
+// others that do: flushing ten thousand logs does not go through all of them ten thousand times.
+Task<Status> LogManager::save_recovery_points() {
+  const std::uint64_t request = ++recovery_points_.requested;
+  while (recovery_points_.saved < request) {
+    if (recovery_points_.saving) {
+      co_await recovery_points_.ended.wait();
+      continue;
+    }
+    recovery_points_.saving = true;
+    const std::uint64_t covered = recovery_points_.requested;
+    Status status = co_await save(context_.recovery_points, recovery_points());
+    recovery_points_.saving = false;
+    if (status) recovery_points_.saved = covered;
+    recovery_points_.ended.notify_all();
+    if (!status) co_return status;
+  }
+  co_return Status();
+}
 
 Task<Status> LogManager::save_log_starts() { return save(context_.log_starts, log_starts()); }
 
@@ -163,6 +181,7 @@ Task<Status> LogManager::save_checkpoints() {
   const std::set<TopicPartition> gone = gone_names_;
   CO_TRY(co_await save_recovery_points());
   CO_TRY(co_await save_log_starts());
+  CO_TRY(co_await save_cleaner_offsets());
   for (const TopicPartition& partition : gone) {
     stale_names_.erase(partition);
     gone_names_.erase(partition);

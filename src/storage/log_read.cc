@@ -64,8 +64,23 @@ class PieceReader {
         skipped_ = std::min(at_, piece_.size());
       } else if (takes(header)) {
         TRY(take(header));
+      } else if (empty() && header.base_offset() < wanted_.end && header.last_offset() >= wanted_.end) {
+        TRY(check_reach(header));
       }
     }
+    return {};
+  }
+
+  // What is visible ends with a batch. One that reaches beyond it is damaged, or readers would wait before it
+  // for ever.
+  Status check_reach(const record::HeaderView& header) {
+    if (header.size() > rest().size()) {
+      found_.complete = false;
+      found_.whole_size = header.size();
+      return {};
+    }
+    ASSIGN_OR_RETURN(const auto batch, record::BatchView::at(rest()));
+    if (!batch.crc_matches()) return fail(Errc::corrupt, "a damaged batch reaches beyond the end of the log");
     return {};
   }
 
@@ -184,7 +199,13 @@ void Log::read_tail(ReadResult& result, std::size_t max_bytes, Offset end, bool 
 Task<LogResult<bool>> Log::read_file(ReadResult& result, Cursor& cursor, std::size_t max_bytes, Offset end,
                                      bool at_least_one_batch) {
   const Wanted wanted{result.next_offset, end, max_bytes, at_least_one_batch};
+  const std::uint64_t seen = truncations_;
   if (!cursor.segment) CO_TRY(co_await find(cursor, wanted.from));
+  if (seen != truncations_) {
+    cursor = {};
+    co_return true;
+  }
+  if (!cursor.segment) co_return false;  // an empty log
   const std::shared_ptr<Segment> segment = cursor.segment;
   const std::int64_t left = segment->file_bytes - cursor.position;
   if (left <= 0) {
@@ -195,7 +216,6 @@ Task<LogResult<bool>> Log::read_file(ReadResult& result, Cursor& cursor, std::si
   auto file = co_await file_of(segment);
   if (!file) co_return refuse(std::move(file).error());
 
-  const std::uint64_t seen = truncations_;
   const auto position = static_cast<std::uint64_t>(cursor.position);
   const std::size_t wish =
       std::max(std::min(max_bytes, kPieceBytes) + skip_allowance(*segment), cursor.whole_size);
@@ -265,8 +285,10 @@ Task<Result<std::shared_ptr<runtime::File>>> Log::file_of(SegmentPtr segment) {
   auto file = co_await context_.pool.run(Lane::read, context_.executor, [&] {
     return context_.disk.open(segment_name(*segment), runtime::OpenMode::read_write);
   });
+  // Meanwhile somebody else may have opened it, or a compaction have put another under its name.
+  if (segment->file) co_return segment->file;
   if (!file) co_return fail(std::move(file).error());
-  if (!segment->file) segment->file = std::move(*file);
+  segment->file = std::move(*file);
   co_return segment->file;
 }
 
@@ -281,8 +303,8 @@ Task<Status> Log::load(SegmentPtr segment) {
       [&, size = segment->size_bytes, interval = config_.index_interval_bytes] {
         return load_indexes(context_.disk, **file, identity_.directory, segment->base_offset, size, interval);
       });
-  if (!loaded) co_return fail(std::move(loaded).error());
   if (segment->indexes_loaded) co_return Status();
+  if (!loaded) co_return fail(std::move(loaded).error());
   segment->indexes = std::move(loaded->indexes);
   segment->indexes_loaded = true;
   if (loaded->rebuilt) {

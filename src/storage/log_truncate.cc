@@ -19,7 +19,8 @@ Task<Status> Log::truncate_to(Offset offset) {
   if (offset >= end_offset_.value()) co_return Status();
   ++truncating_;
   co_await changes_.acquire(1);
-  Status status = co_await lower_recovery_point(offset);
+  Status status = co_await lower_first_dirty(offset);
+  if (status) status = co_await lower_recovery_point(offset);
   if (status) status = co_await note_truncation(offset);
   if (status) status = co_await cut(offset);
   if (status) status = co_await note_settled();
@@ -33,7 +34,8 @@ Task<Status> Log::truncate_fully_and_start_at(Offset offset) {
   if (!pass) co_return fail(Errc::cancelled, identity_.directory + " is closed");
   ++truncating_;
   co_await changes_.acquire(1);
-  Status status = co_await lower_recovery_point(0);
+  Status status = co_await lower_first_dirty(0);
+  if (status) status = co_await lower_recovery_point(0);
   // Two entries: cut all, then go on at `offset`, which is above the end by then.
   if (status) status = co_await note_truncation(0);
   if (status && offset > 0) status = co_await note_truncation(offset);
@@ -50,6 +52,18 @@ Task<Status> Log::lower_recovery_point(Offset offset) {
   if (recovery_point_ <= offset) co_return Status();
   recovery_point_ = offset;
   co_return context_.save_recovery_points ? co_await context_.save_recovery_points() : Status();
+}
+
+// What comes in the place of what is cut is dirty. A start that took it for clean would let a tombstone go
+// before the records that it deletes. Where the log will end is known once it is cut, since offsets may be
+// missing below `offset`; not before the segment.
+Task<Status> Log::lower_first_dirty(Offset offset) {
+  if (poison_) co_return fail(*poison_);
+  const bool all = segments_.empty() || offset < segments_.front()->base_offset;
+  const Offset least = all ? 0 : segments_[segment_index(offset)]->base_offset;
+  if (!first_dirty_ || *first_dirty_ <= least) co_return Status();
+  first_dirty_ = least;
+  co_return context_.save_cleaner_offsets ? co_await context_.save_cleaner_offsets() : Status();
 }
 
 Task<Status> Log::note_truncation(Offset offset) {
@@ -129,6 +143,14 @@ Result<CutSegment> cut_file(runtime::File& file, Offset base_offset, std::int64_
 
 }  // namespace
 
+// Also of a segment whose indexes nobody has needed so far.
+Task<std::vector<AbortedTransaction>> Log::aborted_in(SegmentPtr segment) {
+  if (segment->indexes_loaded) co_return segment->indexes.aborted;
+  co_return co_await context_.pool.run(Lane::background, context_.executor, [&] {
+    return read_transaction_index(context_.disk, identity_.directory, segment->base_offset);
+  });
+}
+
 Task<Status> Log::cut_segment(Offset offset) {
   const SegmentPtr segment = segments_.back();
   CutSegment left{.indexes = {}, .size_bytes = 0, .end_offset = segment->base_offset};
@@ -144,7 +166,7 @@ Task<Status> Log::cut_segment(Offset offset) {
     if (!cut) co_return fail(std::move(cut).error().within(segment_name(*segment)));
     left = std::move(*cut);
   }
-  left.indexes.aborted = std::move(segment->indexes.aborted);
+  left.indexes.aborted = co_await aborted_in(segment);
   segment->indexes = std::move(left.indexes);
   segment->indexes_loaded = true;
   segment->finished = segment->finish_written = false;
@@ -169,6 +191,7 @@ void Log::ended_at(Offset offset) {
   for (const SegmentPtr& segment : segments_) unsynced_bytes_ += segment->unsynced_bytes();
   if (epochs_.truncate_from_end(offset)) epochs_dirty_ = true;
   recovery_point_ = std::min(recovery_point_, offset);
+  if (first_dirty_) first_dirty_ = std::min(*first_dirty_, offset);
   log_start_offset_ = std::min(log_start_offset_, offset);
   durable_end_offset_.reset(std::min(durable_end_offset_.value(), offset));
   end_offset_.reset(offset);

@@ -8,7 +8,8 @@ void SegmentIndexes::note(const record::HeaderView& batch, Offset segment_base, 
                           std::int64_t index_interval_bytes) {
   const auto relative = static_cast<std::int32_t>(batch.last_offset() - segment_base);
   if (position == 0) first_timestamp = batch.max_timestamp();
-  if (batch.max_timestamp() > max_timestamp) {
+  // An emptied batch keeps its timestamp, and no record that has it.
+  if (batch.record_count() > 0 && batch.max_timestamp() > max_timestamp) {
     max_timestamp = batch.max_timestamp();
     max_timestamp_offset = relative;
   }

@@ -9,7 +9,8 @@ std::size_t Tail::find(Offset offset) const {
   return static_cast<std::size_t>(found - batches_.begin());
 }
 
-void Tail::push(TailBatch batch) {
+void Tail::push(TailBatch batch, Offset log_end) {
+  if (empty()) before_ = log_end;
   MOLDAU_ASSERT(empty() || batch.base_offset >= batches_.back().next_offset);
   size_bytes_ += static_cast<std::int64_t>(batch.bytes.size());
   batches_.push_back(std::move(batch));
@@ -23,6 +24,7 @@ std::optional<Offset> Tail::mark_durable(CommitLog::Position up_to) {
 
 void Tail::drop_front(std::size_t count) {
   MOLDAU_ASSERT(count <= durable_);
+  if (count > 0) before_ = batches_[count - 1].next_offset;
   for (std::size_t i = 0; i < count; ++i) size_bytes_ -= static_cast<std::int64_t>(batches_[i].bytes.size());
   batches_.erase(batches_.begin(), batches_.begin() + static_cast<std::ptrdiff_t>(count));
   durable_ -= count;

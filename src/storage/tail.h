@@ -29,10 +29,13 @@ class Tail {
   // The batch that contains `offset`, or the next one; size() when there is none.
   std::size_t find(Offset offset) const;
 
-  void push(TailBatch batch);
+  // `log_end`: where the log ended before it, which is below its base when compaction has left a gap.
+  void push(TailBatch batch, Offset log_end);
   // Batches whose entries end at or below `up_to` may be flushed. The offset after the last of them.
   std::optional<Offset> mark_durable(CommitLog::Position up_to);
   std::size_t durable_count() const { return durable_; }
+  // Where the log would end without the batches after the first `count`. REQUIRES: count <= size(), !empty().
+  Offset end_after(std::size_t count) const { return count == 0 ? before_ : batches_[count - 1].next_offset; }
   // The first `count` batches are in their segments. REQUIRES: count <= durable_count().
   void drop_front(std::size_t count);
   // Drops batches that reach to `offset` or beyond. Their bytes.
@@ -40,6 +43,7 @@ class Tail {
 
  private:
   std::vector<TailBatch> batches_;
+  Offset before_ = 0;  // where what comes before the first batch ends
   std::size_t durable_ = 0;
   std::int64_t size_bytes_ = 0;
 };

@@ -2,6 +2,7 @@
 #include "transaction/transactions.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "transaction/transitions.h"
 
@@ -23,6 +24,13 @@ class Hash {
   static constexpr std::uint64_t kPrime = 0x100000001b3;  // FNV-1a
   std::uint64_t value_ = 0xcbf29ce484222325;
 };
+
+// Records may say any time.
+std::int64_t ms_between(TimestampMs then, TimestampMs now) {
+  std::int64_t passed = 0;
+  if (!__builtin_sub_overflow(now, then, &passed)) return passed;
+  return now < then ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int64_t>::max();
+}
 
 }  // namespace
 
@@ -97,7 +105,7 @@ Outcome<wire::ListTransactionsResponse> Transactions::list(const wire::ListTrans
         (filters.producer_id_filters.empty() ||
          std::ranges::count(filters.producer_id_filters, transaction.producer_id) > 0) &&
         (filters.state_filters.empty() || states.contains(transaction.state)) &&
-        (filters.duration_filter < 0 || now_ms - transaction.start_ms > filters.duration_filter);
+        (filters.duration_filter < 0 || ms_between(transaction.start_ms, now_ms) > filters.duration_filter);
     if (wanted)
       outcome.response.transaction_states.push_back(
           {id, transaction.producer_id, std::string(name_of(transaction.state))});
@@ -136,7 +144,8 @@ Records Transactions::complete(const Ending& ending, TimestampMs now_ms) const {
 // --- time
 
 bool Transactions::has_timed_out(const Transaction& transaction, TimestampMs now_ms) const {
-  return transaction.state == State::ongoing && now_ms - transaction.start_ms > transaction.timeout_ms;
+  return transaction.state == State::ongoing &&
+         ms_between(transaction.start_ms, now_ms) > transaction.timeout_ms;
 }
 
 std::vector<std::string> Transactions::timed_out(TimestampMs now_ms) const {

@@ -1,9 +1,13 @@
 #include "transaction/transitions.h"
 
+#include <limits>
+
 #include "base/assert.h"
 
 namespace moldau::transaction {
 namespace {
+
+constexpr ProducerEpoch kLastEpoch = std::numeric_limits<ProducerEpoch>::max();
 
 // Nothing is under way under the id.
 Transaction emptied(const Transaction& from, std::int32_t timeout_ms, TimestampMs now_ms) {
@@ -62,8 +66,9 @@ Transaction prepared(const Transaction& from, const Decision& decision, Timestam
   Transaction next = from;
   const bool bumps = decision.client_version >= kEpochBumpFrom;
   if (bumps || decision.fences) {
-    // The last one that there is only fences: nobody produces in it.
-    next.epoch = static_cast<ProducerEpoch>(from.epoch + 1);
+    // The last one that there is only fences: nobody produces in it. There is none above it, whoever wrote it
+    // into the log.
+    next.epoch = from.epoch < kLastEpoch ? static_cast<ProducerEpoch>(from.epoch + 1) : from.epoch;
     next.last_epoch = decision.fences ? kNoProducerEpoch : from.epoch;
   }
   next.previous_producer_id = from.producer_id;

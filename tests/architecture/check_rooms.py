@@ -24,6 +24,8 @@ LEVELS = {
 }
 HEAVY = ("boost/", "spdlog/", "google/protobuf", "yaml-cpp/", "CLI/", "openssl/", "prometheus/", "re2/",
          "fmt/", "zstd", "lz4", "zlib", "snappy", "isa-l")
+# What the public headers of the client may include beside each other: the standard library, by its names without a dot.
+STANDARD = re.compile(r"^[a-z_]+$")
 INCLUDE = re.compile(r'^\s*#include\s+(["<])([^">]+)[">]', re.M)
 
 
@@ -62,6 +64,18 @@ def check(root: pathlib.Path) -> list:
                     problems.append(f"{where}: heavy headers belong in .cc files")
                 if path.startswith(("simulation/", "gtest/")):
                     problems.append(f"{where}: production code does not know the tests")
+    return problems + check_public_headers(root)
+
+
+def check_public_headers(root: pathlib.Path) -> list:
+    """Who embeds the client needs nothing but its headers and a standard library."""
+    problems = []
+    for file in sorted((root / "include").rglob("*.h")):
+        for quote, path in INCLUDE.findall(file.read_text()):
+            own = quote == '"' and path.startswith("moldau/") and (root / "include" / path).exists()
+            if not own and not (quote == "<" and STANDARD.match(path)):
+                problems.append(f"{file.relative_to(root)}: includes {path}: a public header includes only std and "
+                                "public headers")
     return problems
 
 
@@ -69,19 +83,24 @@ def self_test() -> list:
     def tree(files):
         root = pathlib.Path(tempfile.mkdtemp())
         for name, text in files.items():
-            path = root / "src" / name
+            path = root / ("include" if name.startswith("moldau/") else "src") / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         return root
 
     good = {"base/CMakeLists.txt": "moldau_room(base)\n", "base/a.h": "#include <vector>\n",
-            "wire/CMakeLists.txt": "moldau_room(wire USES base)\n", "wire/a.h": '#include "base/a.h"\n'}
+            "wire/CMakeLists.txt": "moldau_room(wire USES base)\n", "wire/a.h": '#include "base/a.h"\n',
+            "moldau/a.h": "#include <vector>\n", "moldau/b.h": '#include "moldau/a.h"\n'}
     bad = {
         "an undeclared edge": {"wire/b.cc": '#include "record/batch.h"\n'},
         "an upward edge": {"base/CMakeLists.txt": "moldau_room(base USES wire)\n"},
         "an edge of equals": {"wire/CMakeLists.txt": "moldau_room(wire\n  USES base record\n  LIBRARIES x)\n"},
         "a heavy header": {"wire/b.h": "#include <boost/asio.hpp>\n"},
         "an unknown room": {"attic/a.h": ""},
+        "a room in a public header": {"moldau/b.h": '#include "base/a.h"\n'},
+        "a library in a public header": {"moldau/b.h": "#include <boost/asio.hpp>\n"},
+        "the system in a public header": {"moldau/b.h": "#include <unistd.h>\n"},
+        "a public header that is not there": {"moldau/b.h": '#include "moldau/c.h"\n'},
         "a test in production": {"wire/b.cc": '#include "simulation/world.h"\n'},
     }
     problems = [f"self-test: refused a good tree: {p}" for p in check(tree(good))]

@@ -164,6 +164,33 @@ class Losing(ClusterTest):
         before = self.controller()
         self.lose(before)
 
+    def quorum_leader(self):
+        """The active controller itself; brokers name one of themselves as the controller, as Kafka's do."""
+        return next(row["node"] for row in self.rows("moldau quorum status") if row["status"] == "leader")
+
+    def test_a_metadata_log_that_fails(self):
+        """The node ends by itself, names what failed, and a start without the cause has it back."""
+        controller = self.quorum_leader()
+        failed = next(node for node in range(1, NODES + 1) if node != controller)
+        self.done(f"moldau stop --data-dir {self.folder}/node-{failed}")
+        process = self.node.popen(f"moldau start -c {self.folder}/node-{failed}.yaml", exec=True)
+        try:
+            self.done("moldau cluster health --wait 60s", limit=3 * LIMIT_S)
+            in_the_way = f"{self.folder}/node-{failed}/__cluster_metadata-0/quorum-state.tmp"
+            os.mkdir(in_the_way)
+            self.done(f"moldau stop --data-dir {self.folder}/node-{controller}")  # a new epoch, and a vote to be written
+            _, err = process.communicate(timeout=LIMIT_S)
+            self.assertEqual(process.returncode, 1, err)
+            line = err.decode()[err.decode().index("error: the node ends: its metadata log has failed"):]
+            self.assertIn(in_the_way, line.splitlines()[1])
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+        os.rmdir(in_the_way)
+        self.done(f"moldau start --daemon -c {self.folder}/node-{failed}.yaml & moldau start --daemon -c {self.folder}/node-{controller}.yaml; wait")
+        self.done("moldau cluster health --wait 60s", limit=3 * LIMIT_S)
+
 
 class Moving(ClusterTest):
     def replicas(self, topic):

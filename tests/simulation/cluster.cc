@@ -292,7 +292,7 @@ class Cluster {
   bool read_back() {
     const MonotonicTime deadline = world_.now() + kConvergenceBound;
     for (bool complete = false; !complete && ledger_.passed();) {
-      if (world_.now() > deadline) ledger_.report("the records cannot be read back");
+      if (world_.now() > deadline) ledger_.report("the records cannot be read back: " + admin_->unread());
       auto task = admin_->read_back();
       if (!run_until([&] { return task.ended(); }, 2 * kConvergenceBound)) {
         if (ledger_.passed()) ledger_.report("reading back does not end");

@@ -397,7 +397,10 @@ Task<bool> ClusterAdmin::read_back() {
     for (PartitionIndex i = 0; i < topic->partitions; ++i) {
       const metadata::Partition* state = work_.metadata.image().partition({topic->id, i});
       if (state != nullptr && is_out_of_reach(*state, work_.gone)) continue;
-      if (!co_await read_partition({topic->id, i})) co_return false;
+      if (!co_await read_partition({topic->id, i})) {
+        unread_ = ledger().name({topic->id, i}) + unread_;
+        co_return false;
+      }
     }
   }
   co_return true;
@@ -405,6 +408,7 @@ Task<bool> ClusterAdmin::read_back() {
 
 Task<bool> ClusterAdmin::read_partition(TopicIdPartition key) {
   Offset start = 0, end = 0;
+  unread_ = ", whose ends are not told";
   if (!co_await list_offset(key, kEarliest, &start)) co_return false;
   if (!co_await list_offset(key, kLatest, &end)) co_return false;
   if (end < ledger().committed_end(key) && !ledger().is_unclean(key)) {
@@ -413,6 +417,7 @@ Task<bool> ClusterAdmin::read_partition(TopicIdPartition key) {
     co_return false;
   }
   for (Offset position = start; position < end;) {
+    unread_ = " from offset " + std::to_string(position) + " on";
     const Leader leader = co_await leader_of(key);
     auto to = leader.node == kNoNode ? nullptr : co_await connect(leader.node);
     if (!to) co_return false;

@@ -175,6 +175,8 @@ class ClusterAdmin : public ClusterClient {
   // Reads every partition from its log start to its end, from its leader. False when that is not possible
   // now.
   runtime::Task<bool> read_back();
+  // Where that was not possible.
+  const std::string& unread() const { return unread_; }
 
  private:
   runtime::Task<void> create_topic();
@@ -193,6 +195,7 @@ class ClusterAdmin : public ClusterClient {
   TopicModel design(const std::string& name, std::int16_t& replication_factor);
   std::string draw_name();
 
+  std::string unread_;
   int next_name_ = 0;
   // Every topic that was ever asked for, by name, with all that was ever asked of it: a request may be
   // carried out late, more than once, and on the next topic of the name.

@@ -25,7 +25,7 @@ void ClusterNode::start() {
   if (!machine_.running()) machine_.restart();
   ++life_;
   error_.clear();
-  stopped_in_order_ = false;
+  stopped_in_order_ = failed_ = false;
   runtime::World* world = &machine_.process();
   if (mutant_ != Mutant::none) {
     decorated_ = mutate(mutant_, *world);
@@ -37,10 +37,18 @@ void ClusterNode::start() {
   const auto opened = [this, life](const node::Node& node) {
     if (life == life_ && alive()) watched_ = &node;
   };
+  const auto failed = [this, life](const Error& error) {
+    if (life != life_) return;
+    failed_ = true;
+    world_.note("the metadata log of node " + std::to_string(id()) + " has failed: " + error.message);
+  };
   enter(State::starting);
-  starting_.emplace(node::Node::start(
-      *world, settings_,
-      {.admin = false, .process_metrics = {}, .opened = opened, .rules = rules_of(mutant_)}));
+  starting_.emplace(node::Node::start(*world, settings_,
+                                      {.admin = false,
+                                       .process_metrics = {},
+                                       .opened = opened,
+                                       .rules = rules_of(mutant_),
+                                       .failed = failed}));
 }
 
 void ClusterNode::stop() {
@@ -90,6 +98,7 @@ bool ClusterNode::poll() {
   // A crash point of the drive has fired.
   if (state_ != State::down && !machine_.running()) bury();
   if (state_ == State::starting && starting_->ended()) started();
+  if (state_ == State::running && failed_) stop();
   if (state_ == State::stopping && stopping_->ended()) stopped();
   return state_ != before;
 }

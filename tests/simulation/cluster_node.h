@@ -94,6 +94,7 @@ class ClusterNode {
   std::deque<Corpse> corpses_;
   std::string error_;
   bool stopped_in_order_ = false;
+  bool failed_ = false;  // its metadata log: it is to end
   bool missed_ = false;
 };
 

@@ -44,7 +44,14 @@ bool Drive::take(std::optional<std::string>& armed, const std::string& path) {
   return true;
 }
 
+bool Drive::refuses_open(const std::string& path) {
+  if (refusals_left_ == 0 || path.find(refused_opens_) == std::string::npos) return false;
+  --refusals_left_;
+  return true;
+}
+
 void Drive::disarm() {
+  refusals_left_ = 0;
   next_write_error_.reset();
   next_sync_error_.reset();
   next_misdirected_.reset();

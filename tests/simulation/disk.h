@@ -84,6 +84,12 @@ class Drive {
   void fail_next_write(std::string part_of_path) { next_write_error_ = std::move(part_of_path); }
   void fail_next_sync(std::string part_of_path) { next_sync_error_ = std::move(part_of_path); }
   void misdirect_next_write(std::string part_of_path) { next_misdirected_ = std::move(part_of_path); }
+  // So many of the next calls to open one of them find no descriptor.
+  void refuse_opens(std::string part_of_path, unsigned times) {
+    refused_opens_ = std::move(part_of_path);
+    refusals_left_ = times;
+  }
+  unsigned refusals_left() const { return refusals_left_; }
   // Takes back those that have not fired.
   void disarm();
   // Reads that touch the range fail until it is written again. REQUIRES: the file exists.
@@ -122,6 +128,7 @@ class Drive {
     if (on_operation_) on_operation_(what, path, offset, length);
   }
   bool take(std::optional<std::string>& armed, const std::string& path);
+  bool refuses_open(const std::string& path);
   bool roll(double rate) { return rate > 0 && random_.chance(rate); }
 
   DiskOptions options_;
@@ -137,6 +144,8 @@ class Drive {
   std::optional<std::string> next_write_error_;
   std::optional<std::string> next_sync_error_;
   std::optional<std::string> next_misdirected_;
+  std::string refused_opens_;
+  unsigned refusals_left_ = 0;
 };
 
 }  // namespace moldau::simulation

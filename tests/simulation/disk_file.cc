@@ -205,7 +205,8 @@ Result<NodeRef> ProcessDisk::directory(const std::string& path) const {
 
 Result<std::unique_ptr<runtime::File>> ProcessDisk::open(const std::string& path, runtime::OpenMode mode) {
   TRY(check(path));
-  if (!session_->descriptors->available() || drive_.roll(drive_.options_.faults.open_no_descriptors)) {
+  if (!session_->descriptors->available() || drive_.refuses_open(path) ||
+      drive_.roll(drive_.options_.faults.open_no_descriptors)) {
     drive_.counters_.fire(Fault::open_no_descriptors);
     return fail(error_from_errno(EMFILE, "open " + path));
   }

@@ -126,12 +126,14 @@ void Ledger::on_committed(const TopicIdPartition& key, const record::BatchView& 
 
 void Ledger::check_sequence(const TopicIdPartition& key, Partition& at, const record::BatchView& batch) {
   if (!batch.has_producer_id() || batch.base_sequence() < 0) return;
-  const auto [next, first] =
-      at.next_sequence.try_emplace({batch.producer_id(), batch.producer_epoch()}, batch.base_sequence());
-  if (!first && next->second != batch.base_sequence())
+  const auto [next, first] = at.next_sequence.try_emplace({batch.producer_id(), batch.producer_epoch()},
+                                                          batch.base_sequence(), batch.base_offset());
+  // A replica that began behind deleted records does not know who wrote them, and leads some day.
+  const bool forgotten = next->second.second <= deletable(key);
+  if (!first && next->second.first != batch.base_sequence() && !forgotten)
     report(name(key) + " offset " + text(batch.base_offset()) + ": sequence " + text(batch.base_sequence()) +
-           " of producer " + text(batch.producer_id()) + " where " + text(next->second) + " was due");
-  next->second = record::sequence_after(batch.last_sequence(), 1);
+           " of producer " + text(batch.producer_id()) + " where " + text(next->second.first) + " was due");
+  next->second = {record::sequence_after(batch.last_sequence(), 1), batch.next_offset()};
 }
 
 void Ledger::read_records(const TopicIdPartition& key, Partition& at, const record::BatchView& batch) {
@@ -167,7 +169,7 @@ void Ledger::check_record(const TopicIdPartition& key, Partition& at, Offset off
       sequence != sent.sequence || timestamp != sent.timestamp)
     return report(record + " has another producer, sequence or time than was sent");
   if (refused_.contains(id)) return report(record + " was refused");
-  if (places_[id] != kNoOffset && places_[id] != offset)
+  if (places_[id] != kNoOffset && places_[id] != offset && std::min(places_[id], offset) >= deletable(key))
     return report(record + " is at offset " + text(places_[id]) + " too");
   places_[id] = offset;
   at.records[static_cast<std::size_t>(offset)] = id;

@@ -116,7 +116,8 @@ class Ledger {
     Offset told_end = 0;                         // highest answer to ListOffsets(latest)
     Offset deletable = 0;
     std::vector<Promise> promises;  // acknowledged, and not read yet
-    std::map<std::pair<ProducerId, ProducerEpoch>, Sequence> next_sequence;
+    // The sequence that is due, and where the last batch ended.
+    std::map<std::pair<ProducerId, ProducerEpoch>, std::pair<Sequence, Offset>> next_sequence;
     Offset end() const { return batches.empty() ? 0 : batches.rbegin()->second.last + 1; }
   };
 

@@ -76,6 +76,7 @@ void MetadataObserver::look_at(ClusterNode& node) {
     forget(node);
   Seen& seen = seen_[node.id()];
   seen.life = node.life();
+  mark_log(seen, quorum.stats());
   look_at_role(node, seen, quorum);
   if (seen.role == raft::Role::leader && quorum.failure() == nullptr) {
     check_majority(node, seen, quorum);
@@ -87,6 +88,20 @@ void MetadataObserver::look_at(ClusterNode& node) {
            text(seen.high_watermark) + " (I-R6)");
   if (high_watermark > seen.high_watermark) look_at_log(node, seen, high_watermark);
   if (auto image = quorum.image(); image.get() != seen.image) look_at_image(node, seen, std::move(image));
+}
+
+Offset MetadataObserver::committed_before(LeaderEpoch epoch) const {
+  for (auto batch = batches_.rbegin(); batch != batches_.rend(); ++batch) {
+    if (batch->second.epoch < epoch) return batch->second.last + 1;
+  }
+  return 0;
+}
+
+void MetadataObserver::mark_log(Seen& seen, const quorum::MetadataQuorum::Stats& stats) {
+  if (std::exchange(seen.truncations, stats.truncations) != stats.truncations)
+    world_.marks().hit(Mark::metadata_log_truncated);
+  if (std::exchange(seen.snapshots_installed, stats.snapshots_installed) != stats.snapshots_installed)
+    world_.marks().hit(Mark::metadata_snapshot_installed);
 }
 
 void MetadataObserver::look_at_role(ClusterNode& node, Seen& seen, const quorum::MetadataQuorum& quorum) {
@@ -113,9 +128,11 @@ void MetadataObserver::look_at_role(ClusterNode& node, Seen& seen, const quorum:
       last_leader_ = node.id();
       const Offset end = read_metadata_log(node.machine().drive(), data_folder_, Surviving::written,
                                            seen.checked, [](const record::BatchView&) {});
-      if (std::max(end, newest_snapshot(node.machine().drive(), data_folder_)) < committed_end())
+      // Who stood still while it was elected may hear of it when others lead.
+      const Offset committed = committed_before(epoch);
+      if (std::max(end, newest_snapshot(node.machine().drive(), data_folder_)) < committed)
         report(name_of(node) + " leads epoch " + text(epoch) + " of the quorum with a log up to " +
-               text(end) + ", but " + text(committed_end()) + " is committed (I-R4)");
+               text(end) + ", but " + text(committed) + " is committed (I-R4)");
       for (const auto& [id, other] : seen_) {
         if (id != node.id() && other.role == raft::Role::leader)
           world_.marks().hit(Mark::two_leaders_at_once);
@@ -193,15 +210,11 @@ void MetadataObserver::look_at_log(ClusterNode& node, Seen& seen, Offset high_wa
   seen.high_watermark = high_watermark;
   const std::string who = name_of(node);
   Offset end = seen.checked;
-  bool first = true;
-  read_metadata_log(
-      node.machine().drive(), data_folder_, Surviving::written, seen.checked,
-      [&](const record::BatchView& batch) {
-        if (std::exchange(first, false) && batch.base_offset() > seen.checked && seen.checked > 0)
-          world_.marks().hit(Mark::metadata_snapshot_installed);
-        if (batch.last_offset() < high_watermark) commit(batch, who);
-        end = batch.next_offset();
-      });
+  read_metadata_log(node.machine().drive(), data_folder_, Surviving::written, seen.checked,
+                    [&](const record::BatchView& batch) {
+                      if (batch.last_offset() < high_watermark) commit(batch, who);
+                      end = batch.next_offset();
+                    });
   const Offset snapshot = newest_snapshot(node.machine().drive(), data_folder_);
   if (snapshot > committed_end())
     report(who + " has a snapshot that ends at " + text(snapshot) + ", but only " + text(committed_end()) +

@@ -66,6 +66,8 @@ class MetadataObserver {
   struct Seen {
     std::uint64_t life = 0;
     std::uint64_t looks = 0;
+    std::uint64_t truncations = 0;
+    std::uint64_t snapshots_installed = 0;
     NodeId leader = kNoNode;
     MonotonicTime looked_at{};
     Duration lonely{};  // leads without a majority that follows it
@@ -77,6 +79,9 @@ class MetadataObserver {
     std::shared_ptr<const metadata::Image> held;  // keeps the address from being used again
   };
 
+  // Where what was committed in epochs before this one ends.
+  Offset committed_before(LeaderEpoch epoch) const;
+  void mark_log(Seen& seen, const quorum::MetadataQuorum::Stats& stats);
   void look_at_role(ClusterNode& node, Seen& seen, const quorum::MetadataQuorum& quorum);
   void check_role(ClusterNode& node, const Seen& seen, const quorum::MetadataQuorum& quorum);
   void check_votes(ClusterNode& node);

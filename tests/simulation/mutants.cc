@@ -1,5 +1,6 @@
 #include "simulation/mutants.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -21,6 +22,11 @@ constexpr MutantName kMutants[] = {
     {Mutant::index_off_by_one, "index-off-by-one"},
     {Mutant::stale_read, "stale-read"},
     {Mutant::retry_as_new, "retry-as-new"},
+    {Mutant::cleaned_sync_skipped, "cleaned-sync-skipped"},
+    {Mutant::swap_directory_sync_skipped, "swap-directory-sync-skipped"},
+    {Mutant::swap_leaves_old, "swap-leaves-old"},
+    {Mutant::tombstones_dropped_early, "tombstones-dropped-early"},
+    {Mutant::cleaned_beyond_high_watermark, "cleaned-beyond-high-watermark"},
     {Mutant::vote_not_persisted, "vote-not-persisted"},
     {Mutant::snapshot_sync_skipped, "snapshot-sync-skipped"},
     {Mutant::snapshot_end_off_by_one, "snapshot-end-off-by-one"},
@@ -73,7 +79,8 @@ class MutantFile final : public runtime::File {
         ((mutant_ == Mutant::commit_log_sync_skipped || mutant_ == Mutant::commit_log_sync_late) &&
          is_commit_log()) ||
         (mutant_ == Mutant::metadata_sync_skipped && contains("__cluster_metadata")) ||
-        (mutant_ == Mutant::snapshot_sync_skipped && contains(".checkpoint"));
+        (mutant_ == Mutant::snapshot_sync_skipped && contains(".checkpoint")) ||
+        (mutant_ == Mutant::cleaned_sync_skipped && contains(".cleaned"));
     // Late: the next sync takes this one's bytes along.
     if (skipped && (mutant_ != Mutant::commit_log_sync_late || (late_ = !late_))) return {};
     Status synced = file_->sync_data();
@@ -153,12 +160,15 @@ class MutantDisk final : public runtime::Disk {
       return disk_.remove_file(from);
     if (mutant_ == Mutant::snapshot_end_off_by_one && to.ends_with(".checkpoint"))
       return disk_.rename(from, next_snapshot_name(to));
+    if (mutant_ == Mutant::swap_leaves_old && to.ends_with(".deleted")) return {};
     return disk_.rename(from, to);
   }
   Status remove_file(const std::string& path) override { return disk_.remove_file(path); }
   Status remove_directory(const std::string& path) override { return disk_.remove_directory(path); }
   Status sync_directory(const std::string& directory) override {
-    return mutant_ == Mutant::directory_sync_skipped ? Status() : disk_.sync_directory(directory);
+    const bool skipped = mutant_ == Mutant::directory_sync_skipped ||
+                         (mutant_ == Mutant::swap_directory_sync_skipped && is_swapping(directory));
+    return skipped ? Status() : disk_.sync_directory(directory);
   }
   Result<std::unique_ptr<runtime::FileLock>> lock(const std::string& path) override {
     return disk_.lock(path);
@@ -166,6 +176,13 @@ class MutantDisk final : public runtime::Disk {
   Result<runtime::DiskSpace> space(const std::string& path) override { return disk_.space(path); }
 
  private:
+  bool is_swapping(const std::string& directory) {
+    const auto entries = disk_.list(directory);
+    return entries && std::ranges::any_of(*entries, [](const runtime::DirectoryEntry& entry) {
+             return entry.name.ends_with(".swap");
+           });
+  }
+
   Mutant mutant_;
   runtime::Disk& disk_;
   Random random_;

@@ -27,6 +27,12 @@ enum class Mutant : std::uint8_t {
   index_off_by_one,           // index entries point beside their batch
   stale_read,                 // a read of a segment gives bytes of another place
   retry_as_new,               // the client's: a retry is appended again, as without deduplication
+  // of compaction
+  cleaned_sync_skipped,           // a new segment gets its name before it is synced
+  swap_directory_sync_skipped,    // … and the old ones are gone before its name is
+  swap_leaves_old,                // … or they stay beside it
+  tombstones_dropped_early,       // delete.retention.ms is taken for 0
+  cleaned_beyond_high_watermark,  // up to the end of the log
   // of several nodes
   vote_not_persisted,           // the first vote and epoch that are stored stay
   snapshot_sync_skipped,        // a snapshot of the metadata gets its name before it is synced

@@ -77,8 +77,17 @@ void PartitionObserver::forget(const ClusterNode& node) {
   const auto found = seen_.find(node.id());
   if (found == seen_.end()) return;
   auto& left = left_[node.id()];
-  for (const auto& replica : found->second.replicas) left[replica->key] = replica->durable_end;
+  for (const auto& replica : found->second.replicas)
+    left[replica->key] = {replica->durable_end, replica->durable_epoch};
   seen_.erase(found);
+}
+
+// Something else was committed there: it may have been cut while the process died.
+bool PartitionObserver::is_of_another_history(const TopicIdPartition& key, const Left& left) const {
+  const auto& committed = ledger_.batches(key);
+  const auto next = committed.upper_bound(left.end - 1);
+  return next != committed.begin() && std::prev(next)->second.last >= left.end - 1 &&
+         std::prev(next)->second.epoch != left.epoch;
 }
 
 // The first look at it since its process has started.
@@ -86,9 +95,12 @@ void PartitionObserver::check_found(ClusterNode& node, const Replica& replica, O
   const auto process = left_.find(node.id());
   if (process == left_.end()) return;
   const auto left = process->second.extract(replica.key);
-  if (!left || ledger_.is_damaged(replica.key)) return;
+  if (!left || ledger_.is_damaged(replica.key) || is_of_another_history(replica.key, left.mapped())) return;
+  // Files that cannot be read are fetched anew, once nobody counts on them.
+  const metadata::Partition* state = metadata_.image().partition(replica.key);
+  if (state != nullptr && replication::is_lost(*state, node.id())) return;
   // What was not committed may have been about to be cut.
-  const Offset kept = std::min(left.mapped(), ledger_.committed_end(replica.key));
+  const Offset kept = std::min(left.mapped().end, ledger_.committed_end(replica.key));
   if (end < kept && ledger_.deletable(replica.key) < kept)
     report(ledger_.name(replica.key) + " on node " + text(node.id()) + ": the log ends at " + text(end) +
            " after a restart, but it was durable up to " + text(kept) + " (I-S1)");
@@ -102,7 +114,7 @@ std::optional<Offset> PartitionObserver::durable_end(NodeId node, const TopicIdP
   }
   if (const auto process = left_.find(node); process != left_.end()) {
     const auto left = process->second.find(key);
-    if (left != process->second.end()) return left->second;
+    if (left != process->second.end()) return left->second.end;
   }
   return std::nullopt;
 }
@@ -115,6 +127,11 @@ void PartitionObserver::on_change(const TopicIdPartition& key, const metadata::P
   for (const NodeId id : before.replicas) {
     const auto process = left_.find(id);
     if (process != left_.end() && !contains(after.replicas, id)) process->second.erase(key);
+  }
+  // Who comes back as a replica begins anew, whatever its last process had left behind.
+  for (const NodeId id : after.replicas) {
+    const auto process = left_.find(id);
+    if (process != left_.end() && !contains(before.replicas, id)) process->second.erase(key);
   }
   for (const NodeId id : after.isr) {
     if (!contains(before.isr, id)) check_complete(key, id, "joins the ISR (I-P9)");
@@ -156,7 +173,11 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
   if (replica->poisoned && durable_end > replica->durable_end)
     report(ledger_.name(replica->key) + " on node " + text(node.id()) +
            ": its end becomes durable after a failure of the commit log (I-S7)");
-  replica->durable_end = durable_end;
+  if (std::exchange(replica->durable_end, durable_end) != durable_end) {
+    const storage::Log& log = *partition.log();
+    const bool empty = durable_end <= log.log_start_offset();
+    replica->durable_epoch = empty ? kNoEpoch : log.epochs().epoch_of(durable_end - 1);
+  }
   replica->poisoned = replica->commit_log->poisoned() != nullptr;
   const Offset high_watermark = partition.high_watermark().value();
   const LeaderEpoch leader_epoch = partition.leader_epoch();
@@ -175,7 +196,11 @@ void PartitionObserver::look_at(ClusterNode& node, const std::shared_ptr<Replica
       report(what() + ": cut to " + text(end) + " although everything below " + text(replica->read) +
              " was committed there (I-P6)");
   }
-  if (high_watermark < replica->high_watermark && !ledger_.is_unclean(replica->key) &&
+  // A log whose records are all deleted begins anew where its leader's log starts, who has not heard of the
+  // deletion.
+  const bool begins_anew = !leads && partition.log()->log_start_offset() == end &&
+                           ledger_.deletable(replica->key) >= replica->high_watermark;
+  if (high_watermark < replica->high_watermark && !ledger_.is_unclean(replica->key) && !begins_anew &&
       (leads || is_counted_on(node, *replica)))
     report(what() + ": high watermark " + text(high_watermark) + " after " + text(replica->high_watermark) +
            " (I-P4)");
@@ -332,6 +357,7 @@ Task<void> PartitionObserver::compare(ClusterNode& node, TopicIdPartition key) {
   while (position < end) {
     if (partition->closed()) co_return report(what + " is closed");
     const auto result = co_await partition->log()->read(position, kReadBytes, end, true);
+    if (metadata_.image().partition(key) == nullptr) co_return;  // its topic has gone meanwhile
     if (!result && result.error().code == storage::LogErrorCode::offset_out_of_range &&
         partition->log()->log_start_offset() > position) {
       position = partition->log()->log_start_offset();
@@ -352,8 +378,11 @@ Task<void> PartitionObserver::compare(ClusterNode& node, TopicIdPartition key) {
       position = partition->log()->log_start_offset();
       continue;
     }
+    if (ledger_.is_damaged(key) && result->batches.empty()) co_return;
     if (result->next_offset < position || result->batches.empty())
-      co_return report(what + " gives nothing at offset " + text(position));
+      co_return report(what + " gives nothing at offset " + text(position) + ": it starts at " +
+                       text(partition->log()->log_start_offset()) + ", the next is " +
+                       text(result->next_offset) + (partition->closed() ? ", closed" : ""));
   }
 }
 

@@ -61,6 +61,7 @@ class PartitionObserver {
     Offset high_watermark = 0;
     Offset end = 0;
     Offset durable_end = 0;
+    LeaderEpoch durable_epoch = kNoEpoch;  // of the record before it
     bool poisoned = false;
     Offset read = 0;  // everything below is with the ledger
     LeaderEpoch leader_epoch = kNoEpoch;
@@ -88,6 +89,13 @@ class PartitionObserver {
   void began_to_lead(ClusterNode& node, const Replica& replica, Offset end);
   void check_position(ClusterNode& node, const Replica& replica, Offset end);
   void check_epochs(ClusterNode& node, const Replica& replica);
+  // What a process has left behind.
+  struct Left {
+    Offset end = 0;
+    LeaderEpoch epoch = kNoEpoch;
+  };
+
+  bool is_of_another_history(const TopicIdPartition& key, const Left& left) const;
   void check_found(ClusterNode& node, const Replica& replica, Offset end);
   void check_complete(const TopicIdPartition& key, NodeId node, std::string_view as);
   void check_maximal_isr(ClusterNode& node, const Replica& replica);
@@ -103,7 +111,7 @@ class PartitionObserver {
   const MetadataObserver& metadata_;
   std::unordered_map<NodeId, Seen> seen_;
   // What ended processes had durably, until their successors have opened it.
-  std::unordered_map<NodeId, std::map<TopicIdPartition, Offset>> left_;
+  std::unordered_map<NodeId, std::map<TopicIdPartition, Left>> left_;
   std::size_t reading_ = 0;
 };
 

@@ -143,9 +143,8 @@ Task<JoinedPartitions> join_for_produce(Broker& broker, const wire::ProduceReque
   for (const Asked& each : all) {
     const auto guard = co_await on_partition(
         broker, each.key, [&](replication::Partition& at) { return at.guard_for(each.header, client.adds); });
-    if (!guard) continue;  // as the append will say
-    joined.partitions[each.place].guard = *guard;
-    if (*guard != replication::kNoGuard) unknown.insert(each.partition);
+    joined.partitions[each.place].guard = guard.value_or(replication::kNotAsked);
+    if (guard && *guard != replication::kNoGuard) unknown.insert(each.partition);
   }
   if (unknown.empty()) co_return joined;
   const Producer producer{all.front().header.producer_id(), all.front().header.producer_epoch()};

@@ -54,8 +54,11 @@ struct File {
   std::vector<std::byte> bytes = std::vector<std::byte>(format::kRingOffset + kCapacity);
 
   void put(Position position, ByteView record) {
-    for (std::size_t i = 0; i < record.size(); ++i)
-      bytes[format::kRingOffset + (static_cast<std::size_t>(position) + i) % kCapacity] = record[i];
+    const MutableBytes ring = MutableBytes(bytes).subspan(format::kRingOffset);
+    const std::size_t from = static_cast<std::size_t>(position) % kCapacity;
+    const std::size_t first = std::min(record.size(), kCapacity - from);
+    std::ranges::copy(record.first(first), ring.begin() + static_cast<std::ptrdiff_t>(from));
+    std::ranges::copy(record.subspan(first), ring.begin());
   }
 };
 
@@ -79,17 +82,26 @@ void put_records(File& file, Input& in, Position at) {
   }
 }
 
+// `size` bytes of the ring from `at` on.
+std::vector<std::byte> ring_bytes(const File& file, Position at, std::size_t size) {
+  const ByteView ring = ByteView(file.bytes).subspan(format::kRingOffset);
+  const std::size_t from = static_cast<std::size_t>(at) % kCapacity;
+  const std::size_t first = std::min(size, kCapacity - from);
+  std::vector<std::byte> bytes(ring.begin() + static_cast<std::ptrdiff_t>(from),
+                               ring.begin() + static_cast<std::ptrdiff_t>(from + first));
+  bytes.insert(bytes.end(), ring.begin(), ring.begin() + static_cast<std::ptrdiff_t>(size - first));
+  return bytes;
+}
+
 // What a reader must find, by the rules of commit_log_format.md.
 std::optional<std::vector<Position>> expected_ends(const File& file, const format::FileHeader& header) {
   std::vector<Position> ends;
   std::uint32_t session = 0;
   for (Position at = header.start; !(header.closed && at == header.durable);) {
-    std::vector<std::byte> record;
-    for (std::size_t i = 0; i < kCapacity; ++i)
-      record.push_back(file.bytes[format::kRingOffset + (static_cast<std::size_t>(at) + i) % kCapacity]);
-    const auto found = format::RecordHeader::decode(record);
+    const auto found = format::RecordHeader::decode(ring_bytes(file, at, format::kRecordHeader));
     if (!found || found->file_id != kFileId || found->position != at || found->session < session) break;
     if (found->durable > at || found->end() > header.start + static_cast<Position>(kCapacity)) break;
+    const auto record = ring_bytes(file, at, found->size());
     if (!format::body_is_valid(record)) break;
     ByteView body = ByteView(record).subspan(format::kRecordHeader, found->body_bytes);
     for (std::uint32_t i = 0; i < found->entries; ++i) {

@@ -171,6 +171,8 @@ TEST(MessageFormatterTest, OrderOfFields) {
                        {"print.headers", "true"},
                        {"print.key", "true"}}),
             "CreateTime:1234\tPartition:2\tOffset:9\tEpoch:4\th:x,n:null\tkey\tvalue\n");
+  EXPECT_EQ(formatted({{"print.offset", "true"}, {"print.delivery", "TRUE "}, {"print.epoch", "true"}}),
+            "Offset:9\tDelivery:NOT_PRESENT\tEpoch:4\tvalue\n");
   EXPECT_EQ(formatted({{"print.value", "false"}, {"print.key", "true"}, {"line.separator", ";"}}), "key;");
 }
 
@@ -178,6 +180,10 @@ TEST(MessageFormatterTest, FormattersAndDeserializers) {
   EXPECT_EQ(formatted({}, "kafka.tools.LoggingMessageFormatter"), "CreateTime:1234, key:key, value:value\n");
   EXPECT_EQ(formatted({}, "org.apache.kafka.tools.consumer.NoOpMessageFormatter"), "");
   EXPECT_EQ(formatted({}, "org.example.Formatter"), "refused");
+  for (const char* name : {"org.apache.kafka.tools.consumer.OffsetsMessageFormatter",
+                           "kafka.coordinator.group.GroupMetadataManager$GroupMetadataMessageFormatter",
+                           "org.apache.kafka.tools.consumer.TransactionLogMessageFormatter"})
+    EXPECT_EQ(formatted({}, name), "") << "its key says that it is of another kind";
   const std::string kLong = "org.apache.kafka.common.serialization.LongDeserializer";
   EXPECT_EQ(formatted({{"value.deserializer", kLong}}, "", std::string("\0\0\0\0\0\0\1\0", 8)), "256\n");
   EXPECT_EQ(formatted({{"value.deserializer", kLong}}, "", "short"), "undecodable");
@@ -196,6 +202,37 @@ TEST(DeserializerTest, NumbersAsJavaPrintsThem) {
   EXPECT_EQ(text("DoubleDeserializer", std::string("\x41\x63\x12\xd0\0\0\0\0", 8)), "1.0E7");
   EXPECT_EQ(text("FloatDeserializer", std::string("\x3f\x80\0\0", 4)), "1.0");
   EXPECT_EQ(text("BooleanDeserializer", std::string("\1", 1)), "true");
+}
+
+TEST(DeserializerTest, WhatIsNoUtf8IsReplacedAsJavaDoes) {
+  const auto text = [](std::string_view bytes) {
+    std::string out;
+    EXPECT_TRUE(deserialize_string(out, as_bytes(bytes)));
+    return out;
+  };
+  const std::string one = "\xef\xbf\xbd", two = one + one, three = two + one;
+  const std::string whole = "h\xc3\xa9 \xe2\x82\xac \xed\x9f\xbf \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf";
+  EXPECT_EQ(text(whole), whole);
+  EXPECT_EQ(text("\x80-\xc0\xaf-\xf5-\xff"), one + "-" + two + "-" + one + "-" + one);
+  // The beginning of a character is one, whether another one follows or nothing.
+  EXPECT_EQ(text("\xc3-\xe2\x82-\xf0\x9f-\xf0\x9f\x98-"), one + "-" + one + "-" + one + "-" + one + "-");
+  EXPECT_EQ(text("\xc3"), one);
+  EXPECT_EQ(text("\xe2\x82"), one);
+  EXPECT_EQ(text("\xf0\x9f\x98"), one);
+  // Overlong forms, and what lies beyond U+10FFFF: no byte begins anything.
+  EXPECT_EQ(text("\xe0\x80\x80"), three);
+  EXPECT_EQ(text("\xf0\x8f\xbf\xbf"), three + one);
+  EXPECT_EQ(text("\xf4\x90\x80\x80"), three + one);
+  EXPECT_EQ(text("\xed\xa0\x80-\xed\xbf-"), one + "-" + one + "-") << "surrogates";
+}
+
+TEST(DeserializerTest, BytesStayAsTheyAre) {
+  const auto text = [](std::string_view name, std::string_view bytes) {
+    std::string out;
+    return (*find_deserializer(name))(out, as_bytes(bytes)) ? out : "undecodable";
+  };
+  EXPECT_EQ(text("org.apache.kafka.common.serialization.StringDeserializer", "a\xff"), "a\xef\xbf\xbd");
+  EXPECT_EQ(text("ByteArrayDeserializer", "a\xff"), "a\xff");
 }
 
 TEST(FieldFormTest, Forms) {

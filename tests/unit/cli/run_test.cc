@@ -176,7 +176,7 @@ TEST_F(RunTest, KafkaToolsFailWithOne) {
 }
 
 TEST_F(RunTest, MissingToolsNameTheMissingFeature) {
-  for (const char* name : {"kafka-share-groups.sh", "kafka-acls", "kafka-transactions",
+  for (const char* name : {"kafka-share-groups.sh", "kafka-acls", "kafka-delegation-tokens",
                            "connect-standalone.sh", "zookeeper-server-start.sh"}) {
     EXPECT_EQ(run({name, "--list"}), 1) << name;
     EXPECT_EQ(std::ranges::count(err.text, '\n'), 1) << name;

@@ -270,6 +270,56 @@ TEST_F(ProducerTest, AcksZeroAndOneNeedNoIdempotence) {
   EXPECT_EQ(broker().count(ApiKey::init_producer_id), 0u);
 }
 
+TEST_F(ProducerTest, TellsWhatHasBecomeOfEachBatch) {
+  struct Seen {
+    BatchReport report;  // but for what it borrows
+    std::string topic;
+    std::optional<Failure> failure;
+  };
+  std::vector<Seen> seen;
+  ProducerOptions options{.compression = {.codec = record::Codec::lz4}, .linger = 50ms};
+  options.on_batch = [&](const BatchReport& of) {
+    seen.push_back({of, std::string(of.topic), of.failure ? std::optional(*of.failure) : std::nullopt});
+  };
+  auto sender = producer(std::move(options));
+  const std::string value(2000, 'x');
+  ASSERT_TRUE(world_.run(sender->deliver(record("t", value, 1))));
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_EQ(seen[0].topic, "t");
+  EXPECT_EQ(seen[0].report.partition, 1);
+  EXPECT_EQ(seen[0].report.base_offset, 0);
+  EXPECT_EQ(seen[0].report.records, 1);
+  EXPECT_EQ(seen[0].report.tries, 1u);
+  EXPECT_EQ(seen[0].report.bytes, sender->counters().bytes_sent);
+  EXPECT_GT(seen[0].report.uncompressed_bytes, 2000u);
+  EXPECT_LT(seen[0].report.bytes, seen[0].report.uncompressed_bytes);
+  EXPECT_GE(seen[0].report.gathered, 50ms);
+  EXPECT_GT(seen[0].report.under_way, Duration::zero());
+  EXPECT_FALSE(seen[0].failure);
+
+  std::vector<ErrorCode> answers{ErrorCode::invalid_record, ErrorCode::not_enough_replicas};
+  broker().produce_error = [&](const auto&, const auto&) -> std::optional<ErrorCode> {
+    if (answers.empty()) return std::nullopt;
+    const ErrorCode next = answers.back();
+    answers.pop_back();
+    return next;
+  };
+  EXPECT_FALSE(world_.run(sender->deliver(record("t", value))));
+  ASSERT_EQ(seen.size(), 2u) << "once, when its fate is decided";
+  EXPECT_EQ(seen[1].report.tries, 2u);
+  EXPECT_EQ(seen[1].report.base_offset, kNoOffset);
+  ASSERT_TRUE(seen[1].failure);
+  EXPECT_EQ(seen[1].failure->broker, ErrorCode::invalid_record);
+  EXPECT_GE(seen[1].report.under_way, client().options().retry_backoff / 2) << "with the pause";
+
+  broker().hook = [](const wire::RequestFrame&) { return FakeBroker::Script{.kind = Kind::never_answer}; };
+  ASSERT_TRUE(world_.run(sender->send(record("t", value, 2))));
+  world_.run(sender->close(in(1s)));
+  ASSERT_EQ(seen.size(), 3u);
+  ASSERT_TRUE(seen[2].failure) << "it was given up";
+  EXPECT_EQ(seen[2].failure->code, Errc::cancelled);
+}
+
 TEST_F(ProducerTest, ContradictingOptionsAreRefused) {
   EXPECT_FALSE(ProducerCore::create(client(), {.acks = 1}));
   EXPECT_FALSE(ProducerCore::create(client(), {.max_in_flight = 6}));

@@ -32,17 +32,64 @@ TEST(PublicConfigTest, AnUnknownKeyIsAnsweredWithThoseNearToIt) {
 }
 
 TEST(PublicConfigTest, ImpossibleValuesAreRefused) {
-  for (const auto& [key, value] : std::map<std::string, std::string>{{"acks", "2"},
-                                                                     {"linger.ms", "-1"},
-                                                                     {"batch.size", "16k"},
-                                                                     {"compression.type", "rar"},
-                                                                     {"check.crcs", "yes"},
-                                                                     {"max.poll.records", "0"},
-                                                                     {"security.protocol", "SASL_SSL"}}) {
+  for (const auto& [key, value] :
+       std::map<std::string, std::string>{{"acks", "2"},
+                                          {"linger.ms", "-1"},
+                                          {"batch.size", "16k"},
+                                          {"compression.type", "rar"},
+                                          {"check.crcs", "yes"},
+                                          {"max.poll.records", "0"},
+                                          {"group.protocol", "modern"},
+                                          {"partition.assignment.strategy", "fair"},
+                                          {"partitioner", "fnv1a"},
+                                          {"security.protocol", "TLS"}}) {
     const auto config = Config::from_properties({{key, value}});
     ASSERT_FALSE(config) << key;
     EXPECT_NE(config.error().cause.find(key), std::string::npos);
     EXPECT_FALSE(config.error().hint.empty());
+  }
+}
+
+TEST(PublicConfigTest, WhatIsToProtectIsRefusedAndNotPassedOver) {
+  for (const auto& [key, value] : std::map<std::string, std::string>{{"security.protocol", "SASL_SSL"},
+                                                                     {"security.protocol", "ssl"},
+                                                                     {"sasl.mechanism", "PLAIN"},
+                                                                     {"sasl.jaas.config", "secret"},
+                                                                     {"ssl.ca.location", "/etc/ca.pem"},
+                                                                     {"ssl.truststore.location", "a.p12"}}) {
+    const auto config = Config::from_properties({{key, value}});
+    ASSERT_FALSE(config) << key;
+    EXPECT_EQ(config.error().kind, ErrorKind::unsupported) << key;
+    EXPECT_NE(config.error().cause.find(key), std::string::npos);
+    EXPECT_EQ(config.error().cause.find("secret"), std::string::npos);
+    EXPECT_FALSE(config.error().hint.empty());
+  }
+  Config typed;
+  typed.security_protocol = "SSL";
+  EXPECT_EQ(typed.check().error().kind, ErrorKind::unsupported);
+}
+
+TEST(PublicConfigTest, GroupsAreToldByTheNamesOfBothClients) {
+  const auto config =
+      Config::from_properties({{"group.id", "g"},
+                               {"partition.assignment.strategy",
+                                "org.apache.kafka.clients.consumer.CooperativeStickyAssignor, range"},
+                               {"enable.auto.commit", "false"},
+                               {"group.protocol", "classic"}});
+  ASSERT_TRUE(config) << config.error().to_string();
+  EXPECT_EQ(config->assignors, (std::vector{Assignor::cooperative_sticky, Assignor::range}));
+  EXPECT_FALSE(config->enable_auto_commit);
+}
+
+TEST(PublicConfigTest, WhatContradictsItselfIsRefused) {
+  for (const auto& properties : std::vector<std::map<std::string, std::string>>{
+           {{"heartbeat.interval.ms", "6000"}, {"session.timeout.ms", "6000"}},
+           {{"group.remote.assignor", "uniform"}},
+           {{"max.poll.interval.ms", "0"}}}) {
+    const auto config = Config::from_properties(properties);
+    ASSERT_FALSE(config) << properties.begin()->first;
+    EXPECT_EQ(config.error().kind, ErrorKind::invalid_argument);
+    EXPECT_NE(config.error().cause.find(properties.begin()->first), std::string::npos);
   }
 }
 

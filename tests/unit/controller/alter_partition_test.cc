@@ -187,7 +187,7 @@ TEST_F(AlterPartition, ALeaderThatRecoversIsAloneUntilItHas) {  // RP-16
   EXPECT_EQ(partition().recovery_state, LeaderRecoveryState::recovered);
 }
 
-TEST_F(AlterPartition, ThatCompletesAReassignmentMayTakeTheLeadership) {  // RP-18
+TEST_F(AlterPartition, RP_18_ThatCompletesAReassignmentMayTakeTheLeadership) {
   cluster_.reassign("a", Nodes{4, 2});
   ASSERT_EQ(partition().leader, 1);
   const auto answer = cluster_.alter(cluster_.isr_wish("a", {1, 2, 3, 4}));

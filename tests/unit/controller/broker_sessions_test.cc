@@ -59,7 +59,7 @@ TEST_F(Sessions, TheTimeOfAnUnfencedBrokerWithoutOneBeginsWhenItIsMissed) {
   EXPECT_EQ(empty.next_expired(image(), 105s), 1);
 }
 
-TEST_F(Sessions, OfFencedBrokersHoldTheirIdToo) {  // RA-25
+TEST_F(Sessions, RA_25_OfFencedBrokersHoldTheirIdToo) {
   cluster_.beat(2, true);
   EXPECT_TRUE(sessions().is_live(image(), 2, 8s));
   const auto request = cluster_.registration(2);
@@ -73,7 +73,7 @@ TEST_F(Sessions, OfFencedBrokersHoldTheirIdToo) {  // RA-25
             ErrorCode::none);
 }
 
-TEST_F(Sessions, WhatAnEarlierProcessSaidKeepsNobodyAlive) {  // RA-25
+TEST_F(Sessions, RA_25_WhatAnEarlierProcessSaidKeepsNobodyAlive) {
   const auto late = cluster_.heartbeat_of(1);
   cluster_.crash_and_register(1);
   cluster_.now_ = 5s;

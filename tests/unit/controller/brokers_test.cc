@@ -25,7 +25,7 @@ TEST(Registration, TheEpochIsTheOffsetOfItsRecord) {
   EXPECT_TRUE(cluster.image_.broker(1)->fenced);
 }
 
-TEST(Registration, IncarnationsDecide) {  // RA-25
+TEST(Registration, RA_25_IncarnationsDecide) {
   Cluster cluster(1);
   const metadata::Broker old = *cluster.image_.broker(1);
   auto request = cluster.registration(1);
@@ -135,7 +135,7 @@ TEST(Restart, RaisesTheLeaderEpochOfWhatItLed) {
   EXPECT_EQ(cluster.partition("a").isr, Nodes{1});
 }
 
-TEST(Restart, OfACrashedBrokerBeforeItIsFencedLosesItsPlace) {  // RP-09
+TEST(Restart, RP_09_OfACrashedBrokerBeforeItIsFencedLosesItsPlace) {
   Cluster cluster(3);
   cluster.create_on("a", {1, 2, 3});
   cluster.crash_and_register(1);
@@ -145,7 +145,7 @@ TEST(Restart, OfACrashedBrokerBeforeItIsFencedLosesItsPlace) {  // RP-09
 }
 
 // The last member of the ISR comes back without the end of its log, which was in the page cache.
-TEST(Restart, TheLastIsrMemberAfterAnUncleanShutdownIsOnlyALastResort) {  // RP-09
+TEST(Restart, RP_09_TheLastIsrMemberAfterAnUncleanShutdownIsOnlyALastResort) {
   Cluster cluster(2);
   cluster.create_on("a", {1, 2}, {{"moldau.durability", "page-cache"}});
   cluster.fence(2);
@@ -163,7 +163,7 @@ TEST(Restart, TheLastIsrMemberAfterAnUncleanShutdownIsOnlyALastResort) {  // RP-
   EXPECT_EQ(cluster.partition("a").last_known_elr, Nodes{});
 }
 
-TEST(Restart, AnEligibleReplicaAfterAnUncleanShutdownIsNoLongerOne) {  // RP-09
+TEST(Restart, RP_09_AnEligibleReplicaAfterAnUncleanShutdownIsNoLongerOne) {
   Cluster cluster(2);
   cluster.create_on("a", {1, 2}, {{"moldau.durability", "page-cache"}, {"min.insync.replicas", "2"}});
   cluster.fence(2);
@@ -178,7 +178,7 @@ TEST(Restart, AnEligibleReplicaAfterAnUncleanShutdownIsNoLongerOne) {  // RP-09
   EXPECT_EQ(cluster.partition("a").recovery_state, LeaderRecoveryState::recovered);
 }
 
-TEST(Restart, TheBrokerEpochProvesThatTheShutdownWasClean) {  // RP-09
+TEST(Restart, RP_09_TheBrokerEpochProvesThatTheShutdownWasClean) {
   Cluster cluster(1);
   cluster.create_on("a", {1}, {{"moldau.durability", "page-cache"}});
   cluster.fence(1);
@@ -193,7 +193,7 @@ TEST(Restart, TheBrokerEpochProvesThatTheShutdownWasClean) {  // RP-09
       << "the marker of an earlier run";
 }
 
-TEST(Restart, ACrashTakesNothingFromWhoHasSyncedWhatItAcknowledged) {  // RP-09
+TEST(Restart, RP_09_ACrashTakesNothingFromWhoHasSyncedWhatItAcknowledged) {
   Cluster cluster(3);
   cluster.create_on("a", {1, 2, 3}, {{"min.insync.replicas", "2"}});
   for (const NodeId id : {1, 2, 3}) cluster.crash_and_register(id);
@@ -205,7 +205,7 @@ TEST(Restart, ACrashTakesNothingFromWhoHasSyncedWhatItAcknowledged) {  // RP-09
   EXPECT_EQ(cluster.partition("a").recovery_state, LeaderRecoveryState::recovered);
 }
 
-TEST(Restart, DurabilityIsWhatItIsOnThatBroker) {  // RP-09
+TEST(Restart, RP_09_DurabilityIsWhatItIsOnThatBroker) {
   Cluster cluster(2);
   ASSERT_EQ(cluster.set_config(ResourceType::broker, "1", "moldau.durability", "page-cache"),
             ErrorCode::none);
@@ -328,7 +328,7 @@ TEST(Fencing, EveryPrefixOfItsRecordsIsSound) {  // RA-15
 
 // --- heartbeats
 
-TEST(Heartbeats, OfStrangersAndGhostsAreRefused) {  // RA-25
+TEST(Heartbeats, RA_25_OfStrangersAndGhostsAreRefused) {
   Cluster cluster(1);
   EXPECT_EQ(cluster.beat({.broker_id = 9}).error_code, ErrorCode::broker_id_not_registered);
   EXPECT_EQ(cluster.beat({.broker_id = 1, .broker_epoch = 0}).error_code, ErrorCode::stale_broker_epoch);

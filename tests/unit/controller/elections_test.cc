@@ -25,7 +25,7 @@ TEST(PreferredElection, GivesTheFirstReplicaTheLead) {
 
 // The preferred replica is in the ISR still, but fenced: it must not be chosen. Fails with mutant 28 (fenced
 // replica elected).
-TEST(PreferredElection, NeverPicksAFencedReplica) {  // RP-20
+TEST(PreferredElection, RP_20_NeverPicksAFencedReplica) {
   Cluster cluster(3);
   cluster.create_on("a", {1, 2, 3});
   cluster.fence(1);
@@ -47,7 +47,7 @@ TEST(PreferredElection, NeverPicksAFencedReplica) {  // RP-20
   EXPECT_EQ(cluster.controller_.balance_leaders(cluster.image_).size(), 1u) << "unfenced it is";
 }
 
-TEST(PreferredElection, NorOneThatIsAboutToLeaveOrWhoseDiskIsGone) {  // RP-20
+TEST(PreferredElection, RP_20_NorOneThatIsAboutToLeaveOrWhoseDiskIsGone) {
   Cluster cluster(3);
   cluster.create_on("a", {1, 2, 3});
   cluster.fence(1);
@@ -206,7 +206,7 @@ TEST(Limits, WhatMustBeAtomicIsBoundedWhatNeedNotIsDivided) {  // RA-15
 
 // --- eligible leader replicas (KIP-966)
 
-TEST(Elr, AnEligibleReplicaLeadsWhenTheIsrIsGone) {  // RP-09
+TEST(Elr, RP_09_AnEligibleReplicaLeadsWhenTheIsrIsGone) {
   Cluster cluster(3);
   cluster.create_on("a", {1, 2, 3}, {{"min.insync.replicas", "2"}});
   cluster.fence(3);
@@ -238,7 +238,7 @@ TEST(Elr, ALowerMinIsrEndsEligibility) {
   EXPECT_EQ(cluster.partition("b").eligible_leader_replicas, (Nodes{2, 3}));
 }
 
-TEST(Elr, WhoIsElectedFromItIsTheLastOneWhenOneIsEnough) {  // RP-09
+TEST(Elr, RP_09_WhoIsElectedFromItIsTheLastOneWhenOneIsEnough) {
   Cluster cluster(3);
   cluster.create_on("a", {1, 2, 3}, {{"min.insync.replicas", "3"}});
   for (const NodeId id : {1, 2, 3}) cluster.fence(id);
@@ -368,24 +368,42 @@ TEST(Directories, AreAssignedByTheirBroker) {
   EXPECT_EQ(cluster.set_isr("a", {2, 1}), ErrorCode::none) << "it was fetched anew";
 }
 
-// Two that are given up at the same time: who is judged last stays.
+ErrorCode lose(Cluster& cluster, NodeId broker) {
+  wire::AssignReplicasToDirsRequest request{.broker_id = broker,
+                                            .broker_epoch = cluster.image_.broker(broker)->broker_epoch};
+  auto& to = request.directories.emplace_back();
+  to.id = metadata::kLostDirectory;
+  to.topics.push_back({.topic_id = cluster.topic("a").id, .partitions = {{.partition_index = 0}}});
+  return cluster.commit(cluster.controller_.assign_replicas_to_dirs(cluster.image_, request))
+      .directories.at(0)
+      .topics.at(0)
+      .partitions.at(0)
+      .error_code;
+}
+
+// Two that are given up at the same time: who is judged last stays, also where the other one is eligible by
+// name.
 TEST(Directories, TheLastInSyncReplicaIsNotGivenUp) {
+  for (const char* min_isr : {"1", "2"}) {
+    Cluster cluster(2);
+    cluster.create_on("a", {1, 2}, {{"min.insync.replicas", min_isr}});
+    EXPECT_EQ(lose(cluster, 1), ErrorCode::none);
+    EXPECT_EQ(lose(cluster, 2), ErrorCode::invalid_request);
+    EXPECT_EQ(cluster.partition("a").leader, 2);
+    EXPECT_EQ(cluster.partition("a").isr, Nodes{2});
+  }
+}
+
+// The ISR is the damaged one alone, but an eligible replica has everything, too.
+TEST(Directories, ADamagedReplicaIsGivenUpWhileAnEligibleOneHasEverything) {
   Cluster cluster(2);
-  cluster.create_on("a", {1, 2});
-  const auto lose = [&](NodeId broker) {
-    wire::AssignReplicasToDirsRequest request{.broker_id = broker,
-                                              .broker_epoch = cluster.image_.broker(broker)->broker_epoch};
-    auto& to = request.directories.emplace_back();
-    to.id = metadata::kLostDirectory;
-    to.topics.push_back({.topic_id = cluster.topic("a").id, .partitions = {{.partition_index = 0}}});
-    return cluster.commit(cluster.controller_.assign_replicas_to_dirs(cluster.image_, request))
-        .directories.at(0)
-        .topics.at(0)
-        .partitions.at(0)
-        .error_code;
-  };
-  EXPECT_EQ(lose(1), ErrorCode::none);
-  EXPECT_EQ(lose(2), ErrorCode::invalid_request);
+  cluster.create_on("a", {1, 2}, {{"min.insync.replicas", "2"}});
+  cluster.fence(2);
+  EXPECT_EQ(cluster.partition("a").isr, Nodes{1});
+  EXPECT_EQ(cluster.partition("a").eligible_leader_replicas, Nodes{2});
+  EXPECT_EQ(lose(cluster, 1), ErrorCode::none);
+  EXPECT_EQ(cluster.partition("a").leader, kNoNode);
+  cluster.beat(2);
   EXPECT_EQ(cluster.partition("a").leader, 2);
   EXPECT_EQ(cluster.partition("a").isr, Nodes{2});
 }

@@ -11,7 +11,7 @@ class Reassignment : public ::testing::Test {
   Cluster cluster_{6};
 };
 
-TEST_F(Reassignment, KeepsTheOldReplicasUntilTheNewOnesAreInSync) {  // RP-18
+TEST_F(Reassignment, RP_18_KeepsTheOldReplicasUntilTheNewOnesAreInSync) {
   EXPECT_EQ(cluster_.reassign("a", Nodes{4, 5, 3}).error_code, ErrorCode::none);
   EXPECT_EQ(partition().replicas, (Nodes{4, 5, 3, 1, 2}));
   EXPECT_EQ(partition().adding_replicas, (Nodes{4, 5}));
@@ -49,7 +49,7 @@ TEST_F(Reassignment, FewerReplicasAreDoneAtOnceWhenTheyAreInSync) {
   EXPECT_EQ(partition().leader_epoch, 1);
 }
 
-TEST_F(Reassignment, NeverCompletesBelowTheNewReplicas) {  // RP-18
+TEST_F(Reassignment, RP_18_NeverCompletesBelowTheNewReplicas) {
   cluster_.set_isr("a", {1, 3});
   cluster_.reassign("a", Nodes{2, 3});
   EXPECT_EQ(partition().removing_replicas, Nodes{1}) << "2 is not in sync";
@@ -71,7 +71,7 @@ TEST_F(Reassignment, AReplicaThatWasRemovedAndAddedAgainCountsFromZero) {  // RP
   EXPECT_TRUE(partition().adding_replicas.empty());
 }
 
-TEST_F(Reassignment, CancelledLeadsBack) {  // RP-18
+TEST_F(Reassignment, RP_18_CancelledLeadsBack) {
   cluster_.reassign("a", Nodes{4, 5, 3});
   cluster_.set_isr("a", {1, 3, 4});
   EXPECT_EQ(cluster_.reassign("a", std::nullopt).error_code, ErrorCode::none);
@@ -123,7 +123,7 @@ TEST_F(Reassignment, IsCancelledCleanlyWhenAnOldReplicaIsEligible) {
   EXPECT_EQ(partition().recovery_state, LeaderRecoveryState::recovered);
 }
 
-TEST_F(Reassignment, ReplacedByAnotherStillKnowsTheFirstReplicas) {  // RP-18
+TEST_F(Reassignment, RP_18_ReplacedByAnotherStillKnowsTheFirstReplicas) {
   cluster_.reassign("a", Nodes{4, 2, 3});
   cluster_.set_isr("a", {1, 2, 3, 4});
   ASSERT_EQ(partition().replicas, (Nodes{4, 2, 3})) << "that was quick";
@@ -142,7 +142,7 @@ TEST_F(Reassignment, ReplacedByAnotherStillKnowsTheFirstReplicas) {  // RP-18
   EXPECT_EQ(partition().replicas, (Nodes{6, 2, 3}));
 }
 
-TEST_F(Reassignment, SurvivesTheLossOfAnyBrokerOnTheWay) {  // RP-18
+TEST_F(Reassignment, RP_18_SurvivesTheLossOfAnyBrokerOnTheWay) {
   for (const NodeId lost : {1, 2, 3, 4, 5}) {
     Cluster cluster(6);
     cluster.create_on("a", {1, 2, 3});

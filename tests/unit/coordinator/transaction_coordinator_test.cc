@@ -19,7 +19,7 @@ class Links final : public TransactionLinks {
                                                             wire::WriteTxnMarkersRequest request,
                                                             runtime::MonotonicTime) override {
     sent.push_back({broker, request});
-    if (slow_on != nullptr) co_await runtime::sleep_for(*slow_on, 10ms);
+    if (slow_on != nullptr) co_await runtime::sleep_for(*slow_on, takes);
     if (unreachable) co_return fail(Errc::unavailable, "cut off");
     wire::WriteTxnMarkersResponse response;
     for (const auto& marker : request.markers) {
@@ -42,6 +42,7 @@ class Links final : public TransactionLinks {
   ErrorCode code = ErrorCode::none;
   bool unreachable = false;
   runtime::Executor* slow_on = nullptr;
+  runtime::Duration takes = 10ms;
   ProducerId next_id = 100;
 };
 
@@ -140,6 +141,23 @@ TEST_F(TransactionHost, TX20_TellsThemUntilTheyHaveHeard) {
   EXPECT_LT(links.sent.size(), 30U) << "and gives them time between";
   links.code = ErrorCode::none;
   EXPECT_TRUE(comes_to("CompleteAbort"));
+}
+
+TEST_F(TransactionHost, StopsAlthoughABrokerThatIsToWriteMarkersHangs) {
+  const Producer producer = init();
+  ASSERT_EQ(add(producer), ErrorCode::none);
+  links.slow_on = &world.shard(0);
+  links.takes = 10s;
+  ASSERT_EQ(end(producer, true), ErrorCode::none);
+  ASSERT_TRUE(world.run_until([&] { return !links.sent.empty(); }, 5s));
+  const auto before = world.shard(0).now();
+  unmake();
+  EXPECT_LT(world.shard(0).now() - before, 1s);
+  world.run_for(20s);  // what it answers at last reaches nobody
+  links.takes = 10ms;
+  make();
+  wait_until_loaded();
+  EXPECT_TRUE(comes_to("CompleteCommit"));
 }
 
 TEST_F(TransactionHost, TX05_ADecisionIsCarriedOutByWhoeverComesNext) {

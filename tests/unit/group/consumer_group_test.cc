@@ -140,6 +140,133 @@ TEST_F(ConsumerGroupTest, GC_01_AMemberGetsAPartitionOnceItsOwnerHasGivenItUp) {
   EXPECT_EQ(state(), "Stable");
 }
 
+TEST_F(ConsumerGroupTest, WhoWaitsForOthersComesAgainSooner) {
+  ASSERT_EQ(a.join(), ErrorCode::none);
+  EXPECT_EQ(a.last_.heartbeat_interval_ms, 5'000);
+  ASSERT_EQ(b.join(), ErrorCode::none);
+  EXPECT_EQ(b.last_.heartbeat_interval_ms, 500);
+  ASSERT_EQ(a.beat(), ErrorCode::none);
+  EXPECT_EQ(a.last_.heartbeat_interval_ms, 5'000) << "it has something to give up, and waits for nobody";
+  ASSERT_EQ(b.beat(), ErrorCode::none);
+  EXPECT_EQ(b.last_.heartbeat_interval_ms, 500);
+  ASSERT_EQ(a.beat(), ErrorCode::none);
+  ASSERT_EQ(b.beat(), ErrorCode::none);
+  EXPECT_EQ(b.count(), 2u);
+  EXPECT_EQ(b.last_.heartbeat_interval_ms, 5'000);
+}
+
+TEST_F(ConsumerGroupTest, WhoWaitsComesAgainInTimeHoweverShortTheIntervalIs) {
+  Settings settings;
+  settings.consumer_heartbeat_interval_ms = 3;
+  Coordinator hasty(settings);
+  hasty.topics_->set("t", 2);
+  Member one(hasty, "one"), other(hasty, "other");
+  ASSERT_EQ(one.join(), ErrorCode::none);
+  ASSERT_EQ(other.join(), ErrorCode::none);
+  EXPECT_EQ(other.last_.heartbeat_interval_ms, 1);
+}
+
+// Many members, of which each has one of so many partitions and some have two.
+class LargeConsumerGroupTest : public ConsumerGroupTest {
+ protected:
+  static constexpr std::size_t kMembers = 100;
+  static constexpr std::size_t kPartitions = 150;
+
+  LargeConsumerGroupTest() { coordinator.topics_->set("t", static_cast<std::int32_t>(kPartitions)); }
+
+  void join(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      members_.push_back(std::make_unique<Member>(coordinator, "m" + std::to_string(1000 + members_.size())));
+      ASSERT_EQ(members_.back()->join(), ErrorCode::none);
+    }
+  }
+  void beat_all() {
+    for (const auto& member : members_) ASSERT_EQ(member->beat(), ErrorCode::none);
+  }
+  void settle_all() {
+    for (int round = 0; round < 6; ++round) {
+      coordinator.advance(1s);
+      beat_all();
+    }
+  }
+  void expect_all_owned_once() {
+    Partitions all;
+    std::size_t total = 0;
+    for (const auto& member : members_) {
+      all.insert(member->owned_);
+      total += member->count();
+      EXPECT_GE(member->count(), kPartitions / members_.size());
+      EXPECT_LE(member->count(), kPartitions / members_.size() + 1);
+    }
+    EXPECT_EQ(total, kPartitions);
+    EXPECT_EQ(all.topics().begin()->second.size(), kPartitions);
+  }
+  std::size_t targets_made() {
+    return static_cast<std::size_t>(std::ranges::count_if(coordinator.log(), [](const auto& stored) {
+      const auto record = decode(stored.record.key, stored.record.value);
+      return record && *record && std::holds_alternative<TargetEpochRecord>(**record);
+    }));
+  }
+
+  std::vector<std::unique_ptr<Member>> members_;
+};
+
+TEST_F(LargeConsumerGroupTest, ManyWhoComeTogetherGetOneTarget) {
+  join(kMembers);
+  EXPECT_EQ(state(), "Assigning");
+  settle_all();
+  EXPECT_EQ(state(), "Stable");
+  expect_all_owned_once();
+
+  const std::size_t before = targets_made();
+  const std::int32_t epoch = members_.front()->epoch_;
+  join(10);
+  EXPECT_EQ(targets_made(), before + 1) << "the first of them gets one at once: the last one is long ago";
+  const auto& last = *members_.back();
+  EXPECT_EQ(last.epoch_, epoch + 1) << "the others join into that";
+  EXPECT_EQ(last.count(), 0u);
+  EXPECT_EQ(last.last_.heartbeat_interval_ms, 500) << "and are to come again soon";
+  beat_all();
+  EXPECT_EQ(targets_made(), before + 1);
+  coordinator.advance(21ms);
+  beat_all();
+  EXPECT_EQ(targets_made(), before + 1) << "not yet: a group of 110 has one in 22 ms";
+  coordinator.advance(1ms);
+  beat_all();
+  EXPECT_EQ(targets_made(), before + 2);
+  settle_all();
+  EXPECT_EQ(state(), "Stable");
+  EXPECT_EQ(last.last_.heartbeat_interval_ms, 5'000);
+  expect_all_owned_once();
+  expect_same_after_failover();
+}
+
+TEST_F(LargeConsumerGroupTest, ManyWhoLeaveTogetherAreReplacedByOneTarget) {
+  join(kMembers);
+  settle_all();
+  const std::size_t before = targets_made();
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(members_.front()->leave(), ErrorCode::none);
+    members_.erase(members_.begin());
+    beat_all();
+  }
+  EXPECT_EQ(targets_made(), before + 1) << "the first of them, and the rest later";
+  coordinator.advance(20ms);
+  beat_all();
+  EXPECT_EQ(targets_made(), before + 2);
+  settle_all();
+  EXPECT_EQ(state(), "Stable");
+  expect_all_owned_once();
+}
+
+TEST_F(LargeConsumerGroupTest, ANewCoordinatorMakesATargetThatIsOwingAtOnce) {
+  join(kMembers);
+  ASSERT_EQ(state(), "Assigning");
+  coordinator.fail_over();
+  ASSERT_EQ(members_.front()->beat(), ErrorCode::none);
+  EXPECT_EQ(state(), "Reconciling");
+}
+
 TEST_F(ConsumerGroupTest, WhoLeavesIsReplacedByTheOthers) {
   ASSERT_EQ(a.join(), ErrorCode::none);
   ASSERT_EQ(b.join(), ErrorCode::none);
@@ -246,6 +373,23 @@ TEST_F(ConsumerGroupTest, StaticMembersComeBackToTheirPartitions) {
   again.instance_ = "two";
   again.epoch_ = 3;
   EXPECT_EQ(again.beat(), ErrorCode::unknown_member_id);
+}
+
+// Found by the fuzzer of groups: the instance that a member had been was still known when that was gone.
+TEST_F(ConsumerGroupTest, AMemberThatJoinsAnewAsAnotherInstanceLeavesNothingBehind) {
+  a.instance_ = "one";
+  ASSERT_EQ(a.join(), ErrorCode::none);
+  a.instance_ = "two";
+  ASSERT_EQ(a.join(), ErrorCode::none);
+  b.instance_ = "one";
+  b.epoch_ = 1;
+  EXPECT_EQ(b.beat(), ErrorCode::unknown_member_id) << "nobody is that instance";
+  expect_same_after_failover();
+  ASSERT_EQ(a.leave(), ErrorCode::none);
+  EXPECT_EQ(b.beat(), ErrorCode::unknown_member_id);
+  ASSERT_EQ(b.join(), ErrorCode::none);
+  settle({&b});
+  EXPECT_EQ(b.count(), 4u);
 }
 
 TEST_F(ConsumerGroupTest, RegularExpressionsFollowTheTopics) {

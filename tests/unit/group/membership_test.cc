@@ -571,6 +571,23 @@ TEST(GC09, OfTwoThatAreAliveTheLaterStaysAndTheEarlierIsFencedWhileItWaits) {
   EXPECT_TRUE(other.take_join());
 }
 
+TEST(GC09, AStaticMemberThatJoinsAgainWithoutItsInstanceStaysIt) {
+  Coordinator coordinator;
+  Consumer a(coordinator, {.instance = "one"});
+  stabilize(coordinator, {&a});
+  Consumer forgetful = a;
+  forgetful.options_.instance.reset();
+  forgetful.options_.protocols = {"range", "sticky"};  // the group is told anew who it is
+  forgetful.join();
+  ASSERT_TRUE(forgetful.take_join());
+  EXPECT_EQ(forgetful.members_.front().group_instance_id, "one");
+  ASSERT_EQ(forgetful.leave(), ErrorCode::none);
+  Consumer successor(coordinator, {.instance = "one"});
+  successor.join();
+  coordinator.advance(10s);
+  EXPECT_TRUE(successor.take_join());
+}
+
 TEST(GC09, AStaticMemberThatComesBackWhileTheOthersSyncCausesARebalance) {
   Coordinator coordinator;
   Consumer a(coordinator, {.instance = "one"}), b(coordinator, {.instance = "two"});

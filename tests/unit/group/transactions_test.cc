@@ -112,6 +112,11 @@ TEST_F(Pending, CommitsAreRefusedWithKafkasErrors) {
   EXPECT_EQ(groups_.size(), 0U);
 }
 
+TEST_F(Pending, AGroupThatAnOpenTransactionCommittedForHasNoMembers) {
+  ASSERT_EQ(commit_in_transaction(5), ErrorCode::none);
+  EXPECT_EQ(judge(1, 3, "m").response.topics.at(0).partitions.at(0).error_code, ErrorCode::unknown_member_id);
+}
+
 TEST_F(Pending, OffsetsKeepTheGroup) {
   groups_.loaded(Now{});
   ASSERT_EQ(commit_in_transaction(5), ErrorCode::none);
@@ -120,6 +125,56 @@ TEST_F(Pending, OffsetsKeepTheGroup) {
   EXPECT_TRUE(groups_.expire_offsets(later).empty());
   end(false);
   EXPECT_FALSE(groups_.expire_offsets(later).empty());
+}
+
+TEST_F(Pending, AGroupIsThereFromItsFirstPendingOffsetOn) {
+  groups_.loaded(Now{});
+  ASSERT_EQ(commit_in_transaction(5), ErrorCode::none);
+  EXPECT_EQ(groups_.size(), 1U);
+  EXPECT_EQ(judge(1, 3, "m").response.topics.at(0).partitions.at(0).error_code, ErrorCode::unknown_member_id);
+  EXPECT_EQ(groups_.delete_group(group_).response, ErrorCode::none);
+  EXPECT_TRUE(groups_.expire_offsets(Now{}).empty());
+  EXPECT_EQ(groups_.size(), 1U) << "its transaction is open";
+  end(false);
+  EXPECT_TRUE(groups_.expire_offsets(Now{}).empty()) << "nothing in the log tells of it";
+  EXPECT_EQ(groups_.size(), 0U);
+}
+
+// Compaction leaves of a key what came last: had a tombstone no effect on what is pending, a log that is read
+// after it would tell something else than one that is read before.
+TEST_F(Pending, ATombstoneTakesWhatIsPendingAlong) {
+  commit_plainly(3);
+  ASSERT_EQ(commit_in_transaction(5, 7), ErrorCode::none);
+  ASSERT_EQ(commit_in_transaction(6, 8), ErrorCode::none);
+  groups_.replay(OffsetRecord{group_, {"t", 0}, {}}, next_++, Now{});
+  EXPECT_EQ(fetch(true).error_code, ErrorCode::none);
+  EXPECT_EQ(fetch(true).committed_offset, kNoOffset);
+  ASSERT_EQ(commit_in_transaction(9, 8), ErrorCode::none) << "its transaction goes on";
+  end(true, 7);
+  EXPECT_EQ(fetch(false).committed_offset, kNoOffset);
+  end(true, 8);
+  EXPECT_EQ(fetch(true).committed_offset, 9);
+}
+
+TEST_F(Pending, WhatIsDeletedIsDeletedAlsoWhenItIsPending) {
+  groups_.loaded(Now{});
+  commit_plainly(3);
+  groups_.replay(OffsetRecord{group_, {"t", 1}, CommittedOffset{}}, next_++, Now{});
+  groups_.replay(OffsetRecord{group_, {"t", 0}, {}}, next_++, Now{});
+  ASSERT_EQ(commit_in_transaction(5), ErrorCode::none);
+  wire::OffsetDeleteRequest request;
+  request.group_id = group_;
+  request.topics.push_back({"t", {{0}}});
+  const auto deleted = groups_.delete_offsets(request);
+  EXPECT_EQ(deleted.records, (Records{OffsetRecord{group_, {"t", 0}, {}}}));
+  const auto group = groups_.delete_group(group_);
+  EXPECT_EQ(std::ranges::count(group.records, Record(OffsetRecord{group_, {"t", 0}, {}})), 1);
+  EXPECT_EQ(std::ranges::count(group.records, Record(OffsetRecord{group_, {"t", 1}, {}})), 1);
+  const auto topic = groups_.forget_topics({{"t", TopicId{}}});
+  EXPECT_EQ(topic, (Records{OffsetRecord{group_, {"t", 0}, {}}, OffsetRecord{group_, {"t", 1}, {}}}));
+  for (const Record& record : topic) groups_.replay(record, next_++, Now{});
+  end(true);
+  EXPECT_EQ(fetch(true).committed_offset, kNoOffset);
 }
 
 TEST(TX16, AGenerationThatIsOverCommitsNothing) {

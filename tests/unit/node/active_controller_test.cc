@@ -104,6 +104,33 @@ TEST_F(ActiveControllerTest, WithoutALeadershipNothingIsCommitted) {
   EXPECT_NE(world.run(active->ask(leaving)).error_code, ErrorCode::none);
 }
 
+// --- registrations
+
+class RegistrationTest : public ActiveControllerTest {
+ protected:
+  ErrorCode register_as(NodeId broker, Uuid incarnation) {
+    wire::BrokerRegistrationRequest request;
+    request.broker_id = broker;
+    request.cluster_id = "cluster";
+    request.incarnation_id = incarnation;
+    request.log_dirs = {{9, static_cast<std::uint64_t>(1000 + broker)}};
+    request.listeners.push_back({"PLAINTEXT", "127.0.0.1", 9092, 0});
+    for (const metadata::SupportedFeature& feature : controller::supported_features())
+      request.features.push_back({feature.name, feature.min_level, feature.max_level});
+    return world.run(active->ask(std::move(request))).error_code;
+  }
+};
+
+TEST_F(RegistrationTest, ABrokerThatRestartsWithItsControllerNeedNotWaitForTheSessionOfTheOneBefore) {
+  const Uuid own{3, 3};
+  start({.incarnation_id = own});
+  ASSERT_EQ(register_as(1, {4, 4}), ErrorCode::none);
+  EXPECT_EQ(register_as(1, {5, 5}), ErrorCode::duplicate_broker_registration) << "another process's";
+  EXPECT_EQ(register_as(1, own), ErrorCode::none);
+  EXPECT_TRUE(quorum->image()->broker(1)->fenced) << "until its heartbeats say that it has caught up";
+  EXPECT_EQ(quorum->image()->broker(1)->incarnation_id, own);
+}
+
 // --- partitions without a leader
 
 class UncleanTest : public ActiveControllerTest {

@@ -1,5 +1,6 @@
 // storage.disk_reserve: a device that is all but full takes no more records, others lead in its broker's
 // place, what it holds stays, and with room again it goes on by itself.
+#include "unit/node/metadata_reserve.h"
 #include "unit/node/one_node.h"
 #include "unit/node/three_nodes.h"
 
@@ -18,6 +19,16 @@ class DiskReserve : public ThreeNodes {
     drive.set_capacity(drive.used_bytes() + drive.used_bytes() / 40);
   }
   void make_room(unsigned machine) { world.machine(machine).drive().set_capacity(kPlenty); }
+  // To the last byte, by others.
+  void fill_up(unsigned machine) {
+    auto& drive = world.machine(machine).drive();
+    drive.set_capacity(drive.used_bytes());
+  }
+  // The same, and what the metadata log keeps for itself is gone, too.
+  void fill_up_with_reserve(unsigned machine) {
+    take_reserve(world.machine(machine));
+    fill_up(machine);
+  }
   void start_with_topic() {
     start();
     create_topic("events", 1, 3);
@@ -30,6 +41,20 @@ class DiskReserve : public ThreeNodes {
       if (const auto partition = hosted->partitions.find(key)) return partition->log()->end_offset().value();
     }
     return kNoOffset;
+  }
+  // Asked of that node, which asks the controller; shown there, too.
+  ErrorCode created_at(unsigned machine, const std::string& name, std::int16_t replicas = kNodes) {
+    wire::CreateTopicsRequest request;
+    request.timeout_ms = 30'000;
+    auto& topic = request.topics.emplace_back();
+    topic.name = name;
+    topic.num_partitions = 1;
+    topic.replication_factor = replicas;
+    const auto answer =
+        world.run(clients->call_node<wire::CreateTopicsResponse>(id_of(machine), std::move(request)));
+    if (!answer) return ErrorCode::network_exception;
+    EXPECT_NE(nodes[machine]->image()->topic(name), nullptr) << name;
+    return answer->topics.at(0).error_code;
   }
   // As a consumer from the start.
   wire::FetchResponse::TopicResponse::PartitionResponse fetched_at(unsigned machine,
@@ -67,14 +92,64 @@ TEST_F(DiskReserve, OthersLeadInPlaceOfWhoHasNoRoom) {
   EXPECT_TRUE(world.run_until([&] { return all_in_sync("events"); }, 10s));
 }
 
-// Metadata cannot be written either, so that it never hears who leads in its place.
+// Its metadata go on: by the room that is kept for them.
+TEST_F(DiskReserve, WhoHasNotAByteLeftHearsWhoLeadsAndIsOfUse) {
+  start();
+  const unsigned controller = this->controller();
+  const std::string topic = topic_where([&](unsigned leader) { return leader != controller; });
+  const unsigned full = leader_of(topic);
+  fill_up(full);
+  EXPECT_TRUE(world.run_until([&] { return state(full, topic, 0)->leader != id_of(full); }, 2s));
+  for (int i = 0; i < 100; ++i) {
+    const auto before = world.now();
+    EXPECT_EQ(created_at(full, "late-" + std::to_string(i)), ErrorCode::none);
+    EXPECT_LT(world.now() - before, 3s) << i;
+  }
+  EXPECT_GT(reserve_bytes(world.machine(full)), 3U << 20) << "a change takes what it needs";
+  make_room(full);
+  EXPECT_TRUE(world.run_until([&] { return reserve_bytes(world.machine(full)) == 4U << 20; }, 5s));
+  EXPECT_TRUE(world.run_until([&] { return all_in_sync(topic); }, 10s));
+}
+
+TEST_F(DiskReserve, AControllerWithoutAByteLeftGoesOn) {
+  start_with_topic();
+  const unsigned full = controller();
+  fill_up(full);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(created_at(full, "late-" + std::to_string(i)), ErrorCode::none);
+    world.run_for(500ms);
+  }
+  EXPECT_EQ(nodes[(full + 1) % kNodes]->quorum().leader_id(), id_of(full));
+  make_room(full);
+  EXPECT_TRUE(world.run_until([&] { return all_in_sync("events"); }, 10s));
+}
+
+// Its vote is on disk before it is told, on a full one as well.
+TEST_F(DiskReserve, WhoHasNotAByteLeftVotes) {
+  start();
+  const unsigned full = (controller() + 1) % kNodes;
+  const unsigned dies = controller();
+  fill_up(full);
+  world.run_for(1s);
+  kill(dies);
+  EXPECT_TRUE(world.run_until(
+      [&] {
+        const NodeId leader = nodes[full]->quorum().leader_id();
+        return leader != kNoNode && leader != id_of(dies);
+      },
+      5s));
+  EXPECT_EQ(created_at(full, "meanwhile", 2), ErrorCode::none);
+  make_room(full);
+  restart(dies);
+}
+
+// Where even that is used up metadata stand still, and it never hears who leads in its place.
 TEST_F(DiskReserve, WhoCannotEvenWriteMetadataSaysThatItMayLeadNoMore) {
   start();
   const unsigned controller = this->controller();
   const std::string topic = topic_where([&](unsigned leader) { return leader != controller; });
   const unsigned full = leader_of(topic);
-  auto& drive = world.machine(full).drive();
-  drive.set_capacity(drive.used_bytes());
+  fill_up_with_reserve(full);
   ASSERT_TRUE(world.run_until([&] { return state(controller, topic, 0)->leader != id_of(full); }, 1s));
   world.run_for(1500ms);
   EXPECT_EQ(state(full, topic, 0)->leader, id_of(full));
@@ -115,8 +190,7 @@ TEST_F(DiskReserve, WhenAllAreFullRecordsAreRefusedAndRead) {
 TEST_F(DiskReserve, AControllerThatCannotWriteItsLogHandsOver) {
   start_with_topic();
   const unsigned full = controller();
-  auto& drive = world.machine(full).drive();
-  drive.set_capacity(drive.used_bytes());
+  fill_up_with_reserve(full);
   const auto before = world.now();
   const unsigned other = (full + 1) % kNodes;
   const auto handed_over = [&] {

@@ -1,4 +1,5 @@
-// ST-07: the disk is full and the metadata log cannot be written.
+// ST-07: the disk is full, so that the metadata log can be written where its reserve was, or not at all.
+#include "unit/node/metadata_reserve.h"
 #include "unit/node/one_node.h"
 #include "wire/messages/create_topics.h"
 
@@ -21,6 +22,7 @@ class FullDisk : public OneNode {
  protected:
   FullDisk() {
     start();
+    take_reserve(world.machine(0));
     world.machine(0).drive().set_capacity(world.machine(0).drive().used_bytes());
   }
   void make_room() { world.machine(0).drive().set_capacity(1ULL << 40); }
@@ -63,6 +65,23 @@ TEST_F(FullDisk, AChangeThatWaitsForRoomDoesNotKeepTheNodeFromStopping) {
   node.reset();
   world.run(std::move(waiting));
   EXPECT_TRUE(answered);
+}
+
+class Reserve : public OneNode {};
+
+TEST_F(Reserve, AChangeOfMetadataTakesItsPlaceOnAFullDisk) {
+  start();
+  EXPECT_EQ(reserve_bytes(world.machine(0)), 4U << 20);
+  world.machine(0).drive().set_capacity(world.machine(0).drive().used_bytes());
+  const auto began = world.now();
+  const auto created = ask<wire::CreateTopicsResponse>(creation_of("late"), 5);
+  EXPECT_EQ(created.topics.at(0).error_code, ErrorCode::none);
+  EXPECT_LT(world.now() - began, 1s);
+  kill();
+  start();
+  EXPECT_NE(node->image()->topic("late"), nullptr) << "a start on a full disk has it, too";
+  world.machine(0).drive().set_capacity(1ULL << 40);
+  EXPECT_TRUE(world.run_until([&] { return reserve_bytes(world.machine(0)) == 4U << 20; }, 5s));
 }
 
 }  // namespace

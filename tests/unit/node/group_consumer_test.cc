@@ -1,4 +1,5 @@
-// Members of our own client library in groups of a node of ours: sharing, handing over, coming back.
+// Members of our own client library in groups of a node of ours, of both protocols: sharing, handing over,
+// coming back, hooks, commits.
 #include "client/group_consumer.h"
 
 #include "client/admin.h"
@@ -34,18 +35,37 @@ class GroupConsumers : public OneNode {
     return settings;
   }
 
+  // Notes what its consumer is told.
+  struct Hooks final : client::RebalanceHooks {
+    Task<void> revoked(std::vector<TopicPartition> partitions) override {
+      revoked_count += partitions.size();
+      if (while_revoking) co_await while_revoking(std::move(partitions));
+    }
+    void lost(std::vector<TopicPartition> partitions) override { lost_count += partitions.size(); }
+    Task<void> assigned(std::vector<TopicPartition> partitions) override {
+      assigned_count += partitions.size();
+      co_return;
+    }
+    std::size_t revoked_count = 0, lost_count = 0, assigned_count = 0;
+    std::function<Task<void>(std::vector<TopicPartition>)> while_revoking;
+  };
   struct Reading {
     Reading(client::ClusterClient& cluster, client::GroupConsumerOptions options)
-        : consumer(cluster, std::move(options), []() -> Task<client::Outcome<std::vector<std::string>>> {
-            co_return std::vector<std::string>{kShared};
-          }) {}
+        : consumer(
+              cluster, std::move(options),
+              []() -> Task<client::Outcome<std::vector<std::string>>> {
+                co_return std::vector<std::string>{kShared};
+              },
+              &hooks) {}
+    Hooks hooks;
     client::GroupConsumer consumer;
     std::vector<std::string> values;
     std::size_t fewest = kPartitions + 1;  // partitions seen at once
   };
-  static client::GroupConsumerOptions options(std::vector<Assignor> assignors = {Assignor::range}) {
+  client::GroupConsumerOptions options(std::vector<Assignor> assignors = {Assignor::range}) const {
     client::GroupConsumerOptions options;
     options.group.group_id = "g";
+    options.group.protocol = protocol;
     options.group.assignors = std::move(assignors);
     options.group.session_timeout = 10s;
     options.consumer.offset_reset = client::OffsetReset::earliest;
@@ -123,11 +143,22 @@ class GroupConsumers : public OneNode {
     return offsets;
   }
 
+  client::GroupProtocol protocol = client::GroupProtocol::classic;
   std::unique_ptr<client::ClusterClient> cluster;
   std::vector<std::unique_ptr<Reading>> members;
 };
 
-TEST_F(GroupConsumers, ReadWhatIsThereCommitAndGoOnWhereTheyWere) {
+class BothProtocols : public GroupConsumers, public ::testing::WithParamInterface<client::GroupProtocol> {
+ protected:
+  BothProtocols() { protocol = GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Groups, BothProtocols,
+                         ::testing::Values(client::GroupProtocol::classic, client::GroupProtocol::consumer),
+                         [](const auto& of) {
+                           return of.param == client::GroupProtocol::classic ? "Classic" : "Consumer";
+                         });
+
+TEST_P(BothProtocols, ReadWhatIsThereCommitAndGoOnWhereTheyWere) {
   const auto first = produce(0, 20);
   add(options());
   ASSERT_TRUE(poll_until([&] { return members[0]->values.size() == first.size(); }));
@@ -140,7 +171,7 @@ TEST_F(GroupConsumers, ReadWhatIsThereCommitAndGoOnWhereTheyWere) {
   EXPECT_EQ(all_values(), second);
 }
 
-TEST_F(GroupConsumers, ShareThePartitionsAndTakeOverFromWhoLeaves) {
+TEST_P(BothProtocols, ShareThePartitionsAndTakeOverFromWhoLeaves) {
   add(options());
   ASSERT_TRUE(poll_until([&] { return all_shared(); }));
   add(options());
@@ -190,7 +221,7 @@ TEST_F(GroupConsumers, AFencedStaticMemberEndsAndSaysWhy) {
   world.run(old->consumer.close());
 }
 
-TEST_F(GroupConsumers, GoOnAfterTheCoordinatorWasRestarted) {
+TEST_P(BothProtocols, GoOnAfterTheCoordinatorWasRestarted) {
   add(options());
   add(options());
   ASSERT_TRUE(poll_until([&] { return all_shared(); }));
@@ -218,6 +249,130 @@ TEST_F(GroupConsumers, AGroupThatIsNotNamedByItsTopicsIsFoundByAdministrators) {
   ASSERT_EQ(group->members.size(), 1u);
   EXPECT_EQ(group->members.front().assignment.size(), static_cast<std::size_t>(kPartitions));
   EXPECT_EQ((*described)[1].second.error().broker, wire::ErrorCode::group_id_not_found);
+}
+
+TEST_P(BothProtocols, WhoIsToldOfWhatGoesMayStillCommitIt) {
+  auto by_hand = options();
+  by_hand.auto_commit = false;
+  Reading& first = add(by_hand);
+  const auto values = produce(0, 8);
+  ASSERT_TRUE(poll_until([&] { return first.values.size() == values.size(); }));
+  EXPECT_EQ(first.hooks.assigned_count, static_cast<std::size_t>(kPartitions));
+  EXPECT_EQ(committed().size(), 0u);
+  std::size_t committed_then = 0;
+  first.hooks.while_revoking = [&](std::vector<TopicPartition> partitions) -> Task<void> {
+    const auto done = co_await first.consumer.commit();
+    EXPECT_TRUE(done.has_value()) << done.error().to_string();
+    committed_then += partitions.size();
+  };
+  Reading& second = add(by_hand);
+  ASSERT_TRUE(poll_until([&] { return all_shared(); }));
+  EXPECT_GE(first.hooks.revoked_count, static_cast<std::size_t>(kPartitions / 2));
+  EXPECT_EQ(first.hooks.lost_count, 0u);
+  EXPECT_EQ(committed_then, first.hooks.revoked_count);
+  EXPECT_EQ(committed().size(), static_cast<std::size_t>(kPartitions));
+  EXPECT_TRUE(second.values.empty()) << "what was committed is not read again";
+  first.hooks.while_revoking = nullptr;
+}
+
+// The rebalance waits for the hook, and heartbeats go on: the member is not put out meanwhile.
+TEST_P(BothProtocols, AHookMayTakeLongerThanTheSession) {
+  auto patient = options();
+  patient.group.session_timeout = 6s;
+  patient.group.heartbeat_interval = 1s;
+  Reading& first = add(patient);
+  ASSERT_TRUE(poll_until([&] { return all_shared(); }));
+  bool ended = false;
+  first.hooks.while_revoking = [&](std::vector<TopicPartition>) -> Task<void> {
+    co_await runtime::sleep_for(client.process().shard(0), 20s);
+    ended = true;
+  };
+  add(patient);
+  ASSERT_TRUE(poll_until([&] { return ended && all_shared(); }));
+  EXPECT_EQ(first.hooks.lost_count, 0u);
+  first.hooks.while_revoking = nullptr;
+}
+
+TEST_P(BothProtocols, OffsetsAreCommittedSoughtAndFetched) {
+  auto by_hand = options();
+  by_hand.auto_commit = false;
+  Reading& one = add(by_hand);
+  const TopicPartition first{kShared, 0};
+  const auto early = world.run(one.consumer.commit({{first, {.offset = 1}}}));
+  ASSERT_FALSE(early.has_value()) << "it is in no group yet";
+  EXPECT_TRUE(early.error().retriable);
+  EXPECT_FALSE(one.consumer.seek({"other", 0}, client::StartAt::beginning()).has_value());
+  produce(0, 8);
+  ASSERT_TRUE(poll_until([&] { return one.values.size() == 8u; }));
+  ASSERT_TRUE(world.run(one.consumer.commit({{first, {.offset = 1, .metadata = "mine"}}})).has_value());
+  const auto found = world.run(one.consumer.committed({first, {kShared, 1}}));
+  ASSERT_TRUE(found.has_value()) << found.error().to_string();
+  ASSERT_EQ(found->size(), 1u);
+  EXPECT_EQ(found->at(first).offset, 1);
+  EXPECT_EQ(found->at(first).metadata, "mine");
+  ASSERT_TRUE(one.consumer.seek(first, client::StartAt::offset(1)).has_value());
+  ASSERT_TRUE(poll_until([&] { return one.values.size() == 9u; }));
+  EXPECT_EQ(one.values.back(), "value 1004");
+}
+
+TEST_P(BothProtocols, WhoDoesNotPollLeavesAndIsToldSo) {
+  auto hasty = options();
+  hasty.group.rebalance_timeout = 8s;
+  hasty.group.heartbeat_interval = 1s;
+  Reading& idle = add(hasty);
+  ASSERT_TRUE(poll_until([&] { return all_shared(); }));
+  auto wait = [&]() -> Task<void> { co_await runtime::sleep_for(client.process().shard(0), 30s); };
+  world.run(wait());
+  EXPECT_EQ(idle.hooks.lost_count, static_cast<std::size_t>(kPartitions));
+  EXPECT_TRUE(idle.consumer.assignment().empty());
+  const auto notice = idle.consumer.take_notice();
+  ASSERT_TRUE(notice.has_value());
+  EXPECT_NE(notice->cause.find("max.poll.interval.ms"), std::string::npos);
+  EXPECT_FALSE(idle.consumer.take_notice().has_value()) << "once";
+  ASSERT_TRUE(poll_until([&] { return all_shared(); })) << "who polls again joins again";
+}
+
+TEST_F(GroupConsumers, MembersOfBothProtocolsShareAGroup) {
+  add(options());
+  ASSERT_TRUE(poll_until([&] { return all_shared(); }));
+  protocol = client::GroupProtocol::consumer;
+  add(options());
+  ASSERT_TRUE(poll_until([&] { return all_shared(); }));
+  const auto values = produce(0, 20);
+  ASSERT_TRUE(poll_until([&] { return all_values().size() >= values.size(); }));
+  EXPECT_EQ(all_values(), values);
+}
+
+TEST_F(GroupConsumers, TheCoordinatorMatchesPatterns) {
+  protocol = client::GroupProtocol::consumer;
+  auto matching = options();
+  matching.group.pattern = "sha.*";
+  Reading& one = add(matching);
+  ASSERT_TRUE(poll_until([&] { return all_shared(); }));
+  auto broken = options();
+  broken.group.group_id = "broken";
+  broken.group.pattern = "(";
+  Reading& other = add(broken);
+  const auto ended = [&] { return other.consumer.member().failure().has_value(); };
+  ASSERT_TRUE(world.run_until(ended, 30s));
+  EXPECT_EQ(other.consumer.member().failure()->broker, wire::ErrorCode::invalid_regular_expression);
+  EXPECT_TRUE(one.hooks.revoked_count == 0);
+}
+
+TEST_F(GroupConsumers, AStaticMemberOfTheConsumerProtocolKeepsItsPartitionsOverARestart) {
+  protocol = client::GroupProtocol::consumer;
+  auto fixed = options();
+  fixed.group.instance_id = "one";
+  add(options());
+  add(fixed);
+  ASSERT_TRUE(poll_until([&] { return all_shared(); }));
+  const auto before = members[1]->consumer.assignment();
+  const std::size_t revoked = members[0]->hooks.revoked_count;
+  close(1);
+  add(fixed);
+  ASSERT_TRUE(poll_until([&] { return all_shared(); }));
+  EXPECT_EQ(members[1]->consumer.assignment(), before);
+  EXPECT_EQ(members[0]->hooks.revoked_count, revoked) << "nothing moved";
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Consumer groups on three nodes: their coordinators move, and nothing that was acknowledged is lost.
 #include "unit/node/three_nodes.h"
 #include "wire/messages/describe_groups.h"
+#include "wire/messages/describe_log_dirs.h"
 #include "wire/messages/find_coordinator.h"
 #include "wire/messages/heartbeat.h"
 #include "wire/messages/join_group.h"
@@ -70,13 +71,14 @@ class GroupFailover : public ThreeNodes {
     ADD_FAILURE() << "the coordinator of " << group << " never answered";
     return {};
   }
-  ErrorCode commit(const std::string& group, Offset offset) {
+  ErrorCode commit(const std::string& group, Offset offset, const std::string& metadata = "") {
     wire::OffsetCommitRequest request;
     request.group_id = group;
     auto& topic = request.topics.emplace_back();
     topic.name = "events";
     topic.topic_id = nodes[alive()]->image()->topic("events")->id;
-    topic.partitions.push_back({.partition_index = 0, .committed_offset = offset});
+    topic.partitions.push_back(
+        {.partition_index = 0, .committed_offset = offset, .committed_metadata = metadata});
     const auto code = [](const wire::OffsetCommitResponse& r) {
       return r.topics.at(0).partitions.at(0).error_code;
     };
@@ -177,6 +179,52 @@ TEST_F(GroupFailover, GC03AMemberDoesNotNoticeThatItsCoordinatorHasMoved) {
       [](const wire::DescribeGroupsResponse& r) { return r.groups.at(0).error_code; });
   EXPECT_EQ(described.groups.at(0).group_state, "Stable");
   EXPECT_EQ(described.groups.at(0).members.at(0).member_assignment.text(), "everything");
+}
+
+class CompactedFailover : public GroupFailover {
+ protected:
+  static constexpr std::int64_t kSegmentBytes = 1 << 20;  // the least that a topic may have
+  config::Settings settings(unsigned machine) const override {
+    config::Settings settings = GroupFailover::settings(machine);
+    settings.broker.insert({"offsets.topic.segment.bytes", std::to_string(kSegmentBytes)});
+    settings.broker.insert({"log.cleaner.backoff.ms", "500"});
+    return settings;
+  }
+  std::int64_t log_size(unsigned machine, PartitionIndex at) {
+    wire::DescribeLogDirsRequest request;
+    request.topics.emplace().push_back({kOffsets, {at}});
+    const auto answer = world.run(
+        clients->call_node<wire::DescribeLogDirsResponse>(static_cast<NodeId>(machine + 1), request));
+    std::int64_t size = 0;
+    if (!answer) return size;
+    for (const auto& folder : answer->results)
+      for (const auto& topic : folder.topics)
+        for (const auto& partition : topic.partitions) size += partition.partition_size;
+    return size;
+  }
+};
+
+// Each replica is compacted by itself; whoever becomes coordinator reads the same from its own.
+TEST_F(CompactedFailover, WhatEachReplicaHasLeftTellsTheSame) {
+  start_with_topic();
+  for (Offset offset = 1; offset <= 1'200; ++offset)
+    ASSERT_EQ(commit("h", offset, std::string(3'000, 'm')), ErrorCode::none) << offset;
+  const PartitionIndex at = wire::coordinator_partition("h", 4);
+  for (unsigned machine = 0; machine < kNodes; ++machine)
+    EXPECT_TRUE(world.run_until([&] { return log_size(machine, at) < kSegmentBytes * 3 / 2; }, 120s))
+        << "node " << machine + 1 << " has " << log_size(machine, at);
+  const auto hash = state_hash(machine_of("h"), "h");
+  ASSERT_TRUE(hash.has_value());
+  for (int i = 0; i < 2; ++i) {
+    const unsigned before = machine_of("h");
+    kill(before);
+    EXPECT_EQ(committed("h"), 1'200);
+    const unsigned after = machine_of("h");
+    EXPECT_NE(after, before);
+    EXPECT_EQ(state_hash(after, "h"), hash) << "I-G5";
+    restart(before);
+    ASSERT_TRUE(world.run_until([&] { return offsets_in_sync(); }, 2min));
+  }
 }
 
 TEST_F(GroupFailover, AnOrderlyStopHandsTheGroupsOver) {

@@ -52,6 +52,7 @@ class ThreeNodes : public ::testing::Test {
   }
 
   virtual config::Settings settings(unsigned machine) const { return settings_of_node(machine); }
+  virtual NodeOptions options(unsigned /*machine*/) { return {.admin = false, .process_metrics = {}}; }
 
   // A node waits for a majority: all of them start at once.
   void start() {
@@ -65,7 +66,7 @@ class ThreeNodes : public ::testing::Test {
   void begin(unsigned machine) {
     auto start = [](ThreeNodes& self, unsigned at) -> Task<void> {
       auto started =
-          co_await Node::start(self.world.machine(at).process(), self.settings(at), {.admin = false});
+          co_await Node::start(self.world.machine(at).process(), self.settings(at), self.options(at));
       if (started) {
         self.nodes[at] = std::move(*started);
       } else {

@@ -186,6 +186,39 @@ TEST_F(TransactionFailover, TX06_AnOpenTransactionGoesOnWithAnotherCoordinator) 
   EXPECT_EQ(stable_end(), 3);
 }
 
+TEST_F(TransactionFailover, TX01_ARetryIsAnsweredByTheNextLeader) {
+  start_with_topics();
+  Producer producer = this->producer();
+  ASSERT_EQ(produce(producer, "a"), ErrorCode::none);
+  ASSERT_EQ(produce(producer, "b"), ErrorCode::none);
+  kill(leader_of(kData));
+  Producer repeated = producer;
+  for (const Sequence sequence : {0, 1}) {
+    repeated.next = sequence;
+    EXPECT_EQ(produce(repeated, sequence == 0 ? "a" : "b"), ErrorCode::none) << sequence;
+  }
+  ASSERT_EQ(end(producer, true).error_code, ErrorCode::none);
+  EXPECT_TRUE(comes_to("CompleteCommit"));
+  EXPECT_EQ(stable_end(), 3) << "two records, once each, and a marker";
+  // And once more, now that its transaction has ended: nothing is added.
+  repeated.next = 1;
+  produce(repeated, "b");
+  EXPECT_EQ(stable_end(), 3);
+}
+
+TEST_F(TransactionFailover, EachBeginsAtOnceWhenTheLastIsDecided) {
+  start_with_topics();
+  Producer producer = this->producer();
+  for (int turn = 0; turn < 20; ++turn) {
+    ASSERT_EQ(produce(producer, "a"), ErrorCode::none) << turn;
+    const auto ended = end(producer, true);
+    ASSERT_EQ(ended.error_code, ErrorCode::none) << turn;
+    producer = {ended.producer_id, ended.producer_epoch, 0};
+  }
+  EXPECT_TRUE(comes_to("CompleteCommit"));
+  EXPECT_EQ(stable_end(), 40) << "records and their markers";
+}
+
 TEST_F(TransactionFailover, TX20_MarkersFollowTheLeaderOfTheirPartition) {
   start_with_topics();
   Producer producer = this->producer();

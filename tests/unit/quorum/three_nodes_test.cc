@@ -73,6 +73,26 @@ TEST(ThreeNodes, RA_11_ALaggingOneCatchesUpFromASnapshot) {  // RA-11
   ASSERT_TRUE(net.alike(60s));
 }
 
+// A device without room is no failed one: the node would have to end.
+TEST(ThreeNodes, ST_07_ASnapshotOfTheLeaderWaitsForRoom) {
+  Net net(3);
+  net.snapshot_bytes_ = 1000;
+  for (NodeId id = 1; id <= 3; ++id) net.start(id);
+  const NodeId leader = net.active();
+  ASSERT_NE(leader, kNoNode);
+  const NodeId lagging = leader == 1 ? 2 : 1;
+  net.stop(lagging);
+  for (std::uint64_t n = 0; n < 60; ++n) ASSERT_TRUE(net.submit(n));
+  net.world_.run_for(2s);
+  auto& drive = net.world_.drive();
+  drive.set_capacity(drive.used_bytes());
+  net.start(lagging);
+  EXPECT_FALSE(net.alike(5s));
+  for (auto& [id, node] : net.nodes_) EXPECT_EQ(node->failure(), nullptr) << node->failure()->message;
+  drive.set_capacity(1ULL << 40);
+  EXPECT_TRUE(net.alike(60s));
+}
+
 TEST(ThreeNodes, RA_05_AnIsolatedLeaderAcknowledgesNothing) {  // RA-05
   Net net(4);
   for (NodeId id = 1; id <= 3; ++id) net.start(id);

@@ -140,6 +140,7 @@ Task<Result<wire::FetchResponse>> BrokerNode::fetch(NodeId leader, wire::FetchRe
         }
       }
       if (in.is_cut(leader, from) || !in.runs(leader)) co_return;
+      co_await runtime::sleep_for(to.executor(), in.time_for(response));
       in.deliver(leader, from, [&in, from, call, response = std::move(response)] {
         if (!in.runs(from) || call->shot.fired()) return;
         call->fetched = response;
@@ -307,6 +308,16 @@ void Cluster::deliver(NodeId, NodeId to, std::function<void()> answer) {
     return;
   }
   if (runs(to)) node(to).executor().post_remote([answer = std::move(answer)] { answer(); });
+}
+
+runtime::Duration Cluster::time_for(const wire::FetchResponse& response) const {
+  if (bytes_per_second_ == 0) return {};
+  std::size_t bytes = 0;
+  for (const auto& topic : response.responses) {
+    for (const auto& partition : topic.partitions)
+      bytes += partition.records ? size_of(*partition.records) : 0;
+  }
+  return std::chrono::microseconds(1'000'000 * bytes / bytes_per_second_);
 }
 
 void Cluster::release() {

@@ -152,6 +152,8 @@ class Cluster {
   void hold_answers(NodeId to) { held_to_ = to; }
   std::size_t held() const { return held_.size(); }
   void release();
+  // Answers to fetches come so slowly.
+  void slow_lines(std::size_t bytes_per_second) { bytes_per_second_ = bytes_per_second; }
 
   // --- clients
   // Starts producing one record with this value, as a client of that broker.
@@ -186,6 +188,7 @@ class Cluster {
     return cuts_.contains({from, to}) || (to != kController && !runs(to));
   }
   void deliver(NodeId from, NodeId to, std::function<void()> answer);
+  runtime::Duration time_for(const wire::FetchResponse& response) const;
   void end_process(NodeId id);
 
   std::shared_ptr<const metadata::Image> image_ = std::make_shared<metadata::Image>();
@@ -194,6 +197,7 @@ class Cluster {
   std::set<NodeId> deaf_;
   NodeId held_to_ = kNoNode;
   std::vector<std::function<void()>> held_;
+  std::size_t bytes_per_second_ = 0;  // no limit
   std::map<NodeId, std::shared_ptr<const metadata::Image>> last_heard_;
   std::uint64_t lives_ = 0;
 };

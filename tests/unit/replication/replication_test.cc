@@ -21,6 +21,24 @@ Slice numbered_batch(ProducerId producer, Sequence sequence) {
   return *std::move(builder).build(codecs);
 }
 
+// The first of a producer's in a transaction.
+Slice transactional_batch(ProducerEpoch epoch) {
+  const record::BatchFields fields{
+      .producer_id = 7, .producer_epoch = epoch, .base_sequence = 0, .transactional = true};
+  record::BatchBuilder builder(fields, 512);
+  builder.append(1000, std::nullopt, as_bytes(std::string_view("v")));
+  record::Codecs codecs;
+  return *std::move(builder).build(codecs);
+}
+
+ErrorCode append_guarded(Partition& at, const Slice& batch, TransactionGuard guard) {
+  ProduceRules rules{-1, 13};
+  rules.wants_guard = true;
+  rules.guard = guard;
+  const auto appended = at.append(batch, rules, 1000);
+  return appended ? ErrorCode::none : appended.error().code;
+}
+
 // --- the ordinary course
 
 TEST(Replication, ARecordIsAcknowledgedWhenAllHaveIt) {
@@ -461,6 +479,32 @@ TEST(Replication, RP_21_WhoWaitsWhenTheLeaderChangesIsToldToAskTheNextOne) {
   EXPECT_EQ(cluster.values(1), Values{"a"});
 }
 
+// Whether an answer to the next leader was still under way is chance: what it brought is the log from then
+// on.
+TEST(Replication, RP_21_WhatTheNextLeaderHadBeforeIsWhatAllHaveAfter) {
+  std::set<Values> begun;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Cluster cluster({}, seed);
+    cluster.create_topic();
+    cluster.cut(2, 1);
+    cluster.cut(3, 1);
+    auto waiting = cluster.produce(1, "a", -1, 30s);
+    EXPECT_EQ(cluster.produced(1, "b", 1).code, ErrorCode::none);
+    cluster.elect(2, {2, 3});
+    EXPECT_EQ(cluster.world.run(std::move(waiting)),
+              (Produced{ErrorCode::not_leader_or_follower, kNoOffset, 2}));
+    Values expected = cluster.values(2);
+    begun.insert(expected);
+    cluster.mend_all();
+    EXPECT_EQ(cluster.produced(2, "c").code, ErrorCode::none);
+    expected.emplace_back("c");
+    ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+    for (NodeId id : {1, 2, 3}) EXPECT_EQ(cluster.values(id), expected) << "node " << id << ", seed " << seed;
+  }
+  EXPECT_TRUE(begun.contains(Values{}));
+  EXPECT_GT(begun.size(), 1u) << "no answer was under way";
+}
+
 TEST(Replication, RP_21_WhoWaitsInOneLeadershipIsNotAnsweredByALaterOne) {
   Cluster cluster;
   cluster.create_topic();
@@ -597,6 +641,52 @@ TEST(Replication, BatchesBehindOneThatCameBeforeLeadershipWaitForIt) {
   ASSERT_TRUE(cluster.logs_agree());
   cluster.elect(1);
   EXPECT_EQ(append(1, 5), ErrorCode::none);
+}
+
+TEST(Replication, ATransactionThatBeginsWhereNobodyLeadsIsSentToTheLeader) {
+  Cluster cluster;
+  cluster.create_topic();
+  const Slice batch = transactional_batch(0);
+  const auto guard = cluster.at(2).guard_for(*record::HeaderView::at(batch), true);
+  ASSERT_FALSE(guard.has_value());
+  EXPECT_EQ(append_guarded(cluster.at(2), batch, kNotAsked), ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(append_guarded(cluster.at(2), batch, kNoGuard), ErrorCode::not_leader_or_follower);
+  cluster.elect(2);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.leads(2); }));
+  EXPECT_EQ(append_guarded(cluster.at(2), batch, kNotAsked), ErrorCode::not_leader_or_follower)
+      << "it leads by now, but nobody was asked";
+  EXPECT_EQ(append_guarded(cluster.at(2), batch, kNoGuard), ErrorCode::invalid_txn_state);
+  const auto asked = cluster.at(2).guard_for(*record::HeaderView::at(batch), true);
+  ASSERT_TRUE(asked.has_value());
+  cluster.elect(1);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.leads(1) && !cluster.at(2).leading(); }));
+  cluster.elect(2);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.leads(2); }));
+  EXPECT_EQ(append_guarded(cluster.at(2), batch, *asked), ErrorCode::not_leader_or_follower)
+      << "a guard of an earlier leadership";
+  const auto again = cluster.at(2).guard_for(*record::HeaderView::at(batch), true);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(append_guarded(cluster.at(2), batch, *again), ErrorCode::none);
+}
+
+TEST(Replication, ATransactionMayBeginWhileTheMarkerOfTheLastIsOnItsWay) {
+  Cluster cluster;
+  cluster.create_topic();
+  Partition& leader = cluster.at(1);
+  const auto guard_of = [&](const Slice& batch) {
+    return leader.guard_for(*record::HeaderView::at(batch), true).value();
+  };
+  const Slice first = transactional_batch(4), second = transactional_batch(5), third = transactional_batch(6);
+  ASSERT_EQ(append_guarded(leader, first, guard_of(first)), ErrorCode::none);
+  // The coordinator is asked about the next one, and answers once the marker is written.
+  const TransactionGuard guard = guard_of(second);
+  ASSERT_NE(guard, kNoGuard);
+  ASSERT_TRUE(leader.append_marker({.committed = true, .producer_id = 7, .producer_epoch = 5}, 2, 1000));
+  EXPECT_EQ(append_guarded(leader, second, guard), ErrorCode::none);
+  // In version 1 a marker has the epoch of the transaction that it ends, and of those after it.
+  const TransactionGuard next = guard_of(third);
+  ASSERT_TRUE(leader.append_marker({.committed = true, .producer_id = 7, .producer_epoch = 6}, 1, 1000));
+  EXPECT_EQ(append_guarded(leader, third, next), ErrorCode::invalid_txn_state);
 }
 
 TEST(Replication, RP_08_WithoutEnoughInSyncReplicasNothingIsAcknowledgedOrShown) {
@@ -1042,6 +1132,20 @@ TEST(Replication, ThrottledReplicasCatchUpSlowly) {
   EXPECT_GT(catch_up("follower"), 3s);
 }
 
+// A whole answer takes ten seconds and more, and is waited for five.
+TEST(Replication, AFollowerFarBehindCatchesUpOverASlowLine) {
+  Cluster cluster{{.brokers = 2}};
+  cluster.create_topic();
+  cluster.kill(2);
+  cluster.fence(2);
+  const std::string value(10'000, 'v');
+  for (int i = 0; i < 200; ++i) ASSERT_EQ(cluster.produced(1, value).code, ErrorCode::none);
+  cluster.slow_lines(100'000);
+  cluster.start(2);
+  EXPECT_TRUE(cluster.isr_becomes({1, 2}, 90s));
+  EXPECT_TRUE(cluster.logs_agree());
+}
+
 // --- damage
 
 // A byte of one batch, in a log whose records are in its one segment file; in its header unless told
@@ -1087,6 +1191,15 @@ TEST_F(DamageTest, ALeaderGivesUpLeadershipAndHeals) {
 }
 
 // The device cannot read it: once may be bad luck.
+// It would seem to end where nobody has come yet.
+TEST_F(DamageTest, ADamagedNumberOfOffsetsDoesNotHoldUpReaders) {
+  damage(cluster, 1, 3, record::kLastOffsetDeltaAt + 2);
+  EXPECT_NE(cluster.fetched(1, 3).error_code, ErrorCode::none);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.state().leader != 1; }, 5s));
+  ASSERT_TRUE(cluster.isr_becomes({1, 2, 3}));
+  EXPECT_EQ(cluster.values(1), all);
+}
+
 TEST_F(DamageTest, ALeaderThatCannotReadItsLogGivesUpLeadershipAndHeals) {
   cluster.world.machine(0).drive().fail_reads("/data/events-0/00000000000000000000.log", 0, 1);
   EXPECT_EQ(cluster.fetched(1, 0).error_code, ErrorCode::kafka_storage_error);

@@ -26,6 +26,19 @@ TEST(TransactionGuards, TX04_AreGoneWithTheMarker) {
   EXPECT_EQ(guards.check({7, 0, 0}, before, true), Verdict::unverified) << "of the transaction before";
 }
 
+TEST(TransactionGuards, OfTheNextTransactionOutliveTheMarkerOfTheLast) {
+  TransactionGuards guards;
+  const TransactionGuard guard = guards.begin({7, 5, 0}, true);
+  guards.forget_before(7, 5);
+  EXPECT_EQ(guards.check({7, 5, 0}, guard, true), Verdict::passes);
+  EXPECT_EQ(guards.check({7, 5, 0}, kNotAsked, true), Verdict::unverified);
+  guards.forget_before(8, 6);
+  EXPECT_EQ(guards.check({7, 5, 0}, guard, true), Verdict::passes) << "that of another producer";
+  guards.forget_before(7, 6);
+  EXPECT_EQ(guards.check({7, 5, 0}, guard, true), Verdict::unverified);
+  EXPECT_EQ(guards.size(), 0U);
+}
+
 TEST(TransactionGuards, TX17_ABatchDoesNotOvertakeTheFirst) {
   TransactionGuards guards;
   const TransactionGuard first = guards.begin({7, 0, 3}, false);

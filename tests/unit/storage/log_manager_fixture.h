@@ -32,6 +32,7 @@ class ManagerHarness {
     ASSIGN_OR_RETURN(directory_, DataDirectory::open(disk, kManaged, {"cluster", 1}, {1, 2}));
     ASSIGN_OR_RETURN(recovery_points_, load("recovery-point-offset-checkpoint"));
     ASSIGN_OR_RETURN(log_starts_, load("log-start-offset-checkpoint"));
+    ASSIGN_OR_RETURN(cleaner_offsets_, load(std::string(kCleanerCheckpoint)));
     LogManagerContext context{.executor = world_.shard(0),
                               .pool = world_.pool(),
                               .disk = disk,
@@ -40,7 +41,8 @@ class ManagerHarness {
                               .random = random_,
                               .directory = *directory_,
                               .recovery_points = *recovery_points_,
-                              .log_starts = *log_starts_};
+                              .log_starts = *log_starts_,
+                              .cleaner_offsets = cleaner_offsets_.get()};
     ASSIGN_OR_RETURN(manager_, world_.run(LogManager::open(context, options)));
     return {};
   }
@@ -54,6 +56,7 @@ class ManagerHarness {
     directory_.reset();
     recovery_points_.reset();
     log_starts_.reset();
+    cleaner_offsets_.reset();
     return status;
   }
 
@@ -134,6 +137,7 @@ class ManagerHarness {
   std::unique_ptr<DataDirectory> directory_;
   std::unique_ptr<SharedCheckpoint> recovery_points_;
   std::unique_ptr<SharedCheckpoint> log_starts_;
+  std::unique_ptr<SharedCheckpoint> cleaner_offsets_;
   std::unique_ptr<LogManager> manager_;
 };
 

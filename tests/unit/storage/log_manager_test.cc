@@ -153,6 +153,20 @@ TEST_F(Manager, CheckpointsAreWrittenFromTimeToTime) {
   harness_.expect_records(*harness_.log("a", kA).value(), 10);
 }
 
+TEST_F(Manager, LogsThatAreFlushedTogetherShareTheirCheckpointsAndNoneIsLeftOut) {
+  ASSERT_TRUE(harness_.open());
+  constexpr PartitionIndex kLogs = 60;
+  for (PartitionIndex index = 0; index < kLogs; ++index)
+    harness_.append(*harness_.log("many", kA, index).value(), 1 + index % 7);
+  ASSERT_TRUE(world_.run(harness_.manager().flush_all()));
+  const auto saved = read_offset_checkpoint(world_.disk(), kManaged + "/recovery-point-offset-checkpoint");
+  ASSERT_TRUE(saved);
+  for (PartitionIndex index = 0; index < kLogs; ++index) {
+    EXPECT_EQ(saved->at({"many", index}), 1 + index % 7) << index;
+    EXPECT_EQ(harness_.log("many", kA, index).value()->unflushed_bytes(), 0);
+  }
+}
+
 TEST_F(Manager, RetentionRunsByItself) {
   ASSERT_TRUE(harness_.open());
   LogConfig config;

@@ -175,6 +175,33 @@ TEST_P(LogTest, StartsAnewAtAnOffset) {
   EXPECT_EQ(node.read(5).error().code, LogErrorCode::offset_out_of_range);
 }
 
+// Readers were at the device when the log lost its segments, and began to look again before it had another.
+TEST_P(LogTest, ReadersOfALogThatIsBegunAnewFindNothing) {
+  simulation::Options options;
+  options.disk.faults.cache_miss = 1;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    simulation::World its(seed, options);
+    LogHarness log{its, with(GetParam())};
+    ASSERT_TRUE(log.open());
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(log.commit(make_batch({}, i)));
+    ASSERT_TRUE(log.close());
+    ASSERT_TRUE(log.open());
+    std::vector<runtime::Task<LogResult<ReadResult>>> reads;
+    auto emptied = log.log->truncate_fully_and_start_at(100);
+    while (!emptied.ended()) {
+      reads.push_back(log.log->read(5, 1 << 16, 1LL << 60, true));
+      ASSERT_TRUE(its.run_for(std::chrono::microseconds(50)));
+    }
+    EXPECT_TRUE(std::move(emptied).take());
+    for (auto& read : reads) {
+      ASSERT_TRUE(its.run_until([&] { return read.ended(); }, std::chrono::seconds(10)));
+      const auto result = std::move(read).take();
+      if (!result) EXPECT_EQ(result.error().code, LogErrorCode::offset_out_of_range);
+    }
+    ASSERT_TRUE(log.close());
+  }
+}
+
 TEST_P(LogTest, DeletesRecordsForwardOnly) {
   ASSERT_TRUE(node.open());
   append(0, 10);

@@ -92,6 +92,50 @@ TEST_F(Parked, WhatIsParkedComesBackWithThePartition) {
   harness_.expect_records(whole("a", kA), 10);
 }
 
+// Without descriptors a partition is not damaged: it is opened when it is asked for again.
+TEST_F(Parked, ST_24_WhatLackedADescriptorIsOpenedAgain) {
+  Log& first = whole("a", kA);
+  harness_.append(first, 5, 200);
+  ASSERT_TRUE(world_.run(first.flush()));
+  harness_.append(first, 3, 1000);
+  harness_.die(false);
+  world_.drive().refuse_opens(kSegment, 3);
+  open();
+  ASSERT_EQ(harness_.manager().failures().size(), 1U);
+  EXPECT_TRUE(parked());
+  harness_.append(whole("b", kB), 800, 3000);  // several times the ring
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(harness_.log("a", kA).error().code, Errc::no_descriptors);
+    EXPECT_TRUE(parked());
+    EXPECT_EQ(harness_.manager().failures().size(), 1U);
+  }
+  Log& a = whole("a", kA);
+  EXPECT_FALSE(parked());
+  EXPECT_TRUE(harness_.manager().failures().empty());
+  harness_.expect_records(a, 8);
+  EXPECT_EQ(harness_.append(a, 2), 10);
+  reopen();
+  harness_.expect_records(whole("a", kA), 10);
+  ASSERT_TRUE(harness_.close());
+  open();
+  harness_.expect_records(whole("a", kA), 10);
+}
+
+// What deletions left of the log is what it was, however often its opening failed.
+TEST_F(Parked, ST_24_ALogThatIsOpenedAgainKeepsItsStart) {
+  Log& first = whole("a", kA);
+  harness_.append(first, 8, 200);
+  ASSERT_TRUE(world_.run(first.flush()));
+  ASSERT_TRUE(first.set_log_start_offset(6));
+  ASSERT_TRUE(world_.run(harness_.manager().save_checkpoints()));
+  harness_.die(false);
+  world_.drive().refuse_opens(kSegment, 1);
+  open();
+  ASSERT_EQ(harness_.manager().failures().size(), 1U);
+  EXPECT_EQ(whole("a", kA).log_start_offset(), 6);
+  harness_.expect_records(whole("a", kA), 8);
+}
+
 // The process may end after the entries were parked and before the ring has given up their space.
 TEST_F(Parked, WhatBothHoldIsAppliedOnce) {
   damage();
