@@ -69,8 +69,9 @@ def cached(name, inputs, fill):
     return folder
 
 
-def kafka_classpath():
-    done = subprocess.run([HERE / "fetch_kafka.sh"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def kafka_classpath(name="kafka"):
+    """Of the jars that NAME/pom.xml pins."""
+    done = subprocess.run([HERE / "fetch_kafka.sh", name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode == UNAVAILABLE:
         raise Unavailable(last_lines(done.stderr))
     if done.returncode != 0:
@@ -81,12 +82,22 @@ def kafka_classpath():
 JAVA = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
 
 
+def compile_java(classpath, scratch, *folders):
+    make([need_program("javac"), "-Xlint:all,-path,-classfile", "-Werror", "-cp", classpath, "-d", scratch,
+          *(file for folder in folders for file in sorted((HERE / folder).glob("*.java")))])
+    return [*JAVA, "-cp", f"{scratch}:{classpath}"]
+
+
 def java(scratch):
     """Apache Kafka's kafka-clients."""
-    classpath = kafka_classpath()
-    make([need_program("javac"), "-Xlint:all,-path,-classfile", "-Werror", "-cp", classpath, "-d", scratch,
-          *sorted((HERE / "java").glob("*.java"))])
-    return [*JAVA, "-cp", f"{scratch}:{classpath}", "Interop"]
+    return [*compile_java(kafka_classpath(), scratch, "java"), "Interop"]
+
+
+def kafka_app(part):
+    """Apache Kafka's Streams, Connect or MirrorMaker 2, driven by kafka-clients."""
+    def prepare(scratch):
+        return [*compile_java(kafka_classpath("kafka-apps"), scratch, "java", "kafka-apps"), "Apps", part]
+    return prepare
 
 
 def kafka_tools(scratch):
@@ -132,7 +143,8 @@ def node_client(name, **environment):
             fetch([npm, "ci", "--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-timeout=60000"],
                   cwd=folder, env={**os.environ, **headers_of(node), **environment})
         packages = cached(name, pins, fill)
-        return ["env", f"NODE_PATH={packages / 'node_modules'}", node, HERE / name / "main.js"]
+        # librdkafka's calls wait in libuv's pool: four threads are soon held by consumers that wait for records.
+        return ["env", f"NODE_PATH={packages / 'node_modules'}", "UV_THREADPOOL_SIZE=64", node, HERE / name / "main.js"]
     return prepare
 
 
@@ -145,9 +157,33 @@ CLIENTS = {
     "kafkajs": node_client("kafkajs"),
     # Built from source where its prebuilt binary cannot be had, and then with the system's libraries.
     "confluent-kafka-javascript": node_client("confluent-kafka-javascript", CKJS_LINKING="dynamic"),
+    "streams": kafka_app("streams"),
+    "connect": kafka_app("connect"),
+    "mirror": kafka_app("mirror"),
 }
-WITHOUT_FAULTS = ("kafka-tools",)  # each command is a process of its own: none of them lives through anything
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
-REQUIRED = ("create-topic", *(f"produce-{codec}-acks-{acks}" for codec in CODECS for acks in ("0", "1", "all")),
-            "idempotent", "headers", "nulls", "one-mib-records", "fetch-from-beginning", "fetch-by-offset",
-            "fetch-by-timestamp", "delete-records", "alter-configs", "delete-topic")
+BASIC = ("create-topic", *(f"produce-{codec}-acks-{acks}" for codec in CODECS for acks in ("0", "1", "all")),
+         "idempotent", "headers", "nulls", "one-mib-records", "fetch-from-beginning", "fetch-by-offset",
+         "fetch-by-timestamp", "delete-records", "alter-configs", "delete-topic")
+GROUPS = ("group-shares-and-resumes-classic", "transactions", "exactly-once-classic")
+# Clients that do not speak the protocol of KIP-848.
+CLASSIC_ALONE = ("aiokafka", "kafkajs")
+MODERN = ("group-shares-and-resumes-consumer", "exactly-once-consumer")
+# What a client must tell about: BASIC and its groups for those that are not named here.
+REQUIRED = {"kafka-tools": BASIC, "streams": ("word-count", "exactly-once-killed"), "connect": ("standalone", "distributed-killed"),
+            "mirror": ("mirror-killed",)}
+# What it is to live through while leaders are killed, on three nodes: LIVING for those that are not named here.
+LIVING = ("leader-killed", "exactly-once-leader-killed")
+FAULTY = {"kafka-tools": (),  # each command is a process of its own: none of them lives through anything
+          # Its consumer may spin without a pause, and without a request, after it has lost nodes.
+          "kafkajs": ("leader-killed",),
+          "streams": ("exactly-once-leader-killed",), "connect": ("distributed-leader-killed",), "mirror": ()}
+WITH_A_SECOND = ("mirror",)  # goes from the nodes to another, whose address MOLDAU_TEST_SECOND tells
+
+
+def required(client):
+    return REQUIRED.get(client) or (*BASIC, *GROUPS, *(() if client in CLASSIC_ALONE else MODERN))
+
+
+def faulty(client):
+    return FAULTY.get(client, LIVING)

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""run.py [CLIENT…] [--nodes 1|3]: every client of clients.py, or those named, against one node, then `leader-killed` against
-three; with --nodes all scenarios against so many. A client's program prints on stdout
+"""run.py [CLIENT…] [--nodes 1|3] [--fault-seconds N]: every client of clients.py, or those named, against one node, then
+their scenarios with faults against three; with --nodes all scenarios against so many. A client's program prints on stdout
   pass SCENARIO | fail SCENARIO: REASON | lacks SCENARIO: REASON (the client has no such ability) … end
-A scenario of REQUIRED that a program does not tell about, and a program that does not reach its end, are failures.
-The last line counts; exit code 0 when nothing failed. MOLDAU_BINARY is the node's binary.
+A scenario that clients.py requires and a program does not tell about, and a program that does not reach its end, are
+failures. The last line counts; exit code 0 when nothing failed. MOLDAU_BINARY is the node's binary.
 
-With three nodes every topic has three replicas. In `leader-killed`, between a program's lines `faults TOPIC` and `faults
-over`, the leader of that topic's first partition is killed and started again, over and over."""
+With three nodes every topic has three replicas. Between a program's lines `faults TOPIC [COUNT]` and `faults over`, the
+leader of that topic's first partition, or of COUNT partitions in turn, is killed and started again, over and over, which
+the program goes on with for so many seconds (12): more find more."""
 
 import argparse
 import os
@@ -19,18 +20,21 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "clients"))
 from broker import Broker  # noqa: E402
-from clients import CLIENTS, REQUIRED, WITHOUT_FAULTS, Broken, Unavailable  # noqa: E402
+from clients import CLIENTS, WITH_A_SECOND, Broken, Unavailable, faulty, required  # noqa: E402
 
-CLIENT_SECONDS = 400
+CLIENT_SECONDS = 400  # and the time of faults
 FAULT_SECONDS = 12
 LEAST_KILLS = 2
-FAULTY = "leader-killed"
-SHOWN_LINES = 40
+SHOWN_LINES = 80
+# Groups wait shortly for others, hear of changes soon, and miss the dead soon.
+SETTINGS = ("group.initial.rebalance.delay.ms=100", "group.consumer.heartbeat.interval.ms=500",
+            "group.consumer.session.timeout.ms=6000")
 
 
 class Tally:
@@ -63,7 +67,8 @@ def lines_of(words, errors, meanwhile):
     and then, on this thread: nodes end with the thread that has started them."""
     process = subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
                                text=True, errors="replace", start_new_session=True)
-    timer = threading.Timer(CLIENT_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+    seconds = CLIENT_SECONDS + float(os.environ.get("MOLDAU_TEST_FAULT_SECONDS", "0"))
+    timer = threading.Timer(seconds, os.killpg, (process.pid, signal.SIGKILL))
     timer.start()
     lines = queue.Queue()
     def read():
@@ -84,24 +89,34 @@ def lines_of(words, errors, meanwhile):
     finally:
         process.wait()
         timer.cancel()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it has started and not ended
 
 
 class Faults:
-    """Who leads a topic's first partition is killed and started again, from the line `faults TOPIC` to `faults over`."""
+    """Who leads a topic's partitions, one after the other, is killed and started again, from the line `faults TOPIC [COUNT]`
+    to `faults over`."""
 
     def __init__(self, cluster):
         self.cluster = cluster
         self.topic = self.down = None
+        self.partitions = 1
         self.next_at = 0.0
-        self.kills = 0
+        self.kills = None  # since the last line `faults`, until the scenario's verdict
 
     def heard(self, line):
         if line == "faults over":
             self.topic = None
             self.restart()
         elif line.startswith("faults "):
-            self.topic, self.kills = line[len("faults "):], 0
+            _, self.topic, *count = line.split()
+            self.partitions, self.kills = int(count[0]) if count else 1, 0
             self.next_at = time.monotonic() + 1
+
+    def kills_of_scenario(self):
+        """How many until now; None without faults. Those of the next scenario are counted anew."""
+        kills, self.kills = self.kills, None
+        return kills
 
     def step(self):
         if self.topic is None or time.monotonic() < self.next_at:
@@ -110,7 +125,7 @@ class Faults:
             self.restart()
             self.next_at = time.monotonic() + 1
         else:
-            self.down = self.cluster.leader(self.topic, 0)
+            self.down = self.cluster.leader(self.topic, self.kills % self.partitions)
             self.down.kill()
             self.kills += 1
             self.next_at = time.monotonic() + random.uniform(0.2, 1.5)
@@ -125,16 +140,17 @@ class Faults:
 class NoFaults:
     """One node: nobody is killed."""
 
-    kills = 0
-
     def heard(self, line):
         pass
+
+    def kills_of_scenario(self):
+        return None
 
     def step(self):
         pass
 
 
-def play(client, command, broker, tally, only):
+def play(client, command, broker, tally, only_faulty):
     seen, ended = set(), False
     faults = NoFaults() if isinstance(broker, Broker) else Faults(broker)
     with tempfile.TemporaryFile("w+", errors="replace") as errors:
@@ -144,14 +160,15 @@ def play(client, command, broker, tally, only):
             verdict, _, rest = line.partition(" ")
             scenario, _, reason = rest.partition(": ")
             ended = ended or line == "end"
-            if line == f"pass {FAULTY}" and faults.kills < LEAST_KILLS:
-                tally.add(client, "fail", scenario, f"only {faults.kills} kills meanwhile")
-            elif verdict in ("pass", "fail"):
+            if verdict in ("pass", "fail"):
+                kills = faults.kills_of_scenario()
+                if verdict == "pass" and kills is not None and kills < LEAST_KILLS:
+                    verdict, reason = "fail", f"only {kills} kills meanwhile"
                 tally.add(client, verdict, scenario, reason)
             elif verdict == "lacks":
                 say(client, verdict, scenario, reason)
             seen.add(scenario)
-        for scenario in required(client, broker, only):
+        for scenario in demanded(client, broker, only_faulty):
             if not any(name.startswith(scenario) for name in seen):
                 tally.add(client, "fail", scenario, "the program told nothing about it")
         if not ended:
@@ -164,26 +181,27 @@ def play(client, command, broker, tally, only):
             show(f"what the node logged during {client}", broker.log(mark))
 
 
-def required(client, broker, only):
-    if only:
-        return (only,)
-    faulty = not isinstance(broker, Broker) and client not in WITHOUT_FAULTS
-    return (*REQUIRED, FAULTY) if faulty else REQUIRED
+def demanded(client, broker, only_faulty):
+    if only_faulty:
+        return faulty(client)
+    return required(client) if isinstance(broker, Broker) else (*required(client), *faulty(client))
 
 
 def show(what, text):
     print(f"--- {what}", *text.splitlines()[-SHOWN_LINES:], "---", sep="\n", file=sys.stderr, flush=True)
 
 
-def run_client(client, preparation, broker, tally, only):
+def run_client(client, preparation, broker, tally, only_faulty):
     """Plays it as soon as the client is there."""
     began = time.monotonic()
     try:
         command = preparation.result()
     except (Unavailable, Broken) as reason:
-        return None if only else miss(client, reason, tally)  # told already when there is only one
+        return None if only_faulty else miss(client, reason, tally)  # told already when there is only one
     ready = time.monotonic()
-    play(client, command, broker, tally, only)
+    os.environ["MOLDAU_TEST_ONLY"] = ",".join(faulty(client)) if only_faulty else ""
+    with a_second() if client in WITH_A_SECOND else nullcontext():
+        play(client, command, broker, tally, only_faulty)
     say(client, "time", f"waited {ready - began:.1f} s for the client, {time.monotonic() - ready:.1f} s to run")
 
 
@@ -199,30 +217,37 @@ def prepare(client, folder):
     return CLIENTS[client](folder)
 
 
-def brokers(count):
+@contextmanager
+def a_second():
+    """Another node, which is no part of the cluster."""
+    with Broker(SETTINGS) as second:
+        os.environ["MOLDAU_TEST_SECOND"] = second.bootstrap
+        yield
+
+
+def brokers(count, fault_seconds):
     """`count` is 1 or 3."""
     if count == 1:
-        return Broker()
+        return Broker(SETTINGS)
     from three_nodes import ThreeNodes
-    os.environ["MOLDAU_TEST_FAULT_SECONDS"] = str(FAULT_SECONDS)
-    return ThreeNodes()
+    os.environ["MOLDAU_TEST_FAULT_SECONDS"] = str(fault_seconds)
+    return ThreeNodes(SETTINGS)
 
 
-def play_against(nodes, preparations, tally, only=None):
-    """`only`: that scenario and no other."""
-    if only:
-        os.environ["MOLDAU_TEST_ONLY"] = only
-    with brokers(nodes) as broker:
+def play_against(nodes, fault_seconds, preparations, tally, only_faulty=False):
+    """`only_faulty`: what is played with faults and nothing else."""
+    with brokers(nodes, fault_seconds) as broker:
         for client, preparation in preparations.items():
             if not broker.running():
                 broker.restart()
-            run_client(client, preparation, broker, tally, only)
+            run_client(client, preparation, broker, tally, only_faulty)
 
 
 def main(words):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--nodes", type=int, choices=(1, 3))
+    parser.add_argument("--fault-seconds", type=int, default=FAULT_SECONDS)
     options = parser.parse_intermixed_args(words)
     names = options.names
     unknown = [name for name in names if name not in CLIENTS]
@@ -232,10 +257,10 @@ def main(words):
     with tempfile.TemporaryDirectory(prefix="moldau-interop-") as scratch, \
             ThreadPoolExecutor(1) as pool:  # clients are fetched and built in turn while earlier ones play
         preparations = {name: pool.submit(prepare, name, Path(scratch) / name) for name in names or CLIENTS}
-        play_against(options.nodes or 1, preparations, tally)
+        play_against(options.nodes or 1, options.fault_seconds, preparations, tally)
         if options.nodes is None:
-            faulty = {name: done for name, done in preparations.items() if name not in WITHOUT_FAULTS}
-            play_against(3, faulty, tally, FAULTY)
+            with_faults = {name: done for name, done in preparations.items() if faulty(name)}
+            play_against(3, options.fault_seconds, with_faults, tally, only_faulty=True)
     return tally.close()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+import threading
 import time
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, Records
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 from common import MIB, Record, main, some_records
+from groups import BATCH, PARTITIONS
 from scenarios import REPLICAS, equal, soon_equal, that
 
 SECONDS = 30
@@ -34,11 +36,109 @@ def check(code, message=""):
         raise for_code(code)(message)
 
 
+class Loop:
+    """For what lives through many verbs: its heartbeats go on between them."""
+
+    def __init__(self):
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def run(self, coroutine, seconds=SECONDS):
+        return asyncio.run_coroutine_threadsafe(asyncio.wait_for(coroutine, seconds), self.loop).result()
+
+
+class Member:
+    def __init__(self, loop, topic, group, subscribes, **settings):
+        self.loop, self.group = loop, group
+        self.next = {}  # offsets behind what was polled
+        async def open_one():
+            consumer = AIOKafkaConsumer(group_id=group, enable_auto_commit=False, auto_offset_reset="earliest",
+                                        isolation_level="read_committed", fetch_max_wait_ms=50, session_timeout_ms=6000,
+                                        heartbeat_interval_ms=500, metadata_max_age_ms=1000, retry_backoff_ms=50,
+                                        **settings)
+            if subscribes:
+                consumer.subscribe([topic])
+            await consumer.start()
+            if not subscribes:
+                consumer.assign([TopicPartition(topic, partition) for partition in range(PARTITIONS)])
+            return consumer
+        self.consumer = loop.run(open_one())
+
+    def poll(self, seconds):
+        records = self.loop.run(self.consumer.getmany(timeout_ms=int(seconds * 1000), max_records=BATCH))
+        self.next.update({at: some[-1].offset + 1 for at, some in records.items()})
+        return [int(one.value) for some in records.values() for one in some]
+
+    def assigned(self):
+        return {at.partition for at in self.consumer.assignment()}
+
+    def commit(self):
+        self.loop.run(self.consumer.commit())
+
+    def close(self):
+        self.loop.run(self.consumer.stop())
+
+
+class Transactional:
+    def __init__(self, loop, bootstrap, name):
+        self.loop = loop
+        self.sent = []
+        async def open_one():
+            producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=name, linger_ms=2,
+                                        transaction_timeout_ms=30000, request_timeout_ms=5000, retry_backoff_ms=50)
+            await producer.start()
+            return producer
+        self.producer = loop.run(open_one())
+
+    def begin(self):
+        self.loop.run(self.producer.begin_transaction())
+
+    def send(self, topic, value, partition):
+        self.sent.append(self.loop.run(self.producer.send(topic, b"%d" % value, partition=partition)))
+
+    def offsets(self, member):
+        self.loop.run(self.producer.send_offsets_to_transaction(dict(member.next), member.group))
+
+    def commit(self):
+        self.loop.run(self.producer.commit_transaction())
+        self.answered()
+
+    def abort(self):
+        self.loop.run(self.producer.abort_transaction())
+        self.sent.clear()
+
+    def answered(self):
+        sent, self.sent = self.sent, []
+        async def gather():
+            await asyncio.gather(*sent)
+        self.loop.run(gather())
+
+    def close(self):
+        self.loop.run(self.producer.stop())
+
+
 class Aiokafka:
     cannot_send = ((None, None),)  # a record without key and value: its send() asks for one of them
+    protocols = ("classic",)
+    # Its producer commits offsets by the group's name alone: only the transactional id keeps one off that has lost its
+    # partitions. So there is one, and it takes its partitions without joining.
+    movers = 1
 
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
+        self.loop = Loop()
+
+    def member(self, group, topic, _protocol, subscribes=True):
+        return Member(self.loop, topic, group, subscribes, bootstrap_servers=self.bootstrap)
+
+    def mover(self, group, topic, protocol):
+        return self.member(group, topic, protocol, subscribes=False)
+
+    def transactional(self, name):
+        return Transactional(self.loop, self.bootstrap, name)
+
+    def committed(self, topic):
+        return [int(one.value) for one in self.read(topic, 0, isolation_level="read_committed")]
 
     def admin(self, call):
         async def ask():

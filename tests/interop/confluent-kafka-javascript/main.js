@@ -4,7 +4,7 @@
 const assert = require('node:assert/strict')
 const path = require('node:path')
 const { promisify } = require('node:util')
-const { AdminClient, KafkaConsumer, Producer, OffsetSpec } = require('@confluentinc/kafka-javascript')
+const { AdminClient, CODES, KafkaConsumer, KafkaJS, Producer, OffsetSpec } = require('@confluentinc/kafka-javascript')
 const { MIB, REPLICAS, main, refused, sleep, someRecords, soonEqual } = require(path.join(__dirname, '..', 'node', 'common.js'))
 
 const SECONDS = 30
@@ -16,10 +16,12 @@ function ask(client, method, ...words) {
 
 class Confluent {
   lacks = { alterConfigs: 'it has no call for configurations' }
+  protocols = ['classic', 'consumer']
 
   constructor(bootstrap) {
     this.bootstrap = bootstrap
     this.admin = AdminClient.create({ 'bootstrap.servers': bootstrap })
+    this.kafka = new KafkaJS.Kafka({ kafkaJS: { brokers: bootstrap.split(','), logLevel: KafkaJS.logLevel.NOTHING } })
   }
 
   async close() {
@@ -126,10 +128,58 @@ class Confluent {
     }
   }
 
+  // --- groups and transactions, by its interface in the shape of kafkajs
+
+  async join(group, topic, protocol) {
+    const classic = protocol === 'classic' ? { 'session.timeout.ms': 6000, 'heartbeat.interval.ms': 500 } : {}
+    const consumer = this.kafka.consumer({ kafkaJS: { groupId: group, fromBeginning: true, autoCommit: false },
+      'group.protocol': protocol, 'isolation.level': 'read_committed', 'fetch.wait.max.ms': 50,
+      'topic.metadata.refresh.interval.ms': 1000, 'reconnect.backoff.max.ms': 200, ...classic })
+    await consumer.connect()
+    await consumer.subscribe({ topics: [topic] })
+    return { consumer, assigned: () => consumer.assignment().length, lost: new Promise(() => {}) }
+  }
+
+  run({ consumer }, handlers) {
+    return consumer.run(handlers)
+  }
+
+  async transactional(id) {
+    const producer = this.kafka.producer({ kafkaJS: { transactionalId: id, transactionTimeout: 30000 }, 'linger.ms': 2,
+      'socket.timeout.ms': 5000, 'reconnect.backoff.max.ms': 200 })
+    await producer.connect()
+    return producer
+  }
+
+  offsets({ consumer }, _group, topics) {
+    return { consumer, topics }
+  }
+
+  async committed(topic, count) {
+    const consumer = await this.consumer({ 'isolation.level': 'read_committed' })
+    try {
+      consumer.assign([{ topic, partition: 0, offset: 0 }])
+      const values = []
+      // What comes behind the last one that is due would come soon.
+      for (let last = Date.now(); Date.now() - last < (values.length >= count ? 500 : 3000);) {
+        for (const one of await ask(consumer, 'consume', 500)) {
+          values.push(Number(one.value.toString()))
+          last = Date.now()
+        }
+      }
+      return values
+    } finally {
+      await ask(consumer, 'disconnect')
+    }
+  }
+
+  // Asks again while it is sent to who leads no longer, which it leaves to who calls it.
   async offset(topic, spec) {
-    const [told] = await ask(this.admin, 'listOffsets', [{ topic, partition: 0, offset: spec }], {})
-    if (told.error) throw told.error
-    return told.offset
+    for (const until = Date.now() + SECONDS * 1000;; await sleep(200)) {
+      const [told] = await ask(this.admin, 'listOffsets', [{ topic, partition: 0, offset: spec }], {})
+      if (!told.error) return told.offset
+      if (told.error.code !== CODES.ERRORS.ERR_NOT_LEADER_FOR_PARTITION || Date.now() > until) throw told.error
+    }
   }
 
   end(topic) {

@@ -7,13 +7,84 @@ from common import MIB, Record, main, some_records
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic,
                                    OffsetSpec, ResourceType)
+from groups import BATCH
 from scenarios import REPLICAS, equal, refused, soon_equal, that
 
 SECONDS = 30
 
 
+def retried(call):
+    """What librdkafka calls retriable is tried again."""
+    until = time.monotonic() + SECONDS
+    while True:
+        try:
+            return call()
+        except KafkaException as error:
+            if not error.args[0].retriable() or time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+
+
+class Member:
+    def __init__(self, bootstrap, group, topic, protocol):
+        classic = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}  # with the other protocol the group's say
+        self.consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "group.protocol": protocol,
+                                  "auto.offset.reset": "earliest", "enable.auto.commit": False,
+                                  "isolation.level": "read_committed", "fetch.wait.max.ms": 50,
+                                  "topic.metadata.refresh.interval.ms": 1000, "reconnect.backoff.max.ms": 200,
+                                  **(classic if protocol == "classic" else {})})
+        self.consumer.subscribe([topic])
+
+    def poll(self, seconds):
+        messages = self.consumer.consume(BATCH, seconds)
+        for message in messages:
+            if message.error() and message.error().fatal():
+                raise KafkaException(message.error())
+        return [int(message.value()) for message in messages if not message.error()]
+
+    def assigned(self):
+        return {at.partition for at in self.consumer.assignment()}
+
+    def commit(self):
+        self.consumer.commit(asynchronous=False)
+
+    def close(self):
+        self.consumer.close()
+
+
+class Transactional:
+    def __init__(self, bootstrap, name):
+        self.producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": name, "linger.ms": 2,
+                                  "transaction.timeout.ms": 30000, "socket.timeout.ms": 5000,
+                                  "reconnect.backoff.max.ms": 200})
+        retried(lambda: self.producer.init_transactions(10))
+
+    def begin(self):
+        self.producer.begin_transaction()
+
+    def send(self, topic, value, partition):
+        self.producer.produce(topic, b"%d" % value, partition=partition)
+
+    def offsets(self, member):
+        consumer = member.consumer
+        retried(lambda: self.producer.send_offsets_to_transaction(
+            consumer.position(consumer.assignment()), consumer.consumer_group_metadata(), 10))
+
+    def commit(self):
+        retried(lambda: self.producer.commit_transaction(10))
+
+    def abort(self):
+        self.producer.flush(10)  # partitions that are being added while a transaction ends would end the next one
+        retried(lambda: self.producer.abort_transaction(10))
+
+    def close(self):
+        self.producer.purge()
+
+
 class ConfluentKafka:
     cannot_send = ()
+    protocols = ("classic", "consumer")
+    movers = 2
 
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
@@ -87,6 +158,17 @@ class ConfluentKafka:
             if error:
                 raise KafkaException(error)
             yield Record(message.value(), message.key(), tuple(message.headers() or ()), message.timestamp()[1])
+
+    def member(self, group, topic, protocol):
+        return Member(self.bootstrap, group, topic, protocol)
+
+    mover = member
+
+    def transactional(self, name):
+        return Transactional(self.bootstrap, name)
+
+    def committed(self, topic):
+        return [int(one.value) for one in self.read(topic, 0, **{"isolation.level": "read_committed"})]
 
     def offset(self, topic, spec, **how):
         return self.one(self.admin.list_offsets({TopicPartition(topic, 0): spec}, request_timeout=SECONDS, **how)).offset

@@ -4,11 +4,12 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
 func play(s *session, name string, scenario func(*session)) {
-	if only := os.Getenv("MOLDAU_TEST_ONLY"); only != "" && only != name {
+	if only := os.Getenv("MOLDAU_TEST_ONLY"); only != "" && !slices.Contains(strings.Split(only, ","), name) {
 		return
 	}
 	defer func() {
@@ -52,8 +53,16 @@ func main() {
 	play(s, "offset-for-leader-epoch", offsetForLeaderEpoch)
 	play(s, "api-versions", apiVersions)
 	play(s, "raw-admin-calls", rawAdminCalls)
+	for _, protocol := range protocols {
+		play(s, "group-shares-and-resumes-"+protocol, func(s *session) { groupSharesAndResumes(s, protocol) })
+	}
+	play(s, "transactions", transactions)
+	for _, protocol := range protocols {
+		play(s, "exactly-once-"+protocol, func(s *session) { exactlyOnce(s, protocol) })
+	}
 	if faultSeconds > 0 {
 		play(s, "leader-killed", leaderKilled)
+		play(s, "exactly-once-leader-killed", exactlyOnceLeaderKilled)
 	}
 	fmt.Println("end")
 }

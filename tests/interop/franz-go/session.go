@@ -60,8 +60,10 @@ func newSession(bootstrap, prefix string) *session {
 
 func (s *session) close() { s.client.Close() }
 
+func (s *session) seeds() []string { return strings.Split(s.bootstrap, ",") }
+
 func (s *session) newClient(options ...kgo.Opt) *kgo.Client {
-	all := append([]kgo.Opt{kgo.SeedBrokers(strings.Split(s.bootstrap, ",")...), kgo.FetchMaxWait(50 * time.Millisecond),
+	all := append([]kgo.Opt{kgo.SeedBrokers(s.seeds()...), kgo.FetchMaxWait(50 * time.Millisecond),
 		kgo.ProducerBatchMaxBytes(4 * mib)}, options...)
 	return must(kgo.NewClient(all...))
 }

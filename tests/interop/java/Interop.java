@@ -1,11 +1,13 @@
+import java.util.List;
+
 /** java Interop HOST:PORT TOPIC_PREFIX: Apache Kafka's Java client against one broker; a line for each scenario. */
 public final class Interop {
-  /** The one scenario to play; empty: all. */
+  /** Names of the scenarios to play, with commas; empty: all. */
   private static final String ONLY = System.getenv().getOrDefault("MOLDAU_TEST_ONLY", "");
 
   private final Session session;
 
-  private Interop(Session session) {
+  Interop(Session session) {
     this.session = session;
   }
 
@@ -14,7 +16,7 @@ public final class Interop {
   }
 
   void run(String name, Scenario scenario) {
-    if (!ONLY.isEmpty() && !ONLY.equals(name)) return;
+    if (!ONLY.isEmpty() && !List.of(ONLY.split(",")).contains(name)) return;
     try {
       scenario.play(session);
       System.out.println("pass " + name);
@@ -31,6 +33,7 @@ public final class Interop {
       ProduceScenarios.all(interop);
       FetchScenarios.all(interop);
       GroupScenarios.all(interop);
+      TransactionScenarios.all(interop);
       AdminScenarios.all(interop);
     }
     System.out.println("end");

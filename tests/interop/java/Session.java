@@ -50,7 +50,16 @@ final class Session implements AutoCloseable {
 
   /** Met within some time: several nodes do not hear of a change at the same moment. */
   static void soon(Callable<Boolean> met, String demand) throws Exception {
-    long deadline = System.nanoTime() + (REPLICAS > 1 ? Duration.ofSeconds(10).toNanos() : 0);
+    await(met, REPLICAS > 1 ? Duration.ofSeconds(10) : Duration.ZERO, demand);
+  }
+
+  /** Within a time, on one node too: what is answered before it is done everywhere. */
+  static void eventually(Callable<Boolean> met, String demand) throws Exception {
+    await(met, Duration.ofSeconds(10), demand);
+  }
+
+  private static void await(Callable<Boolean> met, Duration time, String demand) throws Exception {
+    long deadline = System.nanoTime() + time.toNanos();
     while (!met.call() && System.nanoTime() < deadline) Thread.sleep(50);
     Check.that(met.call(), demand);
   }
@@ -120,10 +129,15 @@ final class Session implements AutoCloseable {
 
   /** All records of partition 0 from an offset to the end. */
   List<ConsumerRecord<byte[], byte[]>> read(String topic, long from, Map<String, Object> settings) {
+    return read(at(topic), from, settings);
+  }
+
+  /** All records of a partition from an offset to the end. */
+  List<ConsumerRecord<byte[], byte[]>> read(TopicPartition partition, long from, Map<String, Object> settings) {
     try (var consumer = consumer(settings)) {
-      consumer.assign(List.of(at(topic)));
-      consumer.seek(at(topic), from);
-      return toEnd(consumer, topic);
+      consumer.assign(List.of(partition));
+      consumer.seek(partition, from);
+      return toEnd(consumer, partition);
     }
   }
 
@@ -132,11 +146,15 @@ final class Session implements AutoCloseable {
   }
 
   static List<ConsumerRecord<byte[], byte[]>> toEnd(Consumer<byte[], byte[]> consumer, String topic) {
-    long end = consumer.endOffsets(List.of(at(topic))).get(at(topic));
+    return toEnd(consumer, at(topic));
+  }
+
+  static List<ConsumerRecord<byte[], byte[]>> toEnd(Consumer<byte[], byte[]> consumer, TopicPartition partition) {
+    long end = consumer.endOffsets(List.of(partition)).get(partition);
     List<ConsumerRecord<byte[], byte[]>> read = new ArrayList<>();
     long deadline = System.nanoTime() + PATIENCE.toNanos();
-    while (consumer.position(at(topic)) < end) {
-      Check.that(System.nanoTime() < deadline, topic + " was not read to " + end + ": at " + consumer.position(at(topic)));
+    while (consumer.position(partition) < end) {
+      Check.that(System.nanoTime() < deadline, partition + " was not read to " + end + ": at " + consumer.position(partition));
       consumer.poll(Duration.ofMillis(200)).forEach(read::add);
     }
     return read;

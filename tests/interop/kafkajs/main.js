@@ -1,11 +1,11 @@
 'use strict'
-// main.js HOST:PORT PREFIX: kafkajs against one broker. Its consumer always joins a group, and groups are not served
-// yet: records are read by the client's own Fetch below the consumer.
+// main.js HOST:PORT PREFIX: kafkajs against one broker. Its consumer always joins a group: where that is not what a
+// scenario is about, records are read by the client's own Fetch below the consumer.
 
 const assert = require('node:assert/strict')
 const path = require('node:path')
 const kafkajs = require('kafkajs')
-const { MIB, REPLICAS, main, refused, someRecords, soonEqual } = require(path.join(__dirname, '..', 'node', 'common.js'))
+const { MIB, REPLICAS, main, refused, sleep, someRecords, soonEqual } = require(path.join(__dirname, '..', 'node', 'common.js'))
 
 const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, logLevel } = kafkajs
 const Cluster = require('kafkajs/src/cluster')
@@ -19,15 +19,17 @@ const ACKS = { 0: 0, 1: 1, all: -1 }
 const RETRY = { retries: 5, initialRetryTime: 50 }
 
 class KafkaJs {
-  lacks = { lz4: 'kafkajs comes without lz4', zstd: 'kafkajs comes without zstd' }
+  lacks = { lz4: 'kafkajs comes without lz4', zstd: 'kafkajs comes without zstd',
+    exactlyOnceLeaderKilled: 'its consumer may spin without end when it has lost nodes' }
+  protocols = ['classic']
+  reads = 0
 
   static async connect(bootstrap) {
     const client = new KafkaJs()
     const brokers = bootstrap.split(',')
-    const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING, retry: RETRY })
-    client.kafka = kafka
     client.brokers = brokers
-    client.admin = kafka.admin()
+    client.kafka = client.another()
+    client.admin = client.kafka.admin()
     await client.admin.connect()
     client.cluster = new Cluster({
       brokers: () => brokers, clientId: 'interop', connectionTimeout: 5000, metadataMaxAge: 300000,
@@ -36,6 +38,12 @@ class KafkaJs {
     })
     await client.cluster.connect()
     return client
+  }
+
+  // What consumers and producers of one Kafka know of a group's offsets they share: a producer tells of those that it sends
+  // before its transaction is committed, and a consumer that begins anew then would skip them.
+  another() {
+    return new Kafka({ brokers: this.brokers, logLevel: logLevel.NOTHING, retry: RETRY })
   }
 
   async close() {
@@ -111,6 +119,60 @@ class KafkaJs {
       }
     }
     return records
+  }
+
+  // --- groups and transactions
+
+  async join(group, topic) {
+    const consumer = this.another().consumer({ groupId: group, sessionTimeout: 6000, heartbeatInterval: 500, maxWaitTimeInMs: 50,
+      metadataMaxAge: 1000, retry: RETRY })
+    const member = { consumer, mine: 0, joins: 0, assigned: () => member.mine }
+    // Where its offsets are fetched anew, those of a transaction that is ending may be missed (its OffsetFetch does not wait
+    // for stable ones).
+    member.lost = new Promise((_, reject) => {
+      consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+        member.mine = payload.memberAssignment[topic]?.length ?? 0
+        if (++member.joins > 1) reject(new Error('joined again'))
+      })
+      consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
+    })
+    await consumer.connect()
+    await consumer.subscribe({ topics: [topic], fromBeginning: true })
+    return member
+  }
+
+  run({ consumer }, handlers) {
+    return consumer.run({ autoCommit: false, ...handlers })
+  }
+
+  async transactional(transactionalId) {
+    const producer = this.another().producer({ transactionalId, transactionTimeout: 30000, idempotent: true,
+      maxInFlightRequests: 1, retry: RETRY })
+    await producer.connect()
+    await (await producer.transaction()).abort() // it asks for its producer id only now
+    return producer
+  }
+
+  offsets(_member, consumerGroupId, topics) {
+    return { consumerGroupId, topics }
+  }
+
+  async committed(topic, count) {
+    const member = await this.join(`${topic}-${this.reads++}`, topic)
+    member.lost.catch(() => {})
+    const values = []
+    let last = Date.now()
+    await this.run(member, {
+      eachMessage: async ({ message }) => {
+        values.push(Number(message.value.toString()))
+        last = Date.now()
+      },
+    })
+    // What comes behind the last one that is due would come soon.
+    for (const until = Date.now() + 20_000; Date.now() < until; await sleep(50))
+      if (member.joins > 0 && Date.now() - last > (values.length >= count ? 500 : 3000)) break
+    await member.consumer.disconnect()
+    return values
   }
 
   async end(topic) {

@@ -6,17 +6,18 @@
 //   produceFor(topic, seconds)        records '0', '1', … to partition 0, idempotent, acks=all; how many, all answered
 //   offsetAt(topic, millis)           first offset at or after this time, -1 when there is none
 //   end(topic)   deleteRecords(topic, before)   alter(topic, key, value)   config(topic, key)
-// and `lacks`: scenario to reason, for what the client has no call or no code for.
+// `lacks`: scenario to reason, for what the client has no call or no code for; and the verbs of groups.js.
 // A record is {key, value, headers: [[name, Buffer]], timestamp}; errors tell Kafka's name for them.
 
 const assert = require('node:assert/strict')
 const crypto = require('node:crypto')
 const util = require('node:util')
+const groups = require('./groups.js')
 
 const MIB = 1 << 20
 const REPLICAS = Number(process.env.MOLDAU_TEST_REPLICAS ?? 1) // of each topic: as many as there are nodes
 const FAULT_SECONDS = Number(process.env.MOLDAU_TEST_FAULT_SECONDS ?? 0) // how long leaders are killed; 0: they are not
-const ONLY = process.env.MOLDAU_TEST_ONLY // the one scenario to play
+const ONLY = (process.env.MOLDAU_TEST_ONLY ?? '').split(',').filter(Boolean) // scenarios to play; none: all
 const SOON_MILLIS = REPLICAS > 1 ? 10_000 : 0 // several nodes do not hear of a change at the same moment
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
@@ -85,6 +86,7 @@ class Common {
   constructor(client, prefix) {
     this.client = client
     this.prefix = prefix
+    this.faultSeconds = FAULT_SECONDS
   }
 
   async create(name, partitions = 1, configs = {}) {
@@ -228,7 +230,7 @@ class Common {
 }
 
 async function play(lacks, name, scenario) {
-  if (ONLY && ONLY !== name) return
+  if (ONLY.length > 0 && !ONLY.includes(name)) return
   if (lacks) return console.log(`lacks ${name}: ${lacks}`)
   try {
     await scenario()
@@ -237,6 +239,15 @@ async function play(lacks, name, scenario) {
     console.error(error)
     console.log(`fail ${name}: ${`${error.name} ${error.message}`.replaceAll(/\s+/g, ' ').slice(0, 400)}`)
   }
+}
+
+async function playGroups(client, common) {
+  for (const protocol of client.protocols)
+    await play(null, `group-shares-and-resumes-${protocol}`, () => groups.sharesAndResumes(client, common, protocol))
+  await play(null, 'transactions', () => groups.transactions(client, common, refused))
+  for (const protocol of client.protocols)
+    await play(null, `exactly-once-${protocol}`, () => groups.exactlyOnce(client, common, protocol))
+  if (FAULT_SECONDS) await play(client.lacks.exactlyOnceLeaderKilled, 'exactly-once-leader-killed', () => groups.exactlyOnceLeaderKilled(client, common))
 }
 
 // Plays the common scenarios, then the client's own: functions of (client, common).
@@ -250,9 +261,11 @@ async function main(client, prefix, more) {
     'fetchByOffset', 'fetchByTimestamp', 'createTopic', 'deleteRecords', 'alterConfigs', 'deleteTopic'])
     await play(client.lacks[name], dashed(name), () => common[name]())
   if (FAULT_SECONDS) await play(client.lacks.leaderKilled, 'leader-killed', () => common.leaderKilled())
+  await playGroups(client, common)
   for (const scenario of more) await play(null, dashed(scenario.name), () => scenario(client, common))
-  await client.close()
+  await groups.within(client.close(), 10, 'closing').catch(error => console.error(error))
   console.log('end')
+  process.kill(process.pid, 'SIGKILL') // clients that lost their nodes may still be looking for them, in threads that exit() waits for
 }
 
 module.exports = { MIB, REPLICAS, equalRecords, main, refused, sleep, someRecords, soonEqual }

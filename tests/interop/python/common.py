@@ -7,13 +7,14 @@
   offset_at(topic, millis)             first offset at or after this time, None when there is none
   end(topic)   delete_records(topic, before) -> low watermark   alter(topic, key, value)   config(topic, key)
 
-Errors are raised; their text or type has Kafka's name for them."""
+and those of groups.py. Errors are raised; their text or type has Kafka's name for them."""
 
 import random
 import time
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
+import groups
 from scenarios import (FAULT_SECONDS, HEARD_SECONDS, REPLICAS, end, equal, equal_lists, patiently, play, refused, soon,
                        soon_equal, that)
 
@@ -176,6 +177,7 @@ def main(client, prefix, more=()):
     """Plays the common scenarios, then the client's own: functions of (client, common)."""
     common = Common(client, prefix)
     common.play_all()
+    groups.play_all(client, common)
     for scenario in more:
         play(scenario.__name__.replace("_", "-"), scenario, client, common)
     end()

@@ -6,7 +6,7 @@ import time
 import traceback
 
 FAULT_SECONDS = float(os.environ.get("MOLDAU_TEST_FAULT_SECONDS", "0"))  # how long leaders are killed; 0: they are not
-ONLY = os.environ.get("MOLDAU_TEST_ONLY", "")  # the name of the one scenario to play; empty: all
+ONLY = os.environ.get("MOLDAU_TEST_ONLY", "")  # names of the scenarios to play, with commas; empty: all
 SOON_SECONDS = 10  # several nodes do not hear of a change at the same moment
 HEARD_SECONDS = 0.2  # by then all have heard of a topic
 REPLICAS = int(os.environ.get("MOLDAU_TEST_REPLICAS", "1"))  # of each topic: as many as there are nodes
@@ -14,7 +14,7 @@ REPLICAS = int(os.environ.get("MOLDAU_TEST_REPLICAS", "1"))  # of each topic: as
 
 def play(name, scenario, *arguments):
     """Runs one scenario and prints its line; the trace of a failure goes to stderr."""
-    if ONLY not in ("", name):
+    if ONLY and name not in ONLY.split(","):
         return
     try:
         scenario(*arguments)
