@@ -1,6 +1,6 @@
 """What a history must not show: the anomalies that Jepsen's queue checker names (reliability.md 1.4), found by our own
 means. check(ops) gives a Report; run as a program it checks history files and prints what it found:
-checker.py FILE… [--topic-allows TOPIC=ANOMALY,…]
+checker.py FILE… [--topic-allows TOPIC=ANOMALY,…] [--copies FROM=TO]
 
   lost-write              acknowledged below the highest offset that anybody read of its partition, and read by nobody
   unseen                  acknowledged, and not read up to the end of the final reads
@@ -295,20 +295,47 @@ def check(ops, ww_edges=False):
     return Checker(ops, ww_edges).run()
 
 
-def check_files(paths):
-    return check(history.ops_of(history.read(paths)))
+def check_copies(ops, source, copies, report):
+    """Each record of one topic has one copy in the other, as the final reads of both show: "VALUE#…" is one of VALUE."""
+    seen = defaultdict(set)
+    for op in ops:
+        if op.f == "read":
+            for key, records in op.polls():
+                seen[key.rpartition("/")[0]].update(value for _, value in records)
+    copied = defaultdict(list)
+    for value in seen[copies]:
+        copied[value.rpartition("#")[0]].append(value)
+    for origin, values in sorted(copied.items()):
+        if len(values) > 1:
+            report.add("copied-twice", f"{copies}/", f"{origin} as {sorted(values)}")
+        if origin not in seen[source]:
+            report.add("copied-from-nothing", f"{copies}/", f"{values[0]}, but {origin} was not read")
+    for value in sorted(seen[source] - set(copied)):
+        report.add("not-copied", f"{copies}/", f"{value} has no copy")
+    return report
+
+
+def check_files(paths, copied=()):
+    """`copied`: pairs of topics, from and to."""
+    ops = history.ops_of(history.read(paths))
+    report = check(ops)
+    for source, copies in copied:
+        check_copies(ops, source, copies, report)
+    return report
 
 
 def main(words):
-    allows, paths = {}, []
+    allows, paths, copied = {}, [], []
     while words:
         word = words.pop(0)
         if word == "--topic-allows":
             topic, _, anomalies = words.pop(0).partition("=")
             allows[topic] = anomalies.split(",")
+        elif word == "--copies":
+            copied.append(tuple(words.pop(0).split("=")))
         else:
             paths.append(word)
-    report = check_files(paths)
+    report = check_files(paths, copied)
     print("\n".join(report.lines()))
     return 1 if report.forbidden(allows) else 0
 

@@ -297,6 +297,49 @@ class CheckerTest(unittest.TestCase):
         planted.assigned("final", t_0=0).polled("final", (0, "a"), f="read").polled("final", (1, "b"), f="read")
         self.assertEqual(self.finds(planted).worst_realtime_lag, 0)
 
+    # Records that are taken from one topic to another.
+
+    def taking(self, *copies, read=("a", "b")):
+        """A transaction writes a and b, others copy; the end is read."""
+        planted = Planted().txn("p", "ok", ("send", K, "a", 0), ("send", K, "b", 1))
+        for outcome, offset, value in copies:
+            planted.txn("t", outcome, poll((0, "a"), (1, "b")), ("send", "u/0", value, offset)).assigned("t")
+        planted.polled("final", *((place, value) for place, value in enumerate(("a", "b")) if value in read), f="read")
+        return planted.polled("final-copies", *((offset, value) for outcome, offset, value in copies if outcome == "ok"),
+                              key="u/0", f="read")
+
+    def finds_copies(self, planted, *anomalies):
+        ops = history.ops_of(planted.events)
+        report = checker.check_copies(ops, "t", "u", checker.check(ops))
+        self.assertEqual(sorted(report.counts), sorted(anomalies), "\n".join(report.lines()))
+        return report
+
+    def test_each_record_is_copied_once(self):
+        self.finds_copies(self.taking(("ok", 0, "a#t.1"), ("fail", 2, "b#t.2"), ("ok", 4, "b#t.3")))
+
+    def test_copied_twice(self):
+        """As after a transaction whose records were kept and whose offsets were not."""
+        report = self.finds_copies(self.taking(("ok", 0, "a#t.1"), ("ok", 2, "b#t.2"), ("ok", 4, "a#t.3")), "copied-twice")
+        self.assertEqual(report.forbidden(), {"copied-twice": 1})
+
+    def test_not_copied(self):
+        """As after a transaction whose offsets were kept and whose records were not."""
+        self.finds_copies(self.taking(("ok", 0, "a#t.1")), "not-copied")
+
+    def test_copied_from_nothing(self):
+        """As after a copier that read what was aborted."""
+        self.finds_copies(self.taking(("ok", 0, "a#t.1"), ("ok", 2, "b#t.2"), ("ok", 4, "ghost#t.3")), "copied-from-nothing")
+
+    def test_a_copy_of_an_aborted_transaction_is_read(self):
+        planted = self.taking(("ok", 0, "a#t.1"), ("fail", 2, "b#t.2"), ("ok", 4, "b#t.3"))
+        self.finds_copies(planted.polled("d", (2, "b#t.2"), key="u/0"), "G1a", "int-poll-skip")
+
+    def test_half_of_a_transaction_is_there(self):
+        """Atomicity: what one partition got is read, what the other got is not."""
+        planted = (Planted().invoke("p", ("send", K, "a"), ("send", L, "a"), f="txn").commit("p")
+                   .told("p", "info", ("send", K, "a", 0), ("send", L, "a", 0)).sent("q", (L, "z", 2)))
+        self.finds(planted.polled("c", (0, "a")).polled("c", (2, "z"), key=L), "lost-write")
+
     # What is allowed where.
 
     def test_a_topic_may_allow_more(self):

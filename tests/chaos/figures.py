@@ -5,7 +5,9 @@ from collections import defaultdict
 
 
 def acked_records(sends):
-    return sum(1 for op in sends for mop in op.mops if len(mop) > 3 and isinstance(mop[3], int))
+    """A record of a transaction counts once that is committed."""
+    return sum(1 for op in sends if op.f != "txn" or op.outcome == "ok"
+               for mop in op.mops if len(mop) > 3 and isinstance(mop[3], int))
 
 
 def longest_silence(sends):
@@ -30,17 +32,23 @@ def fail_overs(sends, faults, partitions):
 
 
 def left_behind(ops):
-    """One line for each consumer and partition that had not got, at its end, what readers of everything got."""
+    """One line for each consumer and partition of its topics that had not got, at its end, what readers of everything got."""
     ends = defaultdict(lambda: defaultdict(lambda: -1))  # by process and key
-    followers = set()
+    followers = defaultdict(set)  # their topics
     complete = defaultdict(lambda: -1)
     for op in ops:
+        if op.f == "assign":
+            followers[op.process].update(map(topic_of, op.positions))
         for key, records in op.polls():
             for offset, _ in records[-1:]:
                 ends[op.process][key] = max(ends[op.process][key], offset)
                 if op.f == "read":
                     complete[key] = max(complete[key], offset)
-        if op.f == "poll":
-            followers.add(op.process)
-    return [f"{process} got {key} up to {ends[process][key]} of {end}" for process in sorted(followers)
-            for key, end in sorted(complete.items()) if ends[process][key] < end]
+                if op.f == "poll":
+                    followers[op.process].add(topic_of(key))
+    return [f"{process} got {key} up to {ends[process][key]} of {end}" for process, topics in sorted(followers.items())
+            for key, end in sorted(complete.items()) if topic_of(key) in topics and ends[process][key] < end]
+
+
+def topic_of(key):
+    return key.rpartition("/")[0]

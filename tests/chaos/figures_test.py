@@ -43,6 +43,9 @@ class FiguresTest(unittest.TestCase):
                          ["c got t/0 up to 1 of 2"])
         self.assertEqual(figures.left_behind([polled("c", "t/0", 1, 2), *everything]), ["c got t/1 up to -1 of 0"])
         self.assertEqual(figures.left_behind(everything), [])
+        self.assertEqual(figures.left_behind([polled("c", "u/0", 0), *everything]), [], "another topic's reader")
+        silent = Op("c", -1, "assign", 0, [], "ok", 0, positions={"t/1": 0})
+        self.assertEqual(figures.left_behind([silent, *everything]), ["c got t/0 up to -1 of 2", "c got t/1 up to -1 of 0"])
 
 
 if __name__ == "__main__":

@@ -97,6 +97,10 @@ class Writer:
     def complete(self, op, outcome, mops):
         self._write({"type": outcome, "op": op, "mops": mops})
 
+    def commit(self, op):
+        """The commit of this txn is asked for from here on."""
+        self._write({"type": "commit", "op": op})
+
     def poll(self, began, got, f="poll"):
         self.ops += 1
         self._write({"type": "ok", "op": self.ops, "f": f, "began": round(began, 6), "mops": [["poll", got]]})

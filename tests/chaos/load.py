@@ -16,19 +16,22 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FINISH_SECONDS = 150 * PATIENCE
 CATCH_UP_SECONDS = 1.0 * PATIENCE  # for consumers, once nothing is sent any more
 READ_SECONDS = 90 * PATIENCE
+COPIERS = 2
 ACKS_1_MAY = ("lost-write", "unseen", "duplicate", "inconsistent-offsets", "nonmonotonic-send", "int-nonmonotonic-send")
 
 
 class Client:
-    def __init__(self, folder, role, kind, bootstrap, topic, partitions, name, per_second=None,
+    """`more`: records a second, or where copies go."""
+
+    def __init__(self, folder, role, kind, bootstrap, topic, partitions, name, more=None,
                  key_bytes=0):
         self.role, self.kind, self.name, self.topic = role, kind, name, topic
         self.acked = self.counted_up_to = 0
         self.history = os.path.join(folder, f"{name}.jsonl")
         self.troubles_path = os.path.join(folder, f"{name}.err")
         words = [role, kind, bootstrap, topic, str(partitions), name, self.history]
-        if per_second:
-            words += [str(per_second), str(key_bytes)]
+        if more:
+            words += [str(more), str(key_bytes)]
         with open(self.troubles_path, "wb") as troubles:
             self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "workload.py"), *words],
                                             stdin=subprocess.PIPE, stdout=troubles, stderr=troubles,
@@ -89,14 +92,16 @@ class Result:
 
 
 class Load:
-    """Producers and consumers of one topic. `kinds`: how many producers of each kind of workload.py."""
+    """Producers and consumers of one topic. `kinds`: how many producers of each kind of workload.py. `copies`: a second
+    topic, to which two copiers take all records."""
 
     def __init__(self, cluster, topic="ledger", partitions=6, per_second=1000, kinds=("confluent",),
-                 consumers=("confluent",), configs=None, acks_1=False, key_bytes=0):
+                 consumers=("confluent",), configs=None, acks_1=False, key_bytes=0, copies=None):
         self.cluster, self.topic, self.partitions = cluster, topic, partitions
         self.per_second, self.kinds, self.consumer_kinds = per_second, kinds, consumers
         self.acks_1 = acks_1
         self.key_bytes = key_bytes
+        self.copies = copies
         self.folder = os.path.join(cluster.folder, f"histories-{topic}")
         os.makedirs(self.folder)
         self.clients = []
@@ -109,11 +114,15 @@ class Load:
             self._add("produce", kind, f"{kind}-{number}", self.per_second // len(self.kinds))
         for number, kind in enumerate(self.consumer_kinds):
             self._add("consume", kind, f"reader-{kind}-{number}")
-        wait_for(lambda: self.acked() > 0, 30 * PATIENCE, "the first acknowledgement", 0.1)
+        if self.copies:
+            self.cluster.create_topic(self.copies, self.partitions, configs=self.configs)
+            for number in range(COPIERS):
+                self._add("copy", "confluent", f"copier-{number}", self.copies)
+        wait_for(lambda: self.acked() > 0, 30 * PATIENCE, lambda: "the first acknowledgement; " + self.state(), 0.1)
         return self
 
-    def _add(self, role, kind, name, per_second=None):
-        client = Client(self.folder, role, kind, self.cluster.bootstrap, self.topic, self.partitions, name, per_second,
+    def _add(self, role, kind, name, more=None, topic=None):
+        client = Client(self.folder, role, kind, self.cluster.bootstrap, topic or self.topic, self.partitions, name, more,
                         self.key_bytes)
         self.clients.append(client)
         return client
@@ -138,8 +147,13 @@ class Load:
         for client in self.producers():
             client.ask_to_end()
         troubles = [client.wait(FINISH_SECONDS) for client in self.producers()]
-        reader = self._add("read", "confluent", "final")
-        troubles.append(reader.wait(READ_SECONDS))
+        copiers = [client for client in self.clients if client.role == "copy"]
+        for client in copiers:
+            client.ask_to_end()
+        troubles += [client.wait(FINISH_SECONDS) for client in copiers]
+        troubles.append(self._add("read", "confluent", "final").wait(READ_SECONDS))
+        if self.copies:
+            troubles.append(self._add("read", "confluent", "final-copies", topic=self.copies).wait(READ_SECONDS))
         time.sleep(CATCH_UP_SECONDS)
         for client in self.clients:
             if client.role == "consume":
@@ -150,14 +164,17 @@ class Load:
     def judge(self, troubles):
         ops = history.ops_of(history.read(client.history for client in self.clients))
         report = checker.check(ops)
+        if self.copies:
+            checker.check_copies(ops, self.topic, self.copies, report)
         forbidden = report.forbidden({self.topic: ACKS_1_MAY} if self.acks_1 else None)
-        sends = [op for op in ops if op.f == "send"]
+        sends = [op for op in ops if op.f == "send" or op.f == "txn" and not any(op.polls())]
         return Result(
             sent=sum(len(op.mops) for op in sends), acked=figures.acked_records(sends),
-            lost=forbidden.get("lost-write", 0) + forbidden.get("unseen", 0), repeated=forbidden.get("duplicate", 0),
+            lost=sum(forbidden.get(name, 0) for name in ("lost-write", "unseen", "not-copied")),
+            repeated=sum(forbidden.get(name, 0) for name in ("duplicate", "copied-twice")),
             forbidden=forbidden, troubles=troubles + figures.left_behind(ops),
             longest_silence=figures.longest_silence(sends),
-            fail_overs=figures.fail_overs(sends, self.fault_times, self.partitions),
+            fail_overs=figures.fail_overs([op for op in sends if op.f == "send"], self.fault_times, self.partitions),
             worst_lag=report.worst_realtime_lag, lines=list(report.lines()))
 
     def end(self):

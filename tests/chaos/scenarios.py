@@ -528,6 +528,29 @@ def kill_leader_two_clients(run):
     kill_and_restart(run, run.any_leader)
 
 
+TRANSACTIONS = {"kinds": ("transactional", "transactional"), "per_second": 400, "copies": "copies"}
+
+
+def coordinator(run):
+    """Who leads some partition of the topic of transactions, or of the topic of groups."""
+    topic = run.rng.choice(("__transaction_state", "__consumer_offsets"))
+    partitions = wait_for(lambda: list(run.cluster.partitions(topic)), FAIL_OVER_SECONDS, f"{topic} is there")
+    return run.cluster.leader(topic, run.rng.choice(partitions))
+
+
+@scenario(seconds=25, load=TRANSACTIONS, goals=("P2", "P5"))
+def kill_in_transactions(run):
+    """Transactions over many partitions, and copiers that take records and offsets in theirs, while leaders and coordinators
+    are killed with -9."""
+    kill_and_restart(run, lambda: run.any_leader() if run.rng.random() < 0.5 else coordinator(run))
+
+
+@scenario(seconds=25, load=TRANSACTIONS, goals=("P2", "P12"))
+def pause_in_transactions(run):
+    """The same while one of them sleeps for longer than its session: then it speaks as if it still led."""
+    pause_and_continue(run, lambda: run.any_leader() if run.rng.random() < 0.5 else coordinator(run), (4, 8))
+
+
 @scenario(load={"kinds": ("acks1",), "acks_1": True})
 def kill_leader_acks_1(run):
     """acks=1 may lose what only the leader had; everything else must hold."""

@@ -3,12 +3,15 @@
   workload.py produce KIND BOOTSTRAP TOPIC PARTITIONS NAME FILE PER_SECOND [KEY_BYTES]
   workload.py consume KIND BOOTSTRAP TOPIC PARTITIONS NAME FILE
   workload.py read    KIND BOOTSTRAP TOPIC PARTITIONS NAME FILE      once, from the start to the end of every partition
+  workload.py copy    KIND BOOTSTRAP TOPIC PARTITIONS NAME FILE TO   each record once to the topic TO, until the end of TOPIC
 
 KIND: confluent (producing: idempotent, acks=all), acks1 (confluent_kafka with acks=1 and without idempotence) or
-kafka-python (acks=all; it knows no idempotence, so it sends nothing twice). Exit code 0: everything was answered; 3: the
+kafka-python (acks=all; it knows no idempotence, so it sends nothing twice); producing: transactional (confluent_kafka, transactions over
+several partitions, some of which it aborts). A copier takes records and their offsets in transactions. Exit code 0: everything was answered; 3: the
 client itself gave up; its reason is the last line of stderr. load.py starts and ends them."""
 
 import os
+import random
 import sys
 import threading
 import time
@@ -30,6 +33,17 @@ IDEMPOTENT = {**PRODUCER, "enable.idempotence": True, "acks": "all"}
 ACKS_1 = {**PRODUCER, "enable.idempotence": False, "acks": "1"}
 CONSUMER = {**COMMON, "group.id": "chaos", "enable.auto.commit": False, "auto.offset.reset": "error",
             "check.crcs": True, "fetch.wait.max.ms": 50, "fetch.error.backoff.ms": 20, "enable.partition.eof": True}
+
+TRANSACTION_SECONDS = 60    # and of what its records and offsets wait for
+TRANSACTIONAL = {**COMMON, "acks": "all", "transaction.timeout.ms": TRANSACTION_SECONDS * 1000,
+                 "message.timeout.ms": TRANSACTION_SECONDS * 1000, "request.timeout.ms": CLIENT_TIMEOUT_MS, "linger.ms": 2,
+                 "retry.backoff.ms": 20}
+COPIER = {**CONSUMER, "group.id": "copiers", "auto.offset.reset": "earliest", "isolation.level": "read_committed",
+          "session.timeout.ms": 10000, "partition.assignment.strategy": "range"}
+RECORDS_OF_A_TRANSACTION = 12
+ABORTED_ONE_IN = 8
+MEMBERS_SECONDS = 20        # for members of a group to come together, at the end
+CALL_SECONDS = 10           # then the client is asked again, while that may help
 
 
 class GaveUp(Exception):
@@ -179,9 +193,202 @@ class KafkaPythonProducer(Producer):
         time.sleep(seconds)
 
     def finish(self):
-        if self.client:
+        if self.client is not None:
             self.client.flush(FLUSH_SECONDS)
             self.client.close(10)
+
+
+class Transactions:
+    """librdkafka's transactional producer as its manual has it: what is retriable is tried again, what requires an abort is
+    aborted, and after what is fatal there is a new one, which ends whatever the last one has left."""
+
+    def __init__(self, bootstrap, name, writer):
+        self.configuration = {**TRANSACTIONAL, "bootstrap.servers": bootstrap, "transactional.id": f"chaos-{name}"}
+        self.writer = writer
+        self.client = None
+
+    def run(self, mops, fill, commits=True):
+        """One op of the history; `fill` produces what its mops say, through told(). True: it is committed."""
+        self.connect()
+        op = self.writer.invoke("txn", mops)
+        try:
+            self.client.begin_transaction()
+            fill(self.client)
+            if commits:
+                self.writer.commit(op)
+                self.writer.flush()
+                self.again(self.client.commit_transaction)
+            else:
+                self.again(self.client.abort_transaction)
+            outcome = "ok" if commits else "fail"
+        except Exception as error:     # KafkaException, or BufferError of a full queue
+            outcome = self.undo(error)
+        self.writer.complete(op, outcome, mops)
+        self.writer.flush()
+        return outcome == "ok"
+
+    @staticmethod
+    def told(mops, place):
+        """For on_delivery."""
+        def note(error, message):
+            mops[place] = [*mops[place][:3], None if error else message.offset()]
+        return note
+
+    def connect(self):
+        from confluent_kafka import Producer as Client
+        while self.client is None:  # a client without records in its queue is false
+            client = Client({**self.configuration, "error_cb": self.on_error})
+            try:
+                self.again(client.init_transactions)
+                self.client = client
+            except Exception as error:
+                self.complain("init_transactions", error)
+                time.sleep(0.2)
+
+    def undo(self, error):
+        """Its outcome: fail when it is certain."""
+        self.complain("transaction", error)
+        try:
+            if not isinstance(error, BufferError) and not error.args[0].txn_requires_abort():
+                raise error
+            self.again(self.client.abort_transaction)
+            return "fail"
+        except Exception as fatal:
+            self.complain("abort_transaction", fatal)
+            self.client = None
+            return "info"
+
+    def again(self, call):
+        from confluent_kafka import KafkaException
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while True:
+            try:
+                return call(CALL_SECONDS)
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+                if time.monotonic() > deadline:
+                    raise GaveUp(f"{self.writer.process}: {error}") from error
+                time.sleep(0.05)
+
+    def on_error(self, error):
+        self.complain(error.name(), error.str())
+
+    def complain(self, what, error):
+        if isinstance(error, GaveUp):
+            raise error
+        print(f"{time.monotonic():.3f} {self.writer.process}: {what}: {error}", file=sys.stderr, flush=True)
+
+
+class TransactionalProducer:
+    """Transactions over some of the partitions at an even rate, until the event `ending`."""
+
+    def __init__(self, bootstrap, topic, partitions, name, file, per_second, key_bytes):
+        self.topic, self.partitions, self.name, self.per_second = topic, partitions, name, per_second
+        self.key = bytes(key_bytes) or None
+        self.writer = Writer(file, name)
+        self.transactions = Transactions(bootstrap, name, self.writer)
+        self.random = random.Random(name)
+        self.sequence = 0
+
+    def run(self, ending):
+        while not ending.is_set():
+            began = time.monotonic()
+            self.one()
+            time.sleep(max(began + RECORDS_OF_A_TRANSACTION / self.per_second - time.monotonic(), 0))
+        self.writer.close()
+
+    def one(self):
+        chosen = self.random.sample(range(self.partitions), self.random.randint(1, self.partitions))
+        mops = []
+        for partition in sorted(self.random.choice(chosen) for _ in range(RECORDS_OF_A_TRANSACTION)):
+            mops.append(["send", f"{self.topic}/{partition}", f"{self.name}:{self.sequence}"])
+            self.sequence += 1
+
+        def fill(client):
+            for place, (_, key, value) in enumerate(list(mops)):
+                client.produce(self.topic, value, self.key, partition=int(key.rpartition("/")[2]),
+                               on_delivery=Transactions.told(mops, place))
+        self.transactions.run(mops, fill, commits=self.random.randrange(ABORTED_ONE_IN) != 0)
+
+
+class Copier:
+    """A member of a group that takes each record to another topic, its copy and its offset in one transaction. After the
+    event `ending` it goes on until it has read all that there is."""
+
+    def __init__(self, bootstrap, topic, partitions, name, file, to):
+        from confluent_kafka import Consumer as Client
+        self.topic, self.partitions, self.name, self.to = topic, partitions, name, to
+        self.writer = Writer(file, name)
+        self.transactions = Transactions(bootstrap, name, self.writer)
+        self.client = Client({**COPIER, "bootstrap.servers": bootstrap})
+        self.at_end = set()
+        self.copies = 0
+
+    def run(self, ending):
+        self.client.subscribe([self.topic], on_assign=self.moved, on_revoke=self.moved, on_lost=self.moved)
+        quiet_since = time.monotonic()
+        while not (ending.is_set() and self.has_read_all(quiet_since)):
+            messages = self.poll()
+            if messages or not ending.is_set():
+                quiet_since = time.monotonic()
+            if messages and not self.copy(messages):
+                self.go_back()
+        self.client.close()
+        self.writer.close()
+
+    def moved(self, _client, _partitions):
+        """Whatever is read next is read by whoever has committed before."""
+        self.at_end.clear()
+        self.writer.assign({})
+
+    def has_read_all(self, quiet_since):
+        assigned = {place.partition for place in self.client.assignment()}
+        quiet = time.monotonic() - quiet_since
+        return quiet > 2 and assigned <= self.at_end if assigned else quiet > MEMBERS_SECONDS
+
+    def poll(self):
+        from confluent_kafka import KafkaError
+        messages = []
+        for message in self.client.consume(50, 0.2):
+            error = message.error()
+            if not error:
+                self.at_end.discard(message.partition())
+                messages.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self.at_end.add(message.partition())
+            elif error.fatal():
+                raise GaveUp(f"{self.name}: {error.str()}")
+            else:
+                print(f"{time.monotonic():.3f} {error.name()} {error.str()}", file=sys.stderr, flush=True)
+        return messages
+
+    def copy(self, messages):
+        from confluent_kafka import TopicPartition
+        got, mops, next_offsets = {}, [["poll", {}]], {}
+        for message in messages:
+            value, partition = message.value().decode(), message.partition()
+            got.setdefault(f"{self.topic}/{partition}", []).append([message.offset(), value])
+            self.copies += 1
+            mops.append(["send", f"{self.to}/{partition}", f"{value}#{self.name}.{self.copies}"])
+            next_offsets[partition] = message.offset() + 1
+        mops[0][1] = got
+
+        def fill(client):
+            for place, mop in enumerate(list(mops)):
+                if mop[0] == "send":
+                    client.produce(self.to, mop[2], partition=int(mop[1].rpartition("/")[2]),
+                                   on_delivery=Transactions.told(mops, place))
+            offsets = [TopicPartition(self.topic, partition, offset) for partition, offset in next_offsets.items()]
+            group = self.client.consumer_group_metadata()
+            self.transactions.again(lambda seconds: client.send_offsets_to_transaction(offsets, group, seconds))
+        return self.transactions.run(mops, fill)
+
+    def go_back(self):
+        """To where the group has committed: who joins it anew begins there."""
+        self.client.unsubscribe()
+        self.moved(None, None)
+        self.client.subscribe([self.topic], on_assign=self.moved, on_revoke=self.moved, on_lost=self.moved)
 
 
 class Consumer:
@@ -263,9 +470,15 @@ class KafkaPythonConsumer(Consumer):
         self.client.close(autocommit=False)
 
 
-def make(role, kind, bootstrap, topic, partitions, name, file, per_second="0", key_bytes="0"):
+def make(role, kind, bootstrap, topic, partitions, name, file, more="0", key_bytes="0"):
+    """`more`: records a second of a producer, the other topic of a copier."""
+    if role == "copy":
+        return Copier(bootstrap, topic, int(partitions), name, file, more)
+    per_second = more
     if role == "produce":
         rest = topic, int(partitions), name, file, int(per_second), int(key_bytes)
+        if kind == "transactional":
+            return TransactionalProducer(bootstrap, *rest)
         if kind == "kafka-python":
             return KafkaPythonProducer(bootstrap, *rest)
         return ConfluentProducer({"confluent": IDEMPOTENT, "acks1": ACKS_1}[kind], bootstrap, *rest)

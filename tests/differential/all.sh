@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # all.sh WIRE_LINES [PART…]: Moldau beside Apache Kafka. Parts: vectors (messages), requests (answers), files (segments and
-# indexes), tools (outputs of the commands). Needs MOLDAU_BINARY. Where Kafka cannot be had the parts count as skipped.
+# indexes), compacted (what compaction leaves of the same records), tools (outputs of the commands). Needs MOLDAU_BINARY.
+# Where Kafka cannot be had the parts count as skipped.
 set -uo pipefail
 here=$(dirname "$(readlink -f "$0")")
 lines=$1
 shift
-parts=${*:-vectors requests files tools}
+parts=${*:-vectors requests files compacted tools}
 passed=0 failed=0 skipped=0
 for part in $parts; do
   case $part in
     vectors) command=("$here/vectors.sh" "$lines") ;;
     requests) command=(/usr/bin/python3 "$here/run.py") ;;
-    files | tools) command=(/usr/bin/python3 "$here/$part.py") ;;
+    files | compacted | tools) command=(/usr/bin/python3 "$here/$part.py") ;;
     *) echo "there is no part $part" >&2; exit 2 ;;
   esac
   echo "== $part"

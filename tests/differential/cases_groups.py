@@ -387,9 +387,19 @@ class Consumer:
         return self.beat(memberEpoch=epoch, **changes)
 
 
+def create_known(s, partitions):
+    """A topic that the group coordinator knows too: Kafka's hears of it a little later than others are told of it."""
+    topic, topic_id = s.create(partitions=partitions)
+    probe = Consumer(s, 1, s.named("-probe"), [topic])
+    ready(s, probe.group)
+    s.wait(lambda: (probe.join(s.side.ask).get("assignment") or {}).get("topicPartitions"), f"the coordinator knows {topic}")
+    probe.beat(s.side.ask, memberEpoch=-1)
+    return topic, topic_id
+
+
 @case("ConsumerGroupHeartbeat")
 def consumer_heartbeat(s, version):
-    topic, topic_id = s.create(partitions=3)
+    topic, topic_id = create_known(s, partitions=3)
     group = s.named()
     ready(s, group)
     member = Consumer(s, version, group, [topic])
@@ -432,7 +442,7 @@ def consumer_heartbeat(s, version):
 
 @case("ConsumerGroupHeartbeat")
 def static_consumers(s, version):
-    topic, _ = s.create()
+    topic, _ = create_known(s, partitions=1)
     group = s.named()
     ready(s, group)
     first, second = Consumer(s, version, group, [topic], "one"), Consumer(s, version, group, [topic], "two")
@@ -453,7 +463,7 @@ def consumer_describe(s, version):
     for name in (group, group + "-classic"):
         ready(s, name)
     Member(s, group + "-classic").stable()
-    topic, _ = s.create(partitions=2)
+    topic, _ = create_known(s, partitions=2)
     Consumer(s, 1, group, [topic]).join(s.side.ask)
     s.ask("ConsumerGroupDescribe", version, groupIds=[])
     s.ask("ConsumerGroupDescribe", version, groupIds=[group, group + "-classic", group + "-none"], includeAuthorizedOperations=True)
@@ -461,7 +471,7 @@ def consumer_describe(s, version):
 
 @case("ConsumerGroupHeartbeat", versions=(1,))
 def both_protocols(s, version):
-    topic, topic_id = s.create(partitions=2)
+    topic, topic_id = create_known(s, partitions=2)
     group = s.named()
     ready(s, group)
     classic = Member(s, group, topics=(topic,))

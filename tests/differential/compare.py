@@ -10,7 +10,8 @@ import uuid
 import batches
 
 NAMING = ("name", "groupId", "apiKey", "feature", "topicName", "topic", "brokerId", "nodeId", "replicaId", "partitionIndex",
-          "partition", "index", "resourceName", "key", "logDir")
+          "partition", "index", "resourceName", "key", "logDir", "transactionalId")
+UNORDERED = ("partitions",)     # numbers that are a set: Kafka's come from a hash set
 JAVA_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # at the end of member ids
 CLOCK_SLACK_MS = 3_600_000
 MIN_CLOCK_MS = 1_500_000_000_000
@@ -30,6 +31,8 @@ class Normaliser:
     def value(self, value, name=""):
         if isinstance(value, dict):
             return {key: self.value(inner, key) for key, inner in value.items()}
+        if isinstance(value, list) and name in UNORDERED and all(isinstance(item, int) for item in value):
+            return sorted(value)
         if isinstance(value, list):
             return self.array([self.value(inner, name) for inner in in_order(value)], name)
         if isinstance(value, uuid.UUID):

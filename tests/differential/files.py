@@ -8,7 +8,9 @@ import base64
 import collections
 import os
 import pathlib
+import re
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -66,9 +68,9 @@ def served(side):
     return found
 
 
-def batches_from(side, partition, offset):
+def batches_from(side, partition, offset, topic=TOPIC):
     while True:
-        answer = side.ask("Fetch", 11, maxWaitMs=0, minBytes=1, topics=[{"topic": TOPIC, "partitions": [
+        answer = side.ask("Fetch", 11, maxWaitMs=0, minBytes=1, topics=[{"topic": topic, "partitions": [
             {"partition": partition, "fetchOffset": offset, "partitionMaxBytes": 1 << 20}]}])
         part = answer["responses"][0]["partitions"][0]
         if part["errorCode"] != 0:
@@ -80,7 +82,75 @@ def batches_from(side, partition, offset):
         offset = whole[-1]["baseOffset"] + whole[-1]["lastOffsetDelta"] + 1
 
 
+# What Kafka's program says of files that are right.
+
+MISMATCH = "Found timestamp mismatch in :"
+WITHOUT_RECORDS = re.compile(r"  Index timestamp: (\d+), log timestamp: -1")
+NOT_CONSECUTIVE = "Non-consecutive offsets in "
+GAP = re.compile(r"  (-?\d+) is followed by (\d+)")
+
+
+def stamps_of_empty_batches(segment):
+    """The greatest timestamps of the batches that compaction has left without records."""
+    content, at, found = segment.read_bytes(), 0, set()
+    while at + batches.HEADER_SIZE <= len(content):
+        _, length, *_, max_timestamp, _, _, _, count = struct.unpack_from(batches.HEADER, content, at)
+        if count == 0:
+            found.add(max_timestamp)
+        at += 12 + length
+    return found
+
+
+def without_empty_batches(lines):
+    """Without the time index entries of such batches: the program looks for the greatest timestamp among the records,
+    where there are none, and takes the one of the batch for wrong."""
+    kept, heading, stamps = [], None, set()
+    for line in lines:
+        if line.startswith(MISMATCH):
+            heading, stamps = line, stamps_of_empty_batches(pathlib.Path(line.removeprefix(MISMATCH)).with_suffix(".log"))
+            continue
+        if not line.startswith("  "):
+            heading = None
+        entry = WITHOUT_RECORDS.fullmatch(line)
+        if heading and entry and int(entry[1]) in stamps:
+            continue
+        kept += [heading, line] if heading else [line]
+    return kept
+
+
+def without_gaps(lines):
+    """The lines without those that tell, at the end and for each file, which offsets do not follow each other; and these
+    pairs by file. There are such offsets wherever something was compacted, and where a segment does not begin at 0."""
+    kept, told, path = [], {}, None
+    for line in lines:
+        gap = GAP.fullmatch(line)
+        if line.startswith(NOT_CONSECUTIVE):
+            path = line.removeprefix(NOT_CONSECUTIVE)
+        elif path and gap:
+            told.setdefault(path, set()).add((int(gap[1]), int(gap[2])))
+        else:
+            kept.append(line)
+    return kept, told
+
+
+def gaps_between(lines):
+    """The same pairs, from the lines of the records."""
+    found, path, last = {}, None, -1
+    for line in lines:
+        if line.startswith("Dumping "):
+            path, last = line.removeprefix("Dumping "), -1
+        elif line.startswith("| offset: "):
+            offset = int(line.split(" ", 3)[2])
+            if offset != last + 1:
+                found.setdefault(path, set()).add((last, offset))
+            last = offset
+    return found
+
+
 # The two programs.
+
+UTF8 = ("-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8")
+
 
 class Dumps:
     def __init__(self, classpath, intended):
@@ -88,33 +158,34 @@ class Dumps:
         self.compared = 0
 
     def kafka(self, *words):
-        done = subprocess.run([*java(self.classpath), "org.apache.kafka.tools.DumpLogSegments", *words], capture_output=True,
-                              text=True, errors="replace", timeout=300)
+        done = subprocess.run([*java(self.classpath), *UTF8, "org.apache.kafka.tools.DumpLogSegments", *words],
+                              capture_output=True, encoding="utf-8", errors="replace", timeout=300)
         return done.returncode, done.stdout + done.stderr
 
     @staticmethod
     def moldau(*words):
-        done = subprocess.run([os.environ["MOLDAU_BINARY"], "kafka-dump-log", *words], capture_output=True, text=True, errors="replace", timeout=300)
+        done = subprocess.run([os.environ["MOLDAU_BINARY"], "kafka-dump-log", *words], capture_output=True, encoding="utf-8",
+                              errors="replace", timeout=300)
         return done.returncode, done.stdout + done.stderr
 
     def check(self, who, files, *flags):
         words = ["--files", ",".join(map(str, files)), *flags]
         kafka, moldau = self.kafka(*words), self.moldau(*words)
         what = f"{who}'s files {' '.join(flags)}"
-        for name, (code, text) in (("Kafka", kafka), ("Moldau", moldau)):
+        theirs, ours = without_empty_batches(kafka[1].splitlines()), moldau[1].splitlines()
+        for name, code, lines in (("Kafka", kafka[0], theirs), ("Moldau", moldau[0], ours)):
             if code != 0:
-                fail(f"{name}'s program ends with {code} for {what}: {text[-800:]}")
-            for line in text.splitlines():
+                fail(f"{name}'s program ends with {code} for {what}: {lines[-8:]}")
+            for line in lines:
                 if any(word.lower() in line.lower() for word in COMPLAINTS):
                     fail(f"{name}'s program says of {what}: {line[:300]}")
                     break
-        lines = kafka[1].splitlines(), moldau[1].splitlines()
         if any(file.suffix == ".snapshot" for file in files):
-            lines = map(sorted, lines)      # Kafka goes through a hash map
-        # A quirk of Kafka's program: it says this of every segment that does not begin at offset 0.
-        lines = [[line for line in side if not line.startswith(("Non-consecutive offsets", "  -1 is followed by"))]
-                 for side in lines]
-        self.compare(what, *lines)
+            theirs, ours = sorted(theirs), sorted(ours)     # Kafka goes through a hash map
+        theirs, told = without_gaps(theirs)
+        if told != gaps_between(ours):
+            fail(f"{what}: Kafka tells of the gaps {str(told)[:400]}, Moldau shows {str(gaps_between(ours))[:400]}")
+        self.compare(what, theirs, ours)
 
     def compare(self, what, kafka, moldau):
         self.compared += len(kafka)
@@ -145,9 +216,9 @@ def check_folder(dumps, who, data):
             dumps.check(who, files, *flags)
 
 
-def copy_folders(source, target, topic_id):
+def copy_folders(source, target, topic_id, topic=TOPIC):
     """As README.md says: the folders of a stopped broker become those of a stopped node, under its topic's id."""
-    for folder in sorted(source.glob(f"{TOPIC}-*")):
+    for folder in sorted(source.glob(f"{topic}-*")):
         to = target / folder.name
         shutil.rmtree(to, ignore_errors=True)
         shutil.copytree(folder, to)

@@ -15,6 +15,7 @@ import cases_fetch  # noqa: F401
 import cases_configs  # noqa: F401
 import cases_cluster  # noqa: F401
 import cases_groups  # noqa: F401
+import cases_transactions  # noqa: F401
 from cases import CASES, Script
 from compare import Intended, Normaliser, differences
 from sides import Kafka, Moldau, kafka_classpath
