@@ -63,9 +63,9 @@ class KafkaCluster(Cluster):
 class KafkaBroker:
     """A context manager like harness.Broker: a fresh folder, or with `keep` the one that is there."""
 
-    def __init__(self, folder, tuned=False, keep=False):
+    def __init__(self, folder, tuned=False, keep=False, properties=()):
         self.port, self.controller_port = free_port(), free_port()
-        self.folder, self.log, self.tuned = folder, folder.with_suffix(".log"), tuned
+        self.folder, self.log, self.more = folder, folder.with_suffix(".log"), [*(TUNED if tuned else []), *properties]
         self.process = None
         self.properties = folder.with_suffix(".properties")
         if not keep:
@@ -83,7 +83,7 @@ class KafkaBroker:
                  "offsets.topic.replication.factor=1", "transaction.state.log.replication.factor=1",
                  "transaction.state.log.min.isr=1", "share.coordinator.state.topic.replication.factor=1",
                  "share.coordinator.state.topic.min.isr=1", "auto.create.topics.enable=false"]
-        self.properties.write_text("\n".join(lines + (TUNED if self.tuned else [])) + "\n")
+        self.properties.write_text("\n".join(lines + self.more) + "\n")
 
     def format(self):
         format_folder(self.properties)

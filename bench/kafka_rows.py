@@ -18,7 +18,8 @@ class Compared:
     most: float | None = None             # Moldau's own figure, whatever Kafka's is
 
     def more_is_better(self):
-        return self.at_most is None and self.synced_at_most is None and not self.key.endswith(("_us", "_ms", "_mib"))
+        aims_low = any(aim is not None for aim in (self.at_most, self.synced_at_most, self.most))
+        return not aims_low and not self.key.endswith(("_us", "_ms", "_mib"))
 
     def aims(self, system):
         if system == MOLDAU and (self.synced_at_least or self.synced_at_most):
@@ -41,11 +42,12 @@ class Case:
 
 
     clustered: bool = False  # on three brokers; then they stay up and are warmed, unless `warm` says no
-    properties: list = field(default_factory=list)  # of the brokers of a cluster
+    properties: list = field(default_factory=list)  # of the brokers that stay up
 
-    def name_of_cluster(self):
+    def kind_of_brokers(self):
         """Cases with the same brokers share them."""
-        return "-".join(["cluster", *(line.replace(".", "_").replace("=", "_") for line in self.properties)])
+        kind = "cluster" if self.clustered else "single"
+        return "-".join([kind, *(line.replace(".", "_").replace("=", "_") for line in self.properties)])
 
 
 K, M = 1e3, 1e6
@@ -133,6 +135,31 @@ def cluster_density_case(partitions):
                 systems=[MOLDAU, KAFKA], timed=False, warm=False, clustered=True)
 
 
+# Members of the classic protocol say how often they send heartbeats, those of the other are told so.
+HEARTBEAT_MS = 500
+GROUPS = ["group.initial.rebalance.delay.ms=1000", f"group.consumer.heartbeat.interval.ms={HEARTBEAT_MS}",
+          f"group.consumer.min.heartbeat.interval.ms={HEARTBEAT_MS}"]
+
+
+def rebalance_case(members, protocol):
+    what = "classic protocol, cooperative-sticky" if protocol == "classic" else "KIP-848, uniform"
+    return Case(f"rebalance-{members}-{protocol}",
+                f"{members:,} members × 1,000 partitions, 10 % more come, then the 10 % oldest leave; {what}; on both sides "
+                f"heartbeats every {HEARTBEAT_MS} ms, initial delay 1 s", 11, "rebalance",
+                {"members": members, "protocol": protocol, "heartbeat-ms": HEARTBEAT_MS}, [
+                    Compared("stable_s", "s to stable, of coming and going", at_most=1 / 2),
+                    Compared("add_s", "s to stable when they come", at_most=1 / 2),
+                    Compared("remove_s", "s to stable when they leave", at_most=1 / 2),
+                    Compared("all_waited_s", "s of that in which all waited for the broker", at_most=1),
+                    Compared("cpu_s", "broker CPU s, of one coming and one going", at_most=1 / 3),
+                    Compared("pause_max_ms", "ms that a partition had no owner, the longest"),
+                    Compared("untouched_pause_ms", "ms of those that stay with their owner", most=0),
+                    Compared("needless_moves", "partitions moved without need", most=0),
+                    Compared("join_s", "s until all have joined and it is stable", at_most=1),
+                    Compared("join_cpu_s", "broker CPU s of that", at_most=1 / 3),
+                    Compared("heartbeat_p99_us", "µs p99 of a heartbeat")], timed=False, properties=GROUPS)
+
+
 START = [Compared("listening_ms", "ms to listening"), Compared("first_ack_ms", "ms to the first ack")]
 
 CASES = [
@@ -185,4 +212,12 @@ CASES = [
     fail_over_case("fail-over-controller-equal", "The same of the active controller, equal time-outs", "true",
                    EQUAL_TIMEOUTS, 1 / 1.5),
     cluster_density_case(1000), cluster_density_case(5000),
+    *[rebalance_case(members, protocol) for members in (100, 1000) for protocol in ("classic", "consumer")],
+    Case("compaction", "4 GiB in 4 compacted partitions, 10 M keys × 4 versions, 100 B, beside 1,000/s × 1 KiB", 12, "compaction",
+         {"connections": 8, "bytes": 1024, "rate": 1000}, [
+             Compared("compacted_mb_per_s", "MB/s compacted", at_least=3),
+             Compared("records_per_cpu_s", "k records / CPU s", K, at_least=3),
+             Compared("p99_us", "µs p99 ack meanwhile", at_most=0.5), Compared("before_p99_us", "µs p99 ack before"),
+             Compared("left_mib", "MiB left")],
+         warm=False),
 ]
