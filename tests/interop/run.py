@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
-"""run.py [CLIENT…] [--nodes 1|3] [--fault-seconds N]: every client of clients.py, or those named, against one node, then
-their scenarios with faults against three; with --nodes all scenarios against so many. A client's program prints on stdout
+"""run.py [CLIENT…] [--nodes 1|3] [--fault-seconds N] [--second-try]: every client of clients.py, or those named, against one
+node, then their scenarios with faults against three; with --nodes all scenarios against so many. A client's program prints
+on stdout
   pass SCENARIO | fail SCENARIO: REASON | lacks SCENARIO: REASON (the client has no such ability) … end
 A scenario that clients.py requires and a program does not tell about, and a program that does not reach its end, are
 failures. The last line counts; exit code 0 when nothing failed. MOLDAU_BINARY is the node's binary.
 
 With three nodes every topic has three replicas. Between a program's lines `faults TOPIC [COUNT]` and `faults over`, the
 leader of that topic's first partition, or of COUNT partitions in turn, is killed and started again, over and over, which
-the program goes on with for so many seconds (12): more find more."""
+the program goes on with for so many seconds (12): more find more.
+
+With --second-try a scenario with faults that ran out of time is played once more, against other nodes: clients have ways of
+their own to hang when nodes die. It is told, and counted when it passes then. Wrong records are never played again."""
 
 import argparse
 import os
 import queue
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +36,7 @@ from clients import CLIENTS, WITH_A_SECOND, Broken, Unavailable, faulty, require
 CLIENT_SECONDS = 400  # and the time of faults
 FAULT_SECONDS = 12
 LEAST_KILLS = 2
+OUT_OF_TIME = re.compile(r"\bwithin \d+ s\b| took \d+ s\b|\d+ of \d+ are moved|time-?d? ?out", re.IGNORECASE)
 SHOWN_LINES = 80
 # Groups wait shortly for others, hear of changes soon, and miss the dead soon.
 SETTINGS = ("group.initial.rebalance.delay.ms=100", "group.consumer.heartbeat.interval.ms=500",
@@ -40,10 +46,22 @@ SETTINGS = ("group.initial.rebalance.delay.ms=100", "group.consumer.heartbeat.in
 class Tally:
     def __init__(self):
         self.passed, self.failed, self.skipped = [], [], []
+        self.late = {}  # client to the scenarios that ran out of time
 
     def add(self, client, verdict, scenario, reason=""):
         {"pass": self.passed, "fail": self.failed}[verdict].append(f"{client} {scenario}")
+        if verdict == "fail" and scenario in faulty(client) and OUT_OF_TIME.search(reason):
+            self.late.setdefault(client, []).append(scenario)
         say(client, verdict, scenario, reason)
+
+    def take_late(self):
+        """What ran out of time, by client: it counts as failed no more, for it is played once more."""
+        late, self.late = self.late, {}
+        for client, scenarios in late.items():
+            for scenario in scenarios:
+                self.failed.remove(f"{client} {scenario}")
+                say(client, "again", scenario, "it ran out of time")
+        return late
 
     def skip(self, client, reason):
         self.skipped.append(client)
@@ -150,7 +168,7 @@ class NoFaults:
         pass
 
 
-def play(client, command, broker, tally, only_faulty):
+def play(client, command, broker, tally, demanded):
     seen, ended = set(), False
     faults = NoFaults() if isinstance(broker, Broker) else Faults(broker)
     with tempfile.TemporaryFile("w+", errors="replace") as errors:
@@ -168,7 +186,7 @@ def play(client, command, broker, tally, only_faulty):
             elif verdict == "lacks":
                 say(client, verdict, scenario, reason)
             seen.add(scenario)
-        for scenario in demanded(client, broker, only_faulty):
+        for scenario in demanded:
             if not any(name.startswith(scenario) for name in seen):
                 tally.add(client, "fail", scenario, "the program told nothing about it")
         if not ended:
@@ -181,9 +199,7 @@ def play(client, command, broker, tally, only_faulty):
             show(f"what the node logged during {client}", broker.log(mark))
 
 
-def demanded(client, broker, only_faulty):
-    if only_faulty:
-        return faulty(client)
+def demanded(client, broker):
     return required(client) if isinstance(broker, Broker) else (*required(client), *faulty(client))
 
 
@@ -191,17 +207,17 @@ def show(what, text):
     print(f"--- {what}", *text.splitlines()[-SHOWN_LINES:], "---", sep="\n", file=sys.stderr, flush=True)
 
 
-def run_client(client, preparation, broker, tally, only_faulty):
-    """Plays it as soon as the client is there."""
+def run_client(client, preparation, broker, tally, only):
+    """Plays it as soon as the client is there: scenarios `only`, or all when it is None."""
     began = time.monotonic()
     try:
         command = preparation.result()
     except (Unavailable, Broken) as reason:
-        return None if only_faulty else miss(client, reason, tally)  # told already when there is only one
+        return miss(client, reason, tally) if only is None else None  # told already when there is only one
     ready = time.monotonic()
-    os.environ["MOLDAU_TEST_ONLY"] = ",".join(faulty(client)) if only_faulty else ""
+    os.environ["MOLDAU_TEST_ONLY"] = ",".join(only or ())
     with a_second() if client in WITH_A_SECOND else nullcontext():
-        play(client, command, broker, tally, only_faulty)
+        play(client, command, broker, tally, demanded(client, broker) if only is None else only)
     say(client, "time", f"waited {ready - began:.1f} s for the client, {time.monotonic() - ready:.1f} s to run")
 
 
@@ -234,13 +250,15 @@ def brokers(count, fault_seconds):
     return ThreeNodes(SETTINGS)
 
 
-def play_against(nodes, fault_seconds, preparations, tally, only_faulty=False):
-    """`only_faulty`: what is played with faults and nothing else."""
+def play_against(nodes, fault_seconds, preparations, tally, only=None):
+    """`only`: the scenarios of each client that is played; None plays all of all."""
     with brokers(nodes, fault_seconds) as broker:
         for client, preparation in preparations.items():
+            if only is not None and not only.get(client):
+                continue
             if not broker.running():
                 broker.restart()
-            run_client(client, preparation, broker, tally, only_faulty)
+            run_client(client, preparation, broker, tally, only and only[client])
 
 
 def main(words):
@@ -248,6 +266,7 @@ def main(words):
     parser.add_argument("names", nargs="*")
     parser.add_argument("--nodes", type=int, choices=(1, 3))
     parser.add_argument("--fault-seconds", type=int, default=FAULT_SECONDS)
+    parser.add_argument("--second-try", action="store_true")
     options = parser.parse_intermixed_args(words)
     names = options.names
     unknown = [name for name in names if name not in CLIENTS]
@@ -259,8 +278,10 @@ def main(words):
         preparations = {name: pool.submit(prepare, name, Path(scratch) / name) for name in names or CLIENTS}
         play_against(options.nodes or 1, options.fault_seconds, preparations, tally)
         if options.nodes is None:
-            with_faults = {name: done for name, done in preparations.items() if faulty(name)}
-            play_against(3, options.fault_seconds, with_faults, tally, only_faulty=True)
+            only = {client: faulty(client) for client in preparations}
+            play_against(3, options.fault_seconds, preparations, tally, only)
+            if options.second_try and tally.late:
+                play_against(3, options.fault_seconds, preparations, tally, tally.take_late())
     return tally.close()
 
 
