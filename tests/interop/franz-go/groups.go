@@ -181,6 +181,18 @@ func (s *session) committed(topic string) []int {
 	return numbersOf(records)
 }
 
+// settle waits until no transaction is open in partition 0: markers are written after a commit is answered.
+func (s *session) settle(topic string) {
+	for ctx := patience(); ; time.Sleep(10 * time.Millisecond) {
+		stable, _ := must(s.admin.ListCommittedOffsets(ctx, topic)).Lookup(topic, 0)
+		end, found := must(s.admin.ListEndOffsets(ctx, topic)).Lookup(topic, 0)
+		that(found, "no end of %s", topic)
+		if stable.Offset == end.Offset {
+			return
+		}
+	}
+}
+
 func transactions(s *session) {
 	topic := s.create("transactions", 1)
 	producer := s.transactional("transactions")
@@ -195,12 +207,14 @@ func transactions(s *session) {
 		}
 		fine(sendAndEnd(producer, numbered(topic, 1, 100*turn, 100*turn+20), end))
 	}
+	s.settle(topic)
 	equalNumbers(expected, s.committed(topic), "committed values")
 	successor := s.transactional("transactions")
 	defer successor.Close()
 	fine(sendAndEnd(successor, numbered(topic, 1, 2000, 2001), kgo.TryCommit))
 	late := sendAndEnd(producer, numbered(topic, 1, 1000, 1001), kgo.TryCommit)
 	that(errors.Is(late, kerr.ProducerFenced) || errors.Is(late, kerr.InvalidProducerEpoch), "who was replaced: %v", late)
+	s.settle(topic)
 	equalNumbers(append(expected, 2000), s.committed(topic), "committed values")
 }
 
