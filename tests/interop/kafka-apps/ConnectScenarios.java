@@ -108,7 +108,11 @@ final class ConnectScenarios {
       }
       lines.write(100);
       List<String> wanted = lines.written();
-      workers[0].await(SECONDS, () -> new TreeSet<>(read(out)).containsAll(wanted), "all lines in the file");
+      workers[0].await(SECONDS, () -> {
+        if (new TreeSet<>(read(out)).containsAll(wanted)) return true;
+        for (String connector : List.of("-source", "-sink")) rest[0].runs(session.name(name + connector));
+        return false;
+      }, "all lines in the file");
       for (Child worker : workers) worker.stop();
       List<String> taken = new ArrayList<>();
       for (var record : session.read(topic, 0, Map.of("isolation.level", "read_committed")))
