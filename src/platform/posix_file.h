@@ -1,5 +1,9 @@
-// An open POSIX file. Errors name the call and the path.
+// An open POSIX file. Errors name the call and the path. What one reader takes from the device in order, piece by piece,
+// passes through the page cache and does not stay there: filling it costs far more than the reading (bench/kafka-reasons.md,
+// row 6), and pushes out what others read. Two readers of one file in turn leave it to the kernel what stays.
 #pragma once
+
+#include <atomic>
 
 #include "platform/posix.h"
 #include "runtime/disk.h"
@@ -23,8 +27,14 @@ class PosixFile final : public runtime::File {
 
  private:
   std::unexpected<Error> failed(std::string_view call) const;
+  int passing(std::uint64_t offset, std::size_t length);
+  ssize_t read_some(std::uint64_t offset, MutableBytes into, int flags);
 
   FileDescriptor file_;
+  // The last long read. Threads may read at once: what one of them takes for the other's only costs time.
+  std::atomic<std::uint64_t> last_begin_ = 0;
+  std::atomic<std::uint64_t> last_end_ = 0;
+  std::atomic<int> last_flag_ = 0;
   const std::string path_;
 };
 

@@ -1,14 +1,19 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
 #include "base/random.h"
+#include "platform/posix.h"
 #include "platform/posix_disk.h"
 
 namespace moldau::platform {
@@ -137,6 +142,71 @@ TEST_F(DiskTest, CachedReadsSayWhenTheDeviceWouldBeNeeded) {
   EXPECT_EQ(cold.error().code, Errc::would_block);
   EXPECT_EQ(file->read_at(0, into), into.size());
   EXPECT_EQ(file->read_cached_at(0, into), into.size());
+}
+
+constexpr std::size_t kPiece = 1 << 20;
+constexpr std::size_t kPieces = 16;
+
+// A file that only the device has.
+class ColdFileTest : public DiskTest {
+ protected:
+  void SetUp() override {
+    file_ = create("cold");
+    std::byte piece[4096]{};
+    const iovec part{piece, sizeof piece};
+    const FileDescriptor open(::open(path("cold").c_str(), O_RDWR));
+    ASSERT_TRUE(file_->write_at(0, piece));
+    constexpr int kDontCache = 0x80;
+    if (::preadv2(open.get(), &part, 1, 0, kDontCache) < 0) GTEST_SKIP() << "no reads here that leave nothing in memory";
+    for (std::size_t i = 0; i < kPieces; ++i)
+      ASSERT_TRUE(file_->write_at(i * kPiece, std::vector<std::byte>(kPiece, std::byte(i + 1))));
+    ASSERT_TRUE(file_->sync_data());
+    file_->forget(0, kPieces * kPiece);
+    if (share_in_memory() > 0.01) GTEST_SKIP() << "this file system keeps what it was told to forget";
+  }
+
+  double share_in_memory() {
+    const FileDescriptor open(::open(path("cold").c_str(), O_RDONLY));
+    constexpr std::size_t kBytes = kPieces * kPiece;
+    void* const mapped = ::mmap(nullptr, kBytes, PROT_READ, MAP_SHARED, open.get(), 0);
+    std::vector<unsigned char> pages(kBytes / 4096);
+    EXPECT_EQ(::mincore(mapped, kBytes, pages.data()), 0);
+    ::munmap(mapped, kBytes);
+    return static_cast<double>(std::ranges::count_if(pages, [](auto page) { return page & 1; })) /
+           static_cast<double>(pages.size());
+  }
+
+  // As the log does: from memory, or else from the device.
+  void read_piece(std::size_t i) {
+    std::vector<std::byte> into(kPiece);
+    auto size = file_->read_cached_at(i * kPiece, into);
+    if (!size) size = file_->read_at(i * kPiece, into);
+    ASSERT_TRUE(size) << size.error().message;
+    into.resize(*size);
+    EXPECT_EQ(into, std::vector<std::byte>(*size, std::byte(i + 1)));
+  }
+
+  std::unique_ptr<runtime::File> file_;
+};
+
+TEST_F(ColdFileTest, WhatOneReaderTakesInOrderDoesNotStayInMemory) {
+  for (std::size_t i = 0; i < kPieces; ++i) read_piece(i);
+  EXPECT_LT(share_in_memory(), 0.5);
+}
+
+TEST_F(ColdFileTest, WhatTwoReadersTakeInTurnStays) {
+  for (std::size_t i = 0; i < kPieces / 2; ++i) {
+    read_piece(i);
+    read_piece(kPieces / 2 + i);
+  }
+  EXPECT_GT(share_in_memory(), 0.9);
+}
+
+TEST_F(ColdFileTest, WhatIsInMemoryStaysWhenItIsReadInOrder) {
+  for (std::size_t i = kPieces / 2; i < kPieces; ++i)
+    ASSERT_TRUE(file_->write_at(i * kPiece, std::vector<std::byte>(kPiece, std::byte(i + 1))));
+  for (std::size_t i = 0; i < kPieces; ++i) read_piece(i);
+  EXPECT_GT(share_in_memory(), 0.45);
 }
 
 TEST_F(DiskTest, FoldersAndNames) {
