@@ -293,7 +293,11 @@ class LogManager {
   runtime::Task<Status> save_log_starts();
   runtime::Task<void> relieve(std::vector<TopicIdPartition> partitions);
   runtime::Task<Status> flush_logs(std::vector<TopicIdPartition> ids);
-  runtime::Task<void> flush_log(TopicIdPartition id, Status& failure);
+  struct Flushed {
+    std::shared_ptr<Hosted> hosted;
+    CommitLog::Position up_to;
+  };
+  runtime::Task<void> flush_log(TopicIdPartition id, std::vector<Flushed>& flushed, Status& failure);
   OffsetCheckpoint recovery_points() const;
   OffsetCheckpoint log_starts() const;
   void keep_failed(const SharedCheckpoint& checkpoint, OffsetCheckpoint& offsets) const;
