@@ -1,23 +1,10 @@
 #include "node/metrics_refresh.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace moldau::node {
 namespace {
-
-void refresh_partition(storage::Log& log, Offset high_watermark, telemetry::Registry& registry) {
-  const auto& at = log.identity().topic_partition;
-  const telemetry::Labels labels{{"topic", at.topic}, {"partition", std::to_string(at.partition)}};
-  const auto set = [&](std::string_view name, std::string_view help, std::int64_t value) {
-    registry.gauge(name, help, labels).set(value);
-  };
-  set("moldau_partition_log_start_offset", "First offset of the log.", log.log_start_offset());
-  set("moldau_partition_log_end_offset", "Offset after the last record of the log.",
-      log.end_offset().value());
-  set("moldau_partition_high_watermark_offset", "Offset up to which records are acknowledged and seen.",
-      high_watermark);
-  set("moldau_log_size_bytes", "Bytes of the partition's log.", log.size_bytes());
-}
 
 void add(storage::CleanerStats& to, const storage::CleanerStats& one) {
   to.passes += one.passes;
@@ -30,8 +17,31 @@ void add(storage::CleanerStats& to, const storage::CleanerStats& one) {
 
 }  // namespace
 
+PartitionGauges::Gauges& PartitionGauges::of(const TopicIdPartition& key, const TopicPartition& name) {
+  if (std::exchange(forgets_, registry_.forgets()) != registry_.forgets()) gauges_.clear();
+  if (const auto known = gauges_.find(key); known != gauges_.end()) return known->second;
+  const telemetry::Labels labels{{"topic", name.topic}, {"partition", std::to_string(name.partition)}};
+  const auto gauge = [&](std::string_view metric, std::string_view help) -> telemetry::Gauge& {
+    return registry_.gauge(metric, help, labels);
+  };
+  Gauges gauges{gauge("moldau_partition_log_start_offset", "First offset of the log."),
+                gauge("moldau_partition_log_end_offset", "Offset after the last record of the log."),
+                gauge("moldau_partition_high_watermark_offset",
+                      "Offset up to which records are acknowledged and seen."),
+                gauge("moldau_log_size_bytes", "Bytes of the partition's log.")};
+  return gauges_.emplace(key, gauges).first->second;
+}
+
+void PartitionGauges::set(const TopicIdPartition& key, storage::Log& log, Offset high_watermark) {
+  Gauges& gauges = of(key, log.identity().topic_partition);
+  gauges.log_start_offset.set(log.log_start_offset());
+  gauges.log_end_offset.set(log.end_offset().value());
+  gauges.high_watermark.set(high_watermark);
+  gauges.size_bytes.set(log.size_bytes());
+}
+
 void refresh_metrics(std::span<HostedLogs* const> hosted, const config::Settings& settings,
-                     telemetry::Registry& registry) {
+                     telemetry::Registry& registry, PartitionGauges& gauges) {
   std::int64_t partitions = 0, offline = 0, bytes = 0, used = 0, capacity = 0;
   std::int64_t led = 0, under_replicated = 0, under_min_isr = 0;
   storage::CleanerStats cleaner;
@@ -53,7 +63,7 @@ void refresh_metrics(std::span<HostedLogs* const> hosted, const config::Settings
         under_min_isr += leader->enough_in_sync() ? 0 : 1;
       }
       if (settings.partition_metrics == config::PartitionMetrics::off) continue;
-      refresh_partition(log, partition->high_watermark().value(), registry);
+      gauges.set(key, log, partition->high_watermark().value());
     }
   }
   const auto set = [&](std::string_view name, std::string_view help, std::int64_t value) {

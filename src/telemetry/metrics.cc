@@ -83,6 +83,7 @@ Histogram& Registry::histogram(std::string_view name, std::string_view help, con
 
 void Registry::forget(std::string_view label, std::string_view value) {
   MOLDAU_ASSERT(value != kOverflowLabel);
+  ++forgets_;
   const std::lock_guard lock(mutex_);
   for (auto& [name, family] : families_)
     std::erase_if(family.series, [&](const auto& series) { return carries(series.first, label, value); });

@@ -176,6 +176,8 @@ class Registry {
   // Removes the series that carry this label (a deleted topic). REQUIRES: nobody uses them any more. The
   // overflow series stay.
   void forget(std::string_view label, std::string_view value);
+  // How often that was. Who keeps references looks them up anew after it.
+  std::uint64_t forgets() const { return forgets_; }
 
   // From any thread.
   Snapshot snapshot() const;
@@ -188,6 +190,7 @@ class Registry {
                  Unit unit);
 
   const std::size_t series_cap_;  // of each family
+  std::uint64_t forgets_ = 0;
   // Held for registration and for the walk of a snapshot, never for recording.
   mutable std::mutex mutex_;
   std::map<std::string, Family, std::less<>> families_;

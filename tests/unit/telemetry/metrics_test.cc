@@ -124,8 +124,10 @@ TEST(Registry, ForgetsADeletedTopic) {
   Registry registry(2);
   registry.gauge("moldau_log_bytes", "Bytes.", {{"topic", "a"}, {"partition", "0"}});
   registry.gauge("moldau_log_bytes", "Bytes.", {{"topic", "a"}, {"partition", "1"}});
+  EXPECT_EQ(registry.forgets(), 0u);
   registry.forget("topic", "a");
   EXPECT_EQ(registry.series_count(), 0u);
+  EXPECT_EQ(registry.forgets(), 1u);
   registry.gauge("moldau_log_bytes", "Bytes.", {{"topic", "b"}, {"partition", "0"}}).set(3);
   EXPECT_EQ(registry.snapshot().find("moldau_log_bytes", {{"topic", "b"}, {"partition", "0"}})->gauge, 3);
 }
