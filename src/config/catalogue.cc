@@ -57,6 +57,12 @@ bool matches(std::string_view pattern, std::string_view path) {
     const std::string_view prefix = pattern.substr(0, pattern.size() - 1);
     return path.starts_with(prefix) && path.size() > prefix.size();
   }
+  // A listener's name may have dots.
+  constexpr std::string_view kListeners = "listeners.*";
+  if (pattern.starts_with(kListeners)) {
+    const std::string_view prefix = "listeners.", suffix = pattern.substr(kListeners.size());
+    return path.starts_with(prefix) && path.ends_with(suffix) && path.size() > prefix.size() + suffix.size();
+  }
   const auto same = [](std::string_view p, std::string_view t) { return p == t || (p == "*" && !t.empty()); };
   return std::ranges::equal(levels_of(pattern), levels_of(path), same);
 }

@@ -61,6 +61,7 @@ TEST(Catalogue, FindsPatterns) {
   EXPECT_NE(find_broker_key("listener.name.external.ssl.keystore.password"), nullptr);
   EXPECT_EQ(find_broker_key("listener.name."), nullptr);
   EXPECT_EQ(find_own_key("listeners.external.bind")->name, "listeners.*.bind");
+  EXPECT_EQ(find_own_key("listeners.in.ner.bind")->name, "listeners.*.bind");
   EXPECT_EQ(find_own_key("listeners.bind"), nullptr);
   EXPECT_EQ(find_own_key("listeners..bind"), nullptr);
   EXPECT_EQ(find_own_key("kafka.log.retention.ms")->name, "kafka.*");

@@ -438,6 +438,12 @@ TEST(Listeners, OursLieOverKafkasAndOverTheDefault) {
   EXPECT_EQ(advertised.settings.listeners[0].advertise, (runtime::Endpoint{"me", 9}));
 }
 
+TEST(Listeners, ANameMayHaveDotsInYamlAsInProperties) {
+  const Loaded loaded = yaml("listeners: {in.ner: {bind: '127.0.0.1:9192', security: plaintext}}");
+  EXPECT_USABLE(loaded);
+  EXPECT_EQ(loaded.settings.find_listener("in.ner")->bind, (runtime::Endpoint{"127.0.0.1", 9192}));
+}
+
 TEST(Listeners, AWildcardAdvertisesTheHostAndSaysSo) {
   const Loaded loaded = yaml("listeners: {plain: {bind: ':9092'}}");
   EXPECT_USABLE(loaded);
