@@ -226,10 +226,6 @@ class Log final : public CommitLog::Participant, public ProducerBudget::Holder {
   // Puts everything durable that is in memory into the segments and syncs them, with their indexes; then the
   // commit log may reuse the space. A full disk leaves everything as it was (Errc::no_space).
   runtime::Task<Status> flush();
-  // The same in two steps, for who flushes many logs: how far the space may be given back when the recovery points have
-  // been saved since; 0: there is none.
-  runtime::Task<Result<CommitLog::Position>> flush_only();
-  void give_back_saved(CommitLog::Position up_to);
   // flush.ms has passed since the oldest unflushed append.
   bool flush_due(TimestampMs now_ms) const;
   // Drops whole segments by time, size and log start offset, never above the high watermark, and forgets idle
@@ -363,10 +359,9 @@ class Log final : public CommitLog::Participant, public ProducerBudget::Holder {
   void apply(FlushPlan& plan);
   static void apply(const SegmentFlush& flush, Segment& segment, Offset flushed_end);
   runtime::Task<Status> flush_locked(bool closing);
-  runtime::Task<Result<CommitLog::Position>> flush_to_segments(bool closing);
-  bool gives_back(CommitLog::Position up_to) const;
   bool nothing_says_where_it_starts() const;
   runtime::Task<Status> name_start();
+  runtime::Task<Status> give_back(CommitLog::Position up_to);
 
   // log_close.cc
   runtime::Task<void> wait_until_durable();

@@ -36,27 +36,9 @@ Task<Status> Log::flush() {
   co_return status;
 }
 
-Task<Result<CommitLog::Position>> Log::flush_only() {
-  const Pass pass(gate_);
-  if (!pass) co_return fail(Errc::cancelled, identity_.directory + " is closed");
-  co_await changes_.acquire(1);
-  auto flushed = co_await flush_to_segments(false);
-  changes_.release(1);
-  if (flushed && !gives_back(*flushed)) co_return CommitLog::Position{};
-  co_return flushed;
-}
-
 Task<Status> Log::flush_locked(bool closing) {
-  CO_ASSIGN_OR_RETURN(const CommitLog::Position up_to, co_await flush_to_segments(closing));
-  if (!gives_back(up_to)) co_return Status();
-  if (context_.save_recovery_points) CO_TRY(co_await context_.save_recovery_points());
-  give_back_saved(up_to);
-  co_return Status();
-}
-
-Task<Result<CommitLog::Position>> Log::flush_to_segments(bool closing) {
   // Its folder has gone, and one of the same name may be another topic's: nothing is written there again.
-  if (removed_) co_return CommitLog::Position{};
+  if (removed_) co_return Status();
   if (poison_) co_return fail(*poison_);
   if (nothing_says_where_it_starts()) CO_TRY(co_await name_start());
   if (closing && !segments_.empty() && active().indexes_loaded) active().indexes.finish();
@@ -68,11 +50,11 @@ Task<Result<CommitLog::Position>> Log::flush_to_segments(bool closing) {
     if (!outcome.status) {
       epochs_dirty_ |= epochs_were_dirty;
       if (!outcome.may_retry) poison(outcome.status.error());
-      co_return fail(std::move(outcome.status).error());
+      co_return std::move(outcome.status);
     }
   }
   apply(plan);
-  co_return plan.clean_up_to;
+  co_return co_await give_back(plan.clean_up_to);
 }
 
 // All its records were deleted before any of them came to a segment: the commit log's entries, which are
@@ -205,14 +187,12 @@ void Log::apply(const SegmentFlush& flush, Segment& segment, Offset flushed_end)
   thin(segment);
 }
 
-bool Log::gives_back(CommitLog::Position up_to) const {
-  return context_.commit_log != nullptr && up_to > given_back_ && !removed_;
-}
-
-void Log::give_back_saved(CommitLog::Position up_to) {
-  if (!gives_back(up_to)) return;
+Task<Status> Log::give_back(CommitLog::Position up_to) {
+  if (context_.commit_log == nullptr || up_to <= given_back_) co_return Status();
+  if (context_.save_recovery_points) CO_TRY(co_await context_.save_recovery_points());
   given_back_ = up_to;
   context_.commit_log->clean(identity_.id(), up_to);
+  co_return Status();
 }
 
 namespace {

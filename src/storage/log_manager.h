@@ -293,11 +293,7 @@ class LogManager {
   runtime::Task<Status> save_log_starts();
   runtime::Task<void> relieve(std::vector<TopicIdPartition> partitions);
   runtime::Task<Status> flush_logs(std::vector<TopicIdPartition> ids);
-  struct Flushed {
-    std::shared_ptr<Hosted> hosted;
-    CommitLog::Position up_to;
-  };
-  runtime::Task<void> flush_log(TopicIdPartition id, std::vector<Flushed>& flushed, Status& failure);
+  runtime::Task<void> flush_log(TopicIdPartition id, Status& failure);
   OffsetCheckpoint recovery_points() const;
   OffsetCheckpoint log_starts() const;
   void keep_failed(const SharedCheckpoint& checkpoint, OffsetCheckpoint& offsets) const;

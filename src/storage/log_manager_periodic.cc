@@ -87,30 +87,21 @@ Task<Status> LogManager::flush_due() {
   return flush_logs(std::move(ids));
 }
 
-// The recovery points are saved once for all of them.
 Task<Status> LogManager::flush_logs(std::vector<TopicIdPartition> ids) {
   Status failure;
-  std::vector<Flushed> flushed;
   std::vector<Task<void>> flushes;
-  for (const TopicIdPartition& id : ids) flushes.push_back(flush_log(id, flushed, failure));
+  for (const TopicIdPartition& id : ids) flushes.push_back(flush_log(id, failure));
   for (Task<void>& flush : flushes) co_await std::move(flush);
-  if (flushed.empty()) co_return failure;
-  CO_TRY(co_await save_recovery_points());
-  for (const auto& [hosted, up_to] : flushed) hosted->log->give_back_saved(up_to);
   co_return failure;
 }
 
-Task<void> LogManager::flush_log(TopicIdPartition id, std::vector<Flushed>& flushed, Status& failure) {
+Task<void> LogManager::flush_log(TopicIdPartition id, Status& failure) {
   co_await flushes_.acquire(1);
   if (const auto at = logs_.find(id); at != logs_.end()) {
     const std::shared_ptr<Hosted> hosted = at->second;
     const Gate::Pass pass(hosted->users);
-    auto up_to = co_await hosted->log->flush_only();
-    if (up_to) {
-      if (*up_to > 0) flushed.push_back({hosted, *up_to});
-    } else if (Status status = noticed(fail(std::move(up_to).error())); failure) {
-      failure = std::move(status);
-    }
+    Status status = noticed(co_await hosted->log->flush());
+    if (!status && failure) failure = std::move(status);
   }
   flushes_.release(1);
 }

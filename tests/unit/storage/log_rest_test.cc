@@ -68,19 +68,6 @@ TEST_F(Rest, OneCheckFlushesSoManyLogsAndNoMore) {
   EXPECT_EQ(waiting(), 0);
 }
 
-TEST_F(Rest, LogsThatAreFlushedTogetherHaveTheirRecoveryPointsSavedOnce) {
-  ASSERT_TRUE(harness_.open());
-  constexpr PartitionIndex kPartitions = 12;
-  for (PartitionIndex i = 0; i < kPartitions; ++i) harness_.append(log("a", kA, i), 1);
-  int saves = 0;
-  world_.drive().on_operation([&](std::string_view what, std::string_view path, std::uint64_t, std::uint64_t) {
-    saves += what.starts_with("rename to ") && path.contains("recovery-point-offset-checkpoint");
-  });
-  world_.run_for(3s);
-  world_.drive().on_operation({});
-  EXPECT_EQ(saves, 1);
-}
-
 TEST_F(Rest, ZeroLeavesThemToTheFlushInterval) {
   harness_.options.rest_flushes = 0;
   ASSERT_TRUE(harness_.open());
