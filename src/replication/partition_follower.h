@@ -68,6 +68,8 @@ class PartitionFollower {
   void note_damage(Offset from);
   // In the lost directory, and not emptied since.
   bool is_to_heal() const;
+  // An answer is being taken in, or the log is being emptied: what it holds now may be on its way out.
+  bool is_changing() const { return changing_.entered() > 0; }
   bool damaged() const { return damaged_from_.has_value(); }
   const std::optional<Offset>& damaged_from() const { return damaged_from_; }
   // Empties the log of a lost replica, if that may be now. True when it was done.

@@ -34,6 +34,14 @@ std::size_t records_in(const wire::FetchResponse& response) {
   return bytes;
 }
 
+// A fetch says what this replica has, and the leader counts on it: so not while the answer of the leader before
+// may still cut that off.
+Duration pause_before(Partition& partition) {
+  if (partition.follower_is_throttled()) return kThrottled;
+  const auto& follower = partition.following();
+  return follower && follower->is_changing() ? kFirstBackoff : Duration{};
+}
+
 bool is_of_session(ErrorCode code) {
   return code == ErrorCode::fetch_session_id_not_found || code == ErrorCode::invalid_fetch_session_epoch ||
          code == ErrorCode::fetch_session_topic_id_error;
@@ -146,9 +154,9 @@ ReplicaFetcher::Call ReplicaFetcher::main_call() {
   for (const TopicIdPartition& key : std::exchange(ready_, {})) {
     const auto at = entries_.find(key);
     if (at == entries_.end() || at->second.place != Place::ready) continue;
-    if (at->second.partition->follower_is_throttled()) {
+    if (const Duration pause = pause_before(*at->second.partition); pause != Duration{}) {
       at->second.place = Place::delayed;
-      delayed_.emplace(executor_.now() + kThrottled, key);
+      delayed_.emplace(executor_.now() + pause, key);
       continue;
     }
     const auto& follower = at->second.partition->following();
@@ -171,9 +179,9 @@ ReplicaFetcher::Call ReplicaFetcher::side_call() {
   for (const TopicIdPartition& key : std::exchange(ready_, {})) {
     const auto at = entries_.find(key);
     if (at == entries_.end() || at->second.place != Place::ready) continue;
-    if (at->second.partition->follower_is_throttled()) {
+    if (const Duration pause = pause_before(*at->second.partition); pause != Duration{}) {
       at->second.place = Place::delayed;
-      delayed_.emplace(executor_.now() + kThrottled, key);
+      delayed_.emplace(executor_.now() + pause, key);
       continue;
     }
     const auto& follower = at->second.partition->following();

@@ -444,6 +444,38 @@ TEST(Replication, RP_13_AnAnswerOfAnEarlierEpochIsForgotten) {
   EXPECT_EQ(cluster.values(1), (Values{"a", "c"}));
 }
 
+// What is being cut off for one leader is not counted by the next one, who has it.
+TEST(Replication, RP_13_ALeaderIsNotAskedWhileTheAnswerOfTheOneBeforeIsTakenIn) {
+  Cluster cluster;
+  cluster.create_topic();
+  ASSERT_EQ(cluster.produced(1, "a").code, ErrorCode::none);
+  ASSERT_TRUE(cluster.logs_agree());
+  // "b" comes to 1 and 3, not to 2, which is elected next and cuts it off at 3; that takes its time.
+  cluster.hold_answers(2);
+  auto b = cluster.produce(1, "b", -1, 1s);
+  ASSERT_TRUE(cluster.eventually([&] { return cluster.at(3).log()->durable_end_offset().value() == 2; }));
+  static_cast<void>(cluster.world.run(std::move(b)));
+  cluster.world.machine(2).pool().options().commit = {2s, 2s};
+  cluster.cut(1, 2);
+  cluster.elect(2);
+  cluster.release();
+  cluster.world.run_for(500ms);
+  ASSERT_EQ(cluster.at(3).leader_epoch(), 1);
+  ASSERT_EQ(cluster.end(3), 2);
+  cluster.mend_all();
+  cluster.elect(1);
+  bool without = false;
+  const auto until = cluster.world.now() + 15s;
+  ASSERT_TRUE(cluster.eventually([&] {
+    const bool in_sync = cluster.state().isr == std::vector<NodeId>{1, 2, 3};
+    without = without || (in_sync && cluster.high_watermark(1) == 2 && cluster.end(3) < 2);
+    return cluster.world.now() > until;
+  }));
+  EXPECT_FALSE(without);  // I-P2
+  EXPECT_TRUE(cluster.logs_agree());
+  EXPECT_EQ(cluster.values(3), (Values{"a", "b"}));
+}
+
 TEST(Replication, RP_19_AnAnswerForAPartitionThatIsNoLongerHereIsForgotten) {
   Cluster cluster;
   cluster.create_topic();
