@@ -1,7 +1,6 @@
 // The gauges that are computed rather than counted: offsets and sizes of partitions, the commit log's state.
 #pragma once
 
-#include <array>
 #include <span>
 #include <unordered_map>
 

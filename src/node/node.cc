@@ -571,8 +571,9 @@ Task<void> Node::refresh_all() {
     if (partitions_ && partitions_->wants_apply()) enqueue(quorum_->image(), {});
     for (std::size_t index = 0; index < shards_.size(); ++index) {
       Shard& shard = *shards_[index];
-      co_await runtime::on_shard(executor_, shard.executor(),
-                                 [&] { refresh_metrics(by_shard[index], settings_, shard.registry(), gauges[index]); });
+      co_await runtime::on_shard(executor_, shard.executor(), [&] {
+        refresh_metrics(by_shard[index], settings_, shard.registry(), gauges[index]);
+      });
     }
     if (partitions_ && executor_.now() >= next_groups) {
       next_groups = executor_.now() + kGroupMetricsInterval;

@@ -15,10 +15,10 @@ namespace {
 constexpr std::size_t kMaxWriteBytes = 256 << 10;
 
 constexpr std::size_t kLongRead = 64 << 10;
-constexpr int kPassing = 0x80;  // RWF_DONTCACHE: Linux 6.14
+constexpr int kDontCache = 0x80;  // RWF_DONTCACHE: Linux 6.14
 
-// Cleared by the first file system, or kernel, that has no such reads.
-std::atomic<bool> passing_is_known = true;
+// Cleared by the first file system, or kernel, that knows no such reads.
+std::atomic<bool> dont_cache_is_known = true;
 
 }  // namespace
 
@@ -28,13 +28,13 @@ std::unexpected<Error> PosixFile::failed(std::string_view call) const {
 }
 
 // The flag of a read. What is in memory anyway stays there with it, too.
-int PosixFile::passing(std::uint64_t offset, std::size_t length) {
-  if (length < kLongRead || !passing_is_known) return 0;
+int PosixFile::cache_flag(std::uint64_t offset, std::size_t length) {
+  if (length < kLongRead || !dont_cache_is_known) return 0;
   const bool again = offset == last_begin_;  // it was looked for in memory
   const bool in_order = again ? last_flag_ != 0 : offset > last_begin_ && offset <= last_end_;
   last_begin_ = offset;
   last_end_ = offset + length;
-  last_flag_ = in_order ? kPassing : 0;
+  last_flag_ = in_order ? kDontCache : 0;
   return last_flag_;
 }
 
@@ -42,14 +42,14 @@ ssize_t PosixFile::read_some(std::uint64_t offset, MutableBytes into, int flags)
   const iovec part{into.data(), into.size()};
   const auto read = [&] { return ::preadv2(file_.get(), &part, 1, static_cast<off_t>(offset), flags); };
   const ssize_t size = retrying(read);
-  if (size >= 0 || errno != EOPNOTSUPP || (flags & kPassing) == 0) return size;
-  passing_is_known = false;
-  flags &= ~kPassing;
+  if (size >= 0 || errno != EOPNOTSUPP || (flags & kDontCache) == 0) return size;
+  dont_cache_is_known = false;
+  flags &= ~kDontCache;
   return retrying(read);
 }
 
 Result<std::size_t> PosixFile::read_at(std::uint64_t offset, MutableBytes into) {
-  const int flags = passing(offset, into.size());
+  const int flags = cache_flag(offset, into.size());
   std::size_t done = 0;
   while (done < into.size()) {
     const ssize_t read = read_some(offset + done, into.subspan(done), flags);
@@ -61,7 +61,7 @@ Result<std::size_t> PosixFile::read_at(std::uint64_t offset, MutableBytes into) 
 }
 
 Result<std::size_t> PosixFile::read_cached_at(std::uint64_t offset, MutableBytes into) {
-  const ssize_t read = read_some(offset, into, RWF_NOWAIT | passing(offset, into.size()));
+  const ssize_t read = read_some(offset, into, RWF_NOWAIT | cache_flag(offset, into.size()));
   if (read >= 0) return static_cast<std::size_t>(read);
   // A file system that cannot tell what is in memory is read on the pool.
   if (errno == EOPNOTSUPP) errno = EAGAIN;

@@ -27,7 +27,7 @@ class PosixFile final : public runtime::File {
 
  private:
   std::unexpected<Error> failed(std::string_view call) const;
-  int passing(std::uint64_t offset, std::size_t length);
+  int cache_flag(std::uint64_t offset, std::size_t length);
   ssize_t read_some(std::uint64_t offset, MutableBytes into, int flags);
 
   FileDescriptor file_;

@@ -11,7 +11,8 @@ leader of that topic's first partition, or of COUNT partitions in turn, is kille
 the program goes on with for so many seconds (12): more find more.
 
 With --second-try a scenario with faults that ran out of time is played once more, against other nodes: clients have ways of
-their own to hang when nodes die. It is told, and counted when it passes then. Wrong records are never played again."""
+their own to hang when nodes die. It is told, with the logs of the first try, and counted when it passes then: a record that is
+missing may look like that, too, so long runs are made without. What ends with wrong records is never played again."""
 
 import argparse
 import os
